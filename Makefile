@@ -1,0 +1,45 @@
+# `make figures` and `make test` set everything up by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+DATA ?=
+
+.PHONY: setup figures test lint lab bench clean help
+.DEFAULT_GOAL := help
+
+help:  ## Show the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(STAMP)  ## Make .venv with the package and everything for development.
+
+# uv installs in seconds; where it can't reach an index that pip can, pip does the same work.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt -e '.[dev]' \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+figures: $(STAMP)  ## Draw the figures and tables into figures/ (DATA=path/to/benchmark.json for your own).
+	$(BIN)/mmdu figures $(if $(DATA),--data "$(DATA)") --out figures
+
+test: $(STAMP)  ## Run the whole suite.
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP)  ## Check style, types and layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(STAMP)  ## Open JupyterLab on the notebooks.
+	$(BIN)/jupyter lab notebooks/01_dataset_statistics.ipynb
+
+bench: $(STAMP)  ## Measure speed, side by side with plain scripts.
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove .venv and caches; figures/ stays.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

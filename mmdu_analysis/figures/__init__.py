@@ -1,0 +1,1 @@
+"""From frames to Axes: one figure a module, no statistics."""

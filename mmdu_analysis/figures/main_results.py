@@ -1,0 +1,87 @@
+"""Table 2 as a dot plot: every model's Overall Score, by access."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.figures.style import (
+    ACCESS_COLORS,
+    ACCESS_LABELS,
+    ACCESS_MARKERS,
+    COLUMN,
+    new_axes,
+    say,
+    source_note,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None = None) -> Axes:
+    """Draw every model's score, ordered, in a block for each access.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``model``, ``access`` and `dimension` on 0-100; ``low`` and ``high`` are drawn as an interval where
+        there are any.
+    dimension : str, default "Avg"
+        Short name. ``Avg`` is the judge's Overall Score.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        One dot a model.
+    """
+    ax = new_axes(ax, COLUMN, 0.9 + 0.17 * (len(table) + 2))
+    place, ticks, labels = 0.0, [], []
+    for access, color in ACCESS_COLORS.items():
+        block = table.loc[table["access"] == access].sort_values(dimension)
+        if block.empty:
+            continue
+        rows = [place + step for step in range(len(block))]
+        ax.hlines(rows, 0, block[dimension], color=color, lw=0.8, alpha=0.35)
+        ax.plot(
+            block[dimension], rows, ACCESS_MARKERS[access], color=color, ms=4.5, label=ACCESS_LABELS[access]
+        )
+        if {"low", "high"} <= set(block.columns):
+            ax.hlines(rows, block["low"], block["high"], color=color, lw=1.6)
+        edge = block["high"].fillna(block[dimension]) if "high" in block else block[dimension]
+        for row, value, right in zip(rows, block[dimension], edge, strict=True):
+            ax.annotate(
+                f"{value:.1f}", (right, row), (5, 0), textcoords="offset points", va="center", fontsize=6
+            )
+        ticks += rows
+        labels += list(block["model"])
+        place = rows[-1] + 1.8
+    ax.set_yticks(ticks, labels)
+    ax.set_xlim(0, 100)
+    ax.set_ylim(-0.8, place - 1)
+    ax.grid(axis="x")
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("score, 0-100")
+    ax.legend(loc="lower right", handletextpad=0.2)
+    name = "Overall Score (printed as Avg)" if dimension == "Avg" else dimension
+    say(
+        ax,
+        "Closed models lead; no open one\nreaches the worst of them"
+        if _clear(table, dimension)
+        else "Scores by access",
+        name,
+    )
+    source_note(
+        ax,
+        f"Source: {table.attrs.get('source', 'own data')}; {len(table)} models",
+        synthetic=table.attrs.get("synthetic", False),
+    )
+    return ax
+
+
+def _clear(table: pd.DataFrame, dimension: str) -> bool:
+    closed = table.loc[table["access"] == "closed", dimension]
+    open_ = table.loc[table["access"] == "open", dimension]
+    return not closed.empty and not open_.empty and bool(open_.max() < closed.min())

@@ -1,0 +1,154 @@
+"""Load models' answers: the authors' folders of JSON, single files, VLMEvalKit's predictions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.io import files
+from mmdu_analysis.io.benchmark import Dialog, json_dialogs, literal_list
+from mmdu_analysis.schema import DataError, Problem, report, short_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BATCH = re.compile(r"\d+\s*-\s*\d+")  # the authors' scripts write into folders such as "0-10"
+
+
+def load_answers(path: str | Path, model: str | None = None, *, strict: bool = False) -> pd.DataFrame:
+    """Load models' answers.
+
+    Parameters
+    ----------
+    path : str or path
+        A folder with one ``{id}.json`` a dialogue, a folder of such folders (one a model), a file of
+        many dialogues, or VLMEvalKit's prediction table (tsv, csv, xlsx, json).
+    model : str, optional
+        The model's name. By default the folder's or file's name; given, it holds for all of `path`.
+    strict : bool, default False
+        Raise the first problem instead of collecting them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``.
+        ``attrs["problems"]`` holds what could not be used.
+
+    Raises
+    ------
+    DataError
+        If there is no usable answer, or with `strict` at the first problem.
+    """
+    path = Path(path).expanduser()
+    problems: list[Problem] = []
+    rows: list[tuple[str, str, int, str]] = []
+    for name, file in model_files(path, model):
+        reader = _table_rows if files.has_suffix(file, files.TABLE_SUFFIXES) else _json_rows
+        rows += [(name, *row) for row in reader(file, problems)]
+    frame = _frame(rows, problems, short_path(path))
+    if frame.empty:
+        hint = f"; the first fault: {problems[0]}" if problems else ""
+        raise DataError(
+            f"{short_path(path)}: no usable answer, expected dialogues with 'conversations'{hint}"
+        )
+    report(problems, strict=strict, advice='answers.attrs["problems"]')
+    return frame
+
+
+def model_files(
+    path: Path, model: str | None, suffixes: tuple[str, ...] = files.JSON_SUFFIXES
+) -> list[tuple[str, Path]]:
+    """List a path's files with the model that each belongs to.
+
+    The first sub-folder names the model, unless it is a batch such as ``0-10``; without
+    sub-folders the folder itself does.
+
+    Raises
+    ------
+    DataError
+        If there is no file, or one that can't be had.
+    """
+    if not path.is_dir():
+        if not path.exists():
+            raise DataError(f"{short_path(path)}: no such file or folder; check the path")
+        return [(model or files.stem(path), path)]
+    found = []
+    for file in files.json_files(path):
+        parts = file.relative_to(path).parts[:-1]
+        named = [part for part in parts[:1] if not _BATCH.fullmatch(part)]
+        if file.name != "run.json" and files.has_suffix(file, suffixes):
+            found.append((model or (named[0] if named else path.resolve().name), file))
+    return found
+
+
+def _json_rows(file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:
+    """Rows of the authors' form; a VLMEvalKit JSON holds rows with 'prediction' instead."""
+    records = [files.decode_loosely(raw) for _, _, raw in _first(file, problems)]
+    if records and isinstance(records[0], dict) and "prediction" in records[0]:
+        import pandas as pd
+
+        table = pd.DataFrame([files.decode_loosely(raw) for _, _, raw in files.json_records(file)])
+        return _prediction_rows(table, file, problems)
+    rows = []
+    try:
+        for where, dialog in json_dialogs(file, problems):
+            problems.extend(
+                Problem(short_path(file), where + place, text) for place, text in dialog.faults if place
+            )
+            rows += _dialog_rows(dialog)
+    except DataError as error:
+        problems.append(Problem(short_path(file), "", str(error).partition(": ")[2]))
+    return rows
+
+
+def _first(file: Path, problems: list[Problem]) -> list[files.RawRecord]:
+    """Give a file's first record, if it has one that is JSON."""
+    try:
+        record = next(files.json_records(file), None)
+        if record is not None:
+            files.decode_loosely(record.raw)
+            return [record]
+    except (DataError, ValueError, RecursionError):
+        pass  # told by the reader that comes next
+    return []
+
+
+def _dialog_rows(dialog: Dialog) -> list[tuple[str, int, str]]:
+    return [(dialog.dialog_id, turn, answer) for turn, answer in enumerate(dialog.answers, 1)]
+
+
+def _table_rows(file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:
+    return _prediction_rows(files.read_table(file), file, problems)
+
+
+def _prediction_rows(table: pd.DataFrame, file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:
+    """Rows of VLMEvalKit's table: ``prediction`` holds a dialogue's answers as a list literal."""
+    name = short_path(file)
+    if "prediction" not in table or "index" not in table:
+        raise DataError(
+            f"{name}: got columns {list(table.columns)[:8]}, expected VLMEvalKit's index and prediction"
+        )
+    rows = []
+    for number, (key, cell) in enumerate(zip(table["index"], table["prediction"], strict=True), 2):
+        try:
+            answers = cell if isinstance(cell, list) else literal_list(str(cell))
+        except ValueError as error:
+            problems.append(Problem(name, f"row {number}", f"{error}; the row is left out"))
+            continue
+        rows += [(str(key), turn, str(answer)) for turn, answer in enumerate(answers, 1)]
+    return rows
+
+
+def _frame(rows: list[tuple[str, str, int, str]], problems: list[Problem], name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=["model", "dialog_id", "turn", "answer"])
+    frame = frame.astype({"model": "str", "dialog_id": "str", "turn": "int64", "answer": "str"})
+    twice = frame.duplicated(["model", "dialog_id", "turn"])
+    for row in frame.loc[twice].drop_duplicates(["model", "dialog_id"]).itertuples():
+        where = f"{row.model}, dialogue {row.dialog_id}"
+        problems.append(Problem(name, where, "the dialogue stands twice; its first answers are kept"))
+    frame = frame.loc[~twice].reset_index(drop=True)
+    frame.attrs["problems"] = tuple(problems)
+    return frame

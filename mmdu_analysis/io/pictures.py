@@ -1,0 +1,68 @@
+"""Find a dialogue's pictures on the disk, and read their size from the header only."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path, PurePosixPath
+
+
+def picture_roots(folder: Path) -> list[Path]:
+    """List the folders that a benchmark's picture paths may start from.
+
+    The archive is met unpacked beside the JSON or one level deeper.
+    """
+    try:
+        children = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+    except OSError:
+        return []
+    return [folder, *map(Path, children)]
+
+
+def find_picture(roots: list[Path], path: str) -> Path | None:
+    """Find a picture under one of `roots`.
+
+    Parameters
+    ----------
+    roots : list of pathlib.Path
+        From `picture_roots`.
+    path : str
+        As the benchmark gives it, such as ``/mmdu_pics/x.jpg``.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None where there is no such file, or where it lies outside of the first root.
+    """
+    relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
+    if ".." in relative.parts or "\0" in path or not relative.name or not roots:
+        return None
+    boundary = roots[0].resolve()
+    for root in roots:
+        for tail in (relative, relative.name):
+            found = root / tail
+            try:
+                if found.is_file() and found.resolve().is_relative_to(boundary):
+                    return found
+            except OSError:  # a name too long for the file system
+                return None
+    return None
+
+
+def picture_size(path: Path) -> tuple[int, int] | None:
+    """Read width and height in pixels from a picture's header, whatever its name says.
+
+    Returns
+    -------
+    tuple of int, or None
+        None where the file is no picture.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # nothing is decompressed here
+            with Image.open(path) as picture:
+                return picture.size
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError):
+        return None

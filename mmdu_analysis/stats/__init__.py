@@ -1,0 +1,1 @@
+"""From frames to frames: no files, no plotting."""

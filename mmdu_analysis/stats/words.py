@@ -1,0 +1,202 @@
+"""Which words the questions and answers use."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.schema import DataError
+from mmdu_analysis.stats.tokens import without_placeholders
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.io.benchmark import Benchmark
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_IMAGE_NAME = re.compile(
+    r"(?<![A-Za-z])(?:images?|pictures?|photos?)[\s#<>_-]{0,3}\d{0,3}(?![A-Za-z])|第\s?[\d一二三四五六七八九十]+\s?张|图(?:片|像)?\s?\d*",
+    re.IGNORECASE,
+)
+_CHINESE_STOP = frozenset(
+    ["的", "了", "和", "是", "在", "与", "及", "或", "中", "对", "有", "这", "那", "些", "哪", "哪些", "什么", "如何", "怎样", "它们", "它", "他们", "您", "你", "我", "个", "之间", "以及", "这些", "那些", "可以", "能", "为", "从", "上", "下", "等", "并"]
+)
+
+
+def stop_words() -> frozenset[str]:
+    """Give the words that no cloud shows: wordcloud's English list and common Chinese particles."""
+    from wordcloud import STOPWORDS
+
+    own = {"also", "may", "might", "can", "could", "would", "one", "two", "each", "shown", "using", "e", "g"}
+    return frozenset(STOPWORDS) | own | _CHINESE_STOP
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text into lower-case words, without stop words, numbers and image names.
+
+    Parameters
+    ----------
+    text : str
+        Any script; Chinese needs the extra ``chinese`` (jieba).
+
+    Returns
+    -------
+    list of str
+        In their order.
+
+    Raises
+    ------
+    DataError
+        If the text holds Chinese and jieba isn't installed.
+    """
+    plain = _IMAGE_NAME.sub(" ", text)
+    pieces: Iterable[str] = _WORD.findall(plain)
+    if _CJK.search(plain):
+        pieces = (piece for word in pieces for piece in (_cut_chinese(word) if _CJK.search(word) else [word]))
+    ignored = _stop_words_cached()
+    lowered = (_possessive(piece.lower().replace("’", "'")) for piece in pieces)
+    return [word for word in lowered if word not in ignored and (len(word) > 1 or _CJK.match(word))]
+
+
+_STOP: frozenset[str] = frozenset()
+
+
+def _stop_words_cached() -> frozenset[str]:
+    global _STOP
+    _STOP = _STOP or stop_words()
+    return _STOP
+
+
+def _possessive(word: str) -> str:
+    return word.removesuffix("'s")
+
+
+def _cut_chinese(text: str) -> list[str]:
+    try:
+        import jieba
+    except ImportError:
+        raise DataError(
+            "Chinese text needs jieba to be cut into words; pip install 'mmdu-analysis[chinese]'"
+        ) from None
+    jieba.setLogLevel("ERROR")
+    return list(jieba.cut(text))
+
+
+def merge_plurals(counts: Counter[str]) -> Counter[str]:
+    """Count a plural with its singular, where both occur, under the commoner of the two.
+
+    Parameters
+    ----------
+    counts : collections.Counter
+        Lower-case word -> count.
+
+    Returns
+    -------
+    collections.Counter
+        With ``building`` and ``buildings`` as one word.
+    """
+    merged = Counter(counts)
+    for word in counts:
+        for ending, singular_ending in (("ies", "y"), ("es", ""), ("s", "")):
+            singular = word.removesuffix(ending) + singular_ending
+            if word.endswith(ending) and len(singular) > 2 and singular in merged and word in merged:
+                if singular.endswith("s") or word.endswith("ss"):
+                    continue
+                total = merged.pop(word) + merged.pop(singular)
+                merged[max((singular, word), key=lambda form: (counts[form], form == singular))] += total
+                break
+    return merged
+
+
+def count_words(texts: Iterable[str]) -> pd.Series:
+    """Count the words of texts.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Without placeholders.
+
+    Returns
+    -------
+    pandas.Series
+        int64 counts, index ``word``, falling; equal counts by the alphabet.
+    """
+    import pandas as pd
+
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(words_of(text))
+    ranked = sorted(merge_plurals(counts).items(), key=lambda item: (-item[1], item[0]))
+    index = pd.Index([word for word, _ in ranked], dtype="str", name="word")
+    return pd.Series([count for _, count in ranked], index=index, name="count", dtype="int64")
+
+
+def word_frequencies(bench: Benchmark, field: str = "question") -> pd.Series:
+    """Count the words of a benchmark's questions or references.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The dialogues.
+    field : {"question", "answer"}, default "question"
+        Which texts; empty references are left out.
+
+    Returns
+    -------
+    pandas.Series
+        int64 counts, index ``word``, falling. Stop words and image names such as ``Image1`` are left
+        out; ``building`` and ``Buildings`` are one word.
+
+    Raises
+    ------
+    DataError
+        If `field` is neither, or Chinese text is met without jieba.
+    """
+    if field not in ("question", "answer"):
+        raise DataError(f"no field {field!r}; expected 'question' or 'answer'")
+    series = count_words(without_placeholders(bench.turns[field].dropna()))
+    series.attrs = {"synthetic": bench.synthetic, "field": field, "name": bench.name}
+    return series
+
+
+def distinctive_words(questions: pd.Series, answers: pd.Series, *, prior: float = 0.01) -> pd.DataFrame:
+    """Find the words that set questions apart from answers.
+
+    Parameters
+    ----------
+    questions, answers : pandas.Series
+        Counts by word, as `word_frequencies` gives them.
+    prior : float, default 0.01
+        Weight of the prior: each word's share in both together, times this share of all words.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a word: ``word``, ``count_question``, ``count_answer``, ``log_odds`` (positive: of
+        questions), ``z`` (log-odds by its standard error), falling by ``z``.
+
+    Notes
+    -----
+    Log-odds ratio with an informative Dirichlet prior: Monroe, Colaresi and Quinn, Fightin' Words,
+    Political Analysis 16(4), 2008.
+    """
+    import numpy as np
+    import pandas as pd
+
+    both = pd.concat({"count_question": questions, "count_answer": answers}, axis=1).fillna(0)
+    total = both.to_numpy().sum()
+    weight = both.sum(axis=1) * prior
+    odds = {}
+    for column in both:
+        count = both[column] + weight
+        odds[column] = np.log(count / (both[column].sum() + prior * total - count))
+    both["log_odds"] = odds["count_question"] - odds["count_answer"]
+    spread = np.sqrt(1 / (both["count_question"] + weight) + 1 / (both["count_answer"] + weight))
+    both["z"] = both["log_odds"] / spread
+    both = both.astype({"count_question": "int64", "count_answer": "int64"}).rename_axis("word")
+    frame = both.sort_values("z", ascending=False, kind="stable").reset_index()
+    frame.attrs = dict(questions.attrs)
+    return frame

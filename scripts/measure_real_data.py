@@ -1,0 +1,94 @@
+"""Measure the real benchmark and write the shipped facts: numbers and words' counts, no texts, no pictures.
+
+Usage: python scripts/measure_real_data.py ../shared/data [mmdu_analysis/published]
+
+The data (see its README) is MMDU as a third party ran it: the first 20 turns of each dialogue, all
+images, 107 references, two models' answers, one person's labels.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from mmdu_analysis.io.answers import load_answers
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
+from mmdu_analysis.stats.dataset import question_tokens
+from mmdu_analysis.stats.references import question_images
+from mmdu_analysis.stats.tokens import count_tokens, without_placeholders
+from mmdu_analysis.stats.words import word_frequencies
+
+RAREST_WORD = 2
+
+
+def measure_dialogs(bench: Benchmark) -> pd.DataFrame:
+    """One row a dialogue."""
+    return bench.dialogs.assign(
+        placed_images=bench.images.groupby("dialog_id")["first_turn"].count()
+    ).reset_index()
+
+
+def measure_questions(bench: Benchmark) -> pd.DataFrame:
+    """One row a question: its length and the images that it is about."""
+    about = (
+        question_images(bench).groupby(["dialog_id", "turn"])["image"].agg(lambda n: ";".join(map(str, n)))
+    )
+    table = question_tokens(bench).join(about.rename("images"), on=["dialog_id", "turn"])
+    there = table["answer"].notna()
+    lengths = count_tokens(without_placeholders(table.loc[there, "answer"]))
+    table["reference_tokens"] = pd.Series(lengths, index=table.index[there], dtype="Int64")
+    return table[
+        ["dialog_id", "turn", "question_tokens", "new_images", "images_so_far", "images", "reference_tokens"]
+    ]
+
+
+def measure_images(bench: Benchmark, sizes: pd.DataFrame) -> pd.DataFrame:
+    """One row an image: the original picture's size; the same ``picture`` is the same file."""
+    table = bench.images.assign(file=bench.images["path"].str.rsplit("/").str[-1])
+    table = table.drop(columns=["width", "height"]).merge(sizes, on="file", how="left")
+    table["picture"] = pd.factorize(table["path"])[0] + 1
+    table = table.astype({"width": "Int64", "height": "Int64"})
+    return table[["dialog_id", "image", "picture", "first_turn", "width", "height"]]
+
+
+def measure_answers(folder: Path) -> pd.DataFrame:
+    """One row an answer of a model: its length."""
+    answers = load_answers(folder)
+    answers["answer_tokens"] = count_tokens(answers["answer"])
+    return answers[["model", "dialog_id", "turn", "answer_tokens"]]
+
+
+def measure_words(bench: Benchmark) -> pd.DataFrame:
+    """Words of questions and references with their counts; words met once are left out."""
+    parts = []
+    for field in ("question", "answer"):
+        counts = word_frequencies(bench, field)
+        parts.append(counts[counts >= RAREST_WORD].reset_index().assign(field=field))
+    return pd.concat(parts)[["field", "word", "count"]]
+
+
+def main(data: Path, out: Path) -> None:
+    """Write every measured table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the data's known gaps; its README tells them
+        bench = load_benchmark(data / "mmdu" / "benchmark.json")
+    sizes = pd.read_csv(data / "mmdu" / "images.csv")[["file", "width", "height"]]
+    tables = {
+        "measured_dialogs": measure_dialogs(bench),
+        "measured_questions": measure_questions(bench),
+        "measured_images": measure_images(bench, sizes),
+        "measured_answers": measure_answers(data / "mmdu" / "answers"),
+        "measured_words": measure_words(bench),
+        "correctness": pd.read_csv(data / "mmdu" / "correctness.csv", dtype={"dialog_id": "str"}),
+    }
+    for name, table in tables.items():
+        table.to_csv(out / f"{name}.csv", index=False, lineterminator="\n")
+        print(f"{name}: {len(table)} rows")
+
+
+if __name__ == "__main__":
+    default = Path(__file__).parent.parent / "mmdu_analysis" / "published"
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else default)
