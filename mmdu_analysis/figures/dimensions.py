@@ -56,17 +56,22 @@ def dimension_radar(
             color=ACCESS_COLORS[row["access"]],
             label=model,
         )
-    ax.set_theta_offset(np.pi / 2)
-    ax.set_theta_direction(-1)
+    ax.set(theta_offset=np.pi / 2, theta_direction=-1)
     ax.set_xticks(angles, [DIMENSIONS[short].replace(" ", "\n") for short in SIX])
     ax.tick_params(axis="x", pad=7)
     ax.set_ylim(0, 100)
     ax.set_yticks([20, 40, 60, 80], ["20", "40", "60", "80"], fontsize=5.5, color="#777777")
-    ax.set_rlabel_position(30)
+    ax.tick_params(axis="y", pad=-2)
     ax.spines["polar"].set_color("#CCCCCC")
     ax.grid(True)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, handlelength=2.4)
-    ax.set_title("Logic scores highest in every model", loc="center", pad=12)
+    highest = rows[list(SIX)].idxmax(axis=1)
+    title = (
+        f"{DIMENSIONS[highest.iloc[0]]} is highest in each"
+        if highest.nunique() == 1
+        else "The six dimensions"
+    )
+    ax.set_title(title, loc="center", pad=12)
     source_note(
         ax, f"Scores 0-100. Source: {table.attrs.get('source', 'own data')}; best two models of each access"
     )
@@ -115,7 +120,7 @@ def dimension_heatmap(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.axvline(len(columns) - 1.5, color="white", lw=2)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    say(ax, "Every model in every dimension", "0-100; names coloured by access as in main_results")
+    say(ax, "Every model in every dimension", "0-100; names coloured by access")
     names = "; ".join(f"{short} {DIMENSIONS[short]}" for short in columns)
     source_note(ax, f"{names} (not the mean of the six). Source: {table.attrs.get('source', 'own data')}")
     return ax

@@ -70,7 +70,7 @@ def distribution_bars(
         ax.bar_label(paper, [f"{p:.1f}" for p in published["percent"]], fontsize=6, padding=1)
     ax.set_xticks(range(len(shares)), shares["bin"])
     high = max(shares["percent"].max(), published["percent"].max() if beside and published is not None else 0)
-    ax.set_ylim(0, high * 1.5)
+    ax.set_ylim(0, high * 1.75)
     ax.tick_params(axis="x", length=0)
     ax.set_ylabel(f"% of {things}")
     ax.set_xlabel(name)
@@ -78,7 +78,7 @@ def distribution_bars(
     ax.legend(loc="upper right")
     top = shares.loc[shares["percent"].idxmax()]
     say(ax, title or f"Most common: {top['bin']} ({top['percent']:.0f} % of {things})")
-    _note(ax, shares, f"Edges: {shares.attrs.get('edges', '')}.")
+    _note(ax, shares, f"{shares.attrs.get('edges', '')}.")
     return ax
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.figures.style import (
     ACCESS_COLORS,
@@ -37,17 +37,17 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
     matplotlib.axes.Axes
         One dot a model.
     """
-    ax = new_axes(ax, COLUMN, 0.9 + 0.17 * (len(table) + 2))
+    ax = new_axes(ax, COLUMN, 0.9 + 0.17 * (len(table) + 5))
     place, ticks, labels = 0.0, [], []
     for access, color in ACCESS_COLORS.items():
-        block = table.loc[table["access"] == access].sort_values(dimension)
+        block = table.loc[table["access"] == access].sort_values(dimension, ascending=False)
         if block.empty:
             continue
+        heading: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "fontweight": "bold"}
+        ax.annotate(ACCESS_LABELS[access], (0.01, place - 0.95), color=color, **heading)
         rows = [place + step for step in range(len(block))]
         ax.hlines(rows, 0, block[dimension], color=color, lw=0.8, alpha=0.35)
-        ax.plot(
-            block[dimension], rows, ACCESS_MARKERS[access], color=color, ms=4.5, label=ACCESS_LABELS[access]
-        )
+        ax.plot(block[dimension], rows, ACCESS_MARKERS[access], color=color, ms=4.5)
         if {"low", "high"} <= set(block.columns):
             ax.hlines(rows, block["low"], block["high"], color=color, lw=1.6)
         edge = block["high"].fillna(block[dimension]) if "high" in block else block[dimension]
@@ -57,14 +57,13 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
             )
         ticks += rows
         labels += list(block["model"])
-        place = rows[-1] + 1.8
+        place = rows[-1] + 2.2
     ax.set_yticks(ticks, labels)
     ax.set_xlim(0, 100)
-    ax.set_ylim(-0.8, place - 1)
+    ax.set_ylim(place - 1.4, -1.6)
     ax.grid(axis="x")
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("score, 0-100")
-    ax.legend(loc="lower right", handletextpad=0.2)
     name = "Overall Score (printed as Avg)" if dimension == "Avg" else dimension
     say(
         ax,

@@ -144,9 +144,7 @@ SPECS: tuple[FigureSpec, ...] = (
         "the words of the questions, as a cloud and ranked",
         "word cloud",
         lambda inputs: inputs.word_counts("question"),
-        lambda counts: words.wordcloud_figure(
-            counts, title="Questions ask to describe, to compare and to explain"
-        ),
+        words.wordcloud_figure,
         "mmdu_analysis.figures.words.wordcloud_figure",
         uses_data=True,
     ),

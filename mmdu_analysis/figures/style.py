@@ -23,7 +23,7 @@ OURS, PAPER = "#0072B2", "#A0A0A0"
 SEQUENCE = ("#00425F", "#0072B2", "#56B4E9", "#E69F00", "#F0E442")
 GREY = "#555555"
 
-RULES: dict[str, Any] = {
+RULES: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.titlesize": 8,
@@ -96,7 +96,7 @@ def source_note(ax: Axes, text: str, *, synthetic: bool = False) -> None:
     synthetic : bool, default False
         Adds the sample's mark.
     """
-    figure = ax.figure
+    figure: Any = ax.figure
     width = int(figure.get_figwidth() * 23)  # characters of this size that fit an inch
     note: Text = figure.supxlabel(
         "\n".join(textwrap.wrap(text, width)), fontsize=5.5, color=GREY, x=0.01, ha="left"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def wordcloud_figure(
-    counts: pd.Series, *, title: str, ranked: int = 15, figure: Figure | None = None
+    counts: pd.Series, *, title: str | None = None, ranked: int = 15, figure: Figure | None = None
 ) -> Figure:
     """Draw a word cloud and the most frequent words.
 
@@ -23,8 +23,8 @@ def wordcloud_figure(
     ----------
     counts : pandas.Series
         From `word_frequencies`; ``attrs["source"]`` is named.
-    title : str
-        What to see.
+    title : str, optional
+        What to see; by default the three most frequent words.
     ranked : int, default 15
         Bars beside the cloud.
     figure : matplotlib.figure.Figure, optional
@@ -60,7 +60,7 @@ def wordcloud_figure(
     bar_ax.tick_params(axis="y", length=0)
     bar_ax.set_xlabel("occurrences")
     bar_ax.set_xlim(0, top.max() * 1.15)
-    cloud_ax.set_title(title)
+    cloud_ax.set_title(title or f"Most frequent: {', '.join(counts.index[:3])}")
     note = f"Stop words and image names left out, plurals counted with singulars; {len(counts):,} different words. "
     source_note(
         cloud_ax,

@@ -153,14 +153,17 @@ def _from_blocks(text: str) -> dict[str, str]:
 
 
 def _from_headings(text: str) -> dict[str, str]:
-    """Take the last score under each heading that names a dimension."""
-    headings = list(_HEADING.finditer(text))
-    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    """Take the last score under each heading that names a dimension, dicts aside."""
+    prose = _BLOCK.sub(" ", text)
+    headings = list(_HEADING.finditer(prose))
     found = {}
-    for heading, end in zip(headings, ends, strict=True):
-        scores = list(_SCORE.finditer(text, heading.end(), end))
-        if scores:
-            found[_canonical(heading["name"])] = scores[-1]["value"]
+    for place, heading in enumerate(headings):
+        name = _canonical(heading["name"])
+        end = headings[place + 1].start() if place + 1 < len(headings) else len(prose)
+        for score in _SCORE.finditer(prose, heading.end(), end):
+            before = prose[max(0, score.start() - 8) : score.start()].strip().lower()
+            if name == "Overall Score" or before != "overall":
+                found[name] = score["value"]
     return found
 
 

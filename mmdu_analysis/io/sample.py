@@ -41,10 +41,35 @@ _TOPICS = {
     "art": "painting sculpture portrait canvas mask drawing gallery artist frame poster",
     "sport": "team player ball stadium coach race goal match crowd medal",
 }
-_ADJECTIVES = (
-    ["old", "bright", "small", "large", "quiet", "red", "green", "ancient", "modern", "simple", "dark", "open", "wide", "narrow", "famous"]
-)
-_VERBS = ["shows", "holds", "meets", "follows", "recalls", "suggests", "supports", "reflects", "frames", "repeats"]
+_ADJECTIVES = [
+    "old",
+    "bright",
+    "small",
+    "large",
+    "quiet",
+    "red",
+    "green",
+    "ancient",
+    "modern",
+    "simple",
+    "dark",
+    "open",
+    "wide",
+    "narrow",
+    "famous",
+]
+_VERBS = [
+    "shows",
+    "holds",
+    "meets",
+    "follows",
+    "recalls",
+    "suggests",
+    "supports",
+    "reflects",
+    "frames",
+    "repeats",
+]
 _STARTS = ("The", "This", "Each", "One", "Here")
 _SIZES = ((640, 480), (480, 640), (512, 512), (800, 600), (320, 240))
 
@@ -294,7 +319,7 @@ def sample_scores(
     places = pd.factorize(np.array([dialog_id for dialog_id, _ in turns]))[0]
     steps = np.array([turn - 1 for _, turn in turns])
     difficulty = rng.uniform(-0.6, 0.6, places.max() + 1)[places]
-    offsets = np.linspace(-0.3, 0.3, len(DIMENSION_NAMES) - 1).tolist() + [0.0]
+    offsets = [*np.linspace(-0.3, 0.3, len(DIMENSION_NAMES) - 1).tolist(), 0.0]
     parts = []
     for model, access in (models or MODELS).items():
         base = 4.5 + (gap / 10 if access == "closed" else 0.0)

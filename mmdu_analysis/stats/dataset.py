@@ -14,9 +14,11 @@ from mmdu_analysis.stats.references import question_images
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_tokens, without_placeholders
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import pandas as pd
 
-    Source = Benchmark | pd.DataFrame | str | Path | Sequence[str | Path]
+    Source: TypeAlias = Benchmark | pd.DataFrame | str | Path | Sequence[str | Path]
 
 _BATCH = 2_000
 _SUMS = ("text_tokens", "image_tokens", "image_text_tokens", "question_tokens", "answer_tokens")
@@ -333,7 +335,7 @@ def distribution(source: Source, what: str = "turns", bins: Sequence[float] | No
         counts = pd.Series(
             {kind.replace("_questions", "").replace("_", " "): int(lengths[kind].sum()) for kind in KINDS}
         )
-        edges = "each question once, by the number of images that it is about"
+        edges = "Each question counts once"
     elif what not in _COLUMN:
         raise DataError(f"no distribution {what!r}; expected turns, images, tokens or questions")
     elif bins is None:
@@ -342,15 +344,13 @@ def distribution(source: Source, what: str = "turns", bins: Sequence[float] | No
         counts = counts.loc[
             [label not in ("<2", ">20") or what == "turns" or n > 0 for label, n in counts.items()]
         ]
-        edges = "; ".join(
-            f"{label}: {low:g} to {high:g}, both inside" for label, low, high in BINS[what] if label in counts
-        )
+        edges = "Both numbers of a label are inside its bin"
     else:
         if len(bins) < 2 or sorted(set(bins)) != list(bins):
             raise DataError(f"bins are {list(bins)}, expected at least two rising edges")
         counts = pd.cut(lengths[_COLUMN[what]], list(bins)).value_counts(sort=False)
         counts.index = counts.index.astype("str")
-        edges = "each bin holds its upper edge"
+        edges = "Each bin holds its upper edge"
     total = int(counts.sum())
     frame = pd.DataFrame({"bin": counts.index.astype("str"), "count": counts.to_numpy()})
     frame["percent"] = frame["count"] * (100 / total) if total else float("nan")

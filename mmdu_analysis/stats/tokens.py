@@ -11,6 +11,7 @@ from mmdu_analysis.schema import PLACEHOLDERS, DataError
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import tiktoken
 
 DEFAULT_ENCODING = "o200k_base"
 _OFFLINE_ENCODINGS = ("o200k_base", "cl100k_base", "o200k_harmony")
@@ -64,7 +65,7 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING) -> np.n
     return np.array(counts, dtype=np.int64)
 
 
-def _tiktoken(encoding: str):
+def _tiktoken(encoding: str) -> tiktoken.Encoding:
     import tiktoken
 
     known = tiktoken.list_encoding_names()
@@ -102,7 +103,7 @@ class ImageTokenModel(NamedTuple):
 
     Attributes
     ----------
-    count : callable
+    rule : callable
         ``(width, height) -> tokens``.
     uses_size : bool
         False where every picture costs the same.
@@ -110,7 +111,7 @@ class ImageTokenModel(NamedTuple):
         Where the rule is written down.
     """
 
-    count: Callable[[int, int], int]
+    rule: Callable[[int, int], int]
     uses_size: bool
     source: str
 
@@ -306,7 +307,7 @@ def image_tokens(images: pd.DataFrame, model: str = "paper") -> pd.Series:
         known, pd.Series({"width": FALLBACK_SIZE[0], "height": FALLBACK_SIZE[1]}), axis=1
     ).astype("int64")
     tokens = full.groupby(["width", "height"], sort=False)["width"].transform(
-        lambda group: rule.count(*full.loc[group.index[0]].tolist())
+        lambda group: rule.rule(*full.loc[group.index[0]].tolist())
     )
     result = tokens.astype("int64").rename("image_tokens")
     result.attrs = {

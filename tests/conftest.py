@@ -1,0 +1,32 @@
+"""What the tests share: the sample, and the real data where it is."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not (SHARED / "data").is_dir():
+        pytest.skip("the real data isn't beside the project (../shared)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def sample() -> Benchmark:
+    return load_benchmark("sample")
+
+
+@pytest.fixture(scope="session")
+def real(shared: Path) -> Benchmark:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load_benchmark(shared / "data" / "mmdu" / "benchmark.json")
