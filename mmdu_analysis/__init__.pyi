@@ -1,3 +1,4 @@
+from .figures.registry import draw_figure as draw_figure
 from .io.answers import load_answers as load_answers
 from .io.benchmark import Benchmark as Benchmark
 from .io.benchmark import load_benchmark as load_benchmark

@@ -220,6 +220,34 @@ def render(spec: FigureSpec, inputs: Inputs) -> tuple[Any, Figure]:
         return numbers, getattr(drawn, "figure", drawn)
 
 
+def draw_figure(name: str, bench: Benchmark | None = None) -> Figure:
+    """Draw one of the figures by name, for a notebook.
+
+    Parameters
+    ----------
+    name : str
+        As ``mmdu figures --list`` gives it.
+    bench : Benchmark, optional
+        The user's data; without it the figure shows the shipped facts.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where it stands last in a cell.
+
+    Raises
+    ------
+    DataError
+        If there is no such figure.
+    """
+    import matplotlib.pyplot as plt
+
+    (spec,) = find_specs([name])
+    figure = render(spec, Inputs(bench))[1]
+    plt.close(figure)  # else the notebook shows it twice
+    return figure
+
+
 def write(spec: FigureSpec, inputs: Inputs, folder: Path) -> list[Path]:
     """Write a figure as PNG and PDF, and its numbers as CSV; the same input gives the same bytes.
 

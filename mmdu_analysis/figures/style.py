@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMN = 3.5
 """Width of a paper's column, in inches; a full page is two."""
 
-ACCESS_COLORS = {"closed": "#0072B2", "open": "#D55E00", "finetuned": "#009E73"}
+ACCESS_COLORS = {"closed": "#004488", "open": "#D55E00", "finetuned": "#009E73"}
 ACCESS_MARKERS = {"closed": "o", "open": "s", "finetuned": "D"}
 ACCESS_LABELS = {"closed": "closed", "open": "open", "finetuned": "fine-tuned on MMDU-45k"}
 OURS, PAPER = "#0072B2", "#A0A0A0"
@@ -43,6 +43,7 @@ RULES: Any = {
     "lines.linewidth": 1.2,
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.05,
+    "figure.dpi": 200,
     "savefig.dpi": 200,
     "pdf.fonttype": 42,
     "svg.hashsalt": "mmdu",
@@ -119,7 +120,7 @@ def say(ax: Axes, title: str, subtitle: str = "") -> None:
     subtitle : str
         Units and what is drawn.
     """
-    ax.set_title(f"{title}\n" if subtitle else title, loc="left", pad=8 if subtitle else 6)
+    ax.set_title(title, loc="left", pad=15 if subtitle else 6)
     if subtitle:
         ax.annotate(
             subtitle,

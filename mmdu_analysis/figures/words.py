@@ -103,7 +103,10 @@ def font_for(text: str) -> Path:
 
     needed = {ord(char) for char in text if not char.isspace()}
     bundled = Path(font_manager.findfont("DejaVu Sans"))
-    others = sorted(Path(entry.fname) for entry in font_manager.fontManager.ttflist)
+    fonts = font_manager.fontManager.ttflist
+    others = sorted(
+        Path(entry.fname) for entry in fonts if "LastResort" not in entry.fname
+    )  # boxes, no glyphs
     for path in (bundled, *others):
         try:
             glyphs = font_manager.get_font(str(path)).get_charmap()

@@ -303,9 +303,9 @@ def image_tokens(images: pd.DataFrame, model: str = "paper") -> pd.Series:
     rule = image_token_model(model)
     sizes = images[["width", "height"]].astype("Float64")
     known = sizes.notna().all(axis=1) & sizes.gt(0).fillna(False).all(axis=1)
-    full = sizes.where(
-        known, pd.Series({"width": FALLBACK_SIZE[0], "height": FALLBACK_SIZE[1]}), axis=1
-    ).astype("int64")
+    fallback = {"width": FALLBACK_SIZE[0], "height": FALLBACK_SIZE[1]}
+    sizes.loc[~known] = pd.NA
+    full = sizes.fillna(fallback).astype("int64")
     tokens = full.groupby(["width", "height"], sort=False)["width"].transform(
         lambda group: rule.rule(*full.loc[group.index[0]].tolist())
     )

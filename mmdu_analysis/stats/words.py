@@ -106,7 +106,7 @@ def merge_plurals(counts: Counter[str]) -> Counter[str]:
         for ending, singular_ending in (("ies", "y"), ("es", ""), ("s", "")):
             singular = word.removesuffix(ending) + singular_ending
             if word.endswith(ending) and len(singular) > 2 and singular in merged and word in merged:
-                if singular.endswith("s") or word.endswith("ss"):
+                if word.endswith("ss") or (ending == "s" and singular.endswith("s")):
                     continue
                 total = merged.pop(word) + merged.pop(singular)
                 merged[max((singular, word), key=lambda form: (counts[form], form == singular))] += total

@@ -1,0 +1,182 @@
+"""The command line, and the project's own promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def mmdu(*args, **env):
+    command = [sys.executable, "-m", "mmdu_analysis.cli", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env, check=False)
+
+
+BAD = {
+    "empty": b"",
+    "cut": b'[{"id": 1, "conversations": [',
+    "binary": bytes(range(256)),
+    "shape": b'{"a": [1, 2]}',
+}
+
+
+@pytest.mark.parametrize("case", [*BAD, "missing", "folder", "figures"])
+def test_bad_input_is_exit_code_2_and_one_line(tmp_path, case):
+    path = tmp_path / "data.json"
+    if case in BAD:
+        path.write_bytes(BAD[case])
+    if case in ("folder", "figures"):
+        path.mkdir()
+    if case == "figures":
+        done = mmdu("figures", "--data", path, "--out", tmp_path / "out")
+    else:
+        done = mmdu("stats", "--data", path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("mmdu: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "latex", "markdown"])
+def test_stats_in_every_format(form):
+    done = mmdu("stats", "--data", "sample", "--format", form)
+    assert done.returncode == 0
+    assert "1645" in done.stdout.replace(",", "").replace(".0", "")
+    assert "sample" in done.stdout + done.stderr
+    if form == "json":
+        rows = {row["statistic"]: row for row in json.loads(done.stdout)}
+        assert rows["turns"]["maximum"] == 27
+
+
+def test_gap_and_lists():
+    assert "28.85" in mmdu("gap").stdout
+    listing = mmdu("figures", "--list").stdout
+    assert "gap_by_dimension" in listing
+    assert mmdu("figures", "--only", "none").returncode == 2
+
+
+def test_validate_and_figures_of_own_data(tmp_path):
+    assert mmdu("sample", "--out", tmp_path / "s").returncode == 0
+    good = mmdu("validate", tmp_path / "s" / "benchmark.json")
+    assert (good.returncode, good.stdout) == (0, "")
+    (tmp_path / "s" / "mmdu_pics" / "0_1.png").unlink()
+    bad = mmdu("validate", tmp_path / "s" / "benchmark.json")
+    assert bad.returncode == 1
+    assert "0_1.png is missing" in bad.stdout
+    drawn = mmdu("figures", "--data", tmp_path / "s", "--only", "turns", "--out", tmp_path / "f")
+    assert drawn.returncode == 0
+    assert (tmp_path / "f" / "turns.csv").read_text().splitlines()[1].startswith("<=10,27,24.5")
+
+
+def test_figures_of_the_real_data(shared, tmp_path):
+    path = shared / "data" / "mmdu" / "benchmark.json"
+    done = mmdu(
+        "figures", "--data", path, "--only", "images", "--only", "wordcloud_questions", "--out", tmp_path
+    )
+    assert done.returncode == 0
+    assert "2,51," in (tmp_path / "images.csv").read_text()
+
+
+def test_latex_neutralises_commands():
+    import pandas as pd
+
+    from mmdu_analysis.cli import Format, print_table
+
+    frame = pd.DataFrame({"model": [r"\input{x} & 5%_"]})
+    out = ROOT / ".pytest-latex.tex"
+    try:
+        print_table(frame, Format.latex, out)
+        assert r"\textbackslash{}input\{x\} \& 5\%\_" in out.read_text()
+    finally:
+        out.unlink(missing_ok=True)
+
+
+def import_cost(module):
+    """Modules that importing costs, a count that doesn't depend on the machine's load."""
+    code = f"import sys; import {module}; print(len(sys.modules))"
+    return int(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    )
+
+
+def test_import_costs_no_more_than_pandas():
+    assert import_cost("mmdu_analysis") < import_cost("pandas") / 4
+
+
+def test_every_public_name_resolves():
+    import mmdu_analysis
+
+    for name in mmdu_analysis.__all__:
+        assert getattr(mmdu_analysis, name) is not None
+
+
+def test_environment_and_pyproject_are_in_step():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (pip,) = [entry["pip"] for entry in conda if isinstance(entry, dict)]
+    assert pip[2:] == project["dependencies"]
+    assert f"python{project['requires-python']}" in conda
+
+
+def test_constraints_pin_every_dependency_without_a_host():
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    text = (ROOT / "constraints.txt").read_text()
+    pins = {}
+    for line in text.splitlines()[1:]:
+        requirement = Requirement(line)
+        pins[canonicalize_name(requirement.name)] = next(iter(requirement.specifier)).version
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *itertools_chain(project["optional-dependencies"])]
+    for line in wanted:
+        requirement = Requirement(line)
+        if requirement.name != "mmdu-analysis":
+            assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), line
+    assert "://" not in text
+
+
+def itertools_chain(groups):
+    return [line for lines in groups.values() for line in lines]
+
+
+def run_notebook(path, data=None):
+    notebook = nbformat.read(path, as_version=4)
+    env = (
+        os.environ | {"MMDU_DATA": str(data)}
+        if data
+        else {k: v for k, v in os.environ.items() if k != "MMDU_DATA"}
+    )
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute(env=env)
+    return notebook
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_on_the_shipped_facts_and_on_data(path, shared):
+    run_notebook(path)
+    run_notebook(path, shared / "data" / "mmdu" / "benchmark.json")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_saved_with_clean_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    assert max(len([line for line in cell.source.splitlines() if line.strip()]) for cell in code) <= 8
+    outputs = [output for cell in code for output in cell.outputs]
+    assert outputs
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS

@@ -1,0 +1,328 @@
+"""Tokens, references, lengths, words and the gap, against independent references."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdu_analysis import (
+    DataError,
+    count_tokens,
+    dataset_statistics,
+    dialog_lengths,
+    distinctive_words,
+    distribution,
+    finetuning_gain,
+    gap_analysis,
+    image_references,
+    image_tokens,
+    load_published,
+    question_images,
+    sample_scores,
+    sample_truth,
+    word_frequencies,
+)
+from mmdu_analysis.io.sample import FALL, GAP, MODELS
+from mmdu_analysis.stats.gap import add_model, border_pair
+from mmdu_analysis.stats.words import count_words
+
+
+@pytest.fixture(scope="module")
+def encodings(shared):
+    import os
+
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(shared / "tiktoken_cache")
+    import tiktoken
+
+    return {name: tiktoken.get_encoding(name) for name in ("o200k_base", "cl100k_base")}
+
+
+@pytest.mark.parametrize("name", ["o200k_base", "cl100k_base"])
+def test_counts_equal_tiktoken_on_the_real_texts(shared, encodings, name):
+    texts = []
+    for path in sorted((shared / "data").rglob("*.json")):
+        data = json.loads(path.read_text())
+        for record in data if isinstance(data, list) else [data]:
+            texts += [m["value"] for m in record["conversations"] if isinstance(m["value"], str)]
+    expected = [len(encodings[name].encode(text, disallowed_special=())) for text in texts]
+    assert len(texts) > 6000
+    assert count_tokens(texts, name).tolist() == expected
+
+
+NASTY = [
+    "",
+    " ",
+    "\n\n\n",
+    "<|endoftext|>",
+    "a" * 3000,
+    "🧑‍🚀👍🏽",
+    "\u200b\u200d",
+    "\x00\x07",
+    "\ud800",
+    "  x  ",
+    "图1",
+    "é\u0301" * 50,
+    "\r\n\t",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200), st.sampled_from(NASTY), st.sampled_from(["o200k_base", "cl100k_base"]))
+def test_counts_equal_tiktoken_on_nasty_texts(encodings, text, nasty, name):
+    for case in (text, nasty, text + nasty + text):
+        assert count_tokens([case], name)[0] == len(encodings[name].encode_ordinary(case))
+
+
+def test_encodings_that_cant_be_had(monkeypatch, tmp_path):
+    with pytest.raises(DataError, match="unknown"):
+        count_tokens(["a"], "none")
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(DataError, match="TIKTOKEN_CACHE_DIR"):
+        count_tokens(["a"], "p50k_base")
+
+
+SIZES = [
+    ("gpt-4o", 1024, 1024, 765),  # the three examples of OpenAI's guide
+    ("gpt-4o", 2048, 4096, 1105),
+    ("gpt-4o-low", 4096, 8192, 85),
+    ("gpt-4o", 300, 200, 255),
+    ("claude", 200, 200, 54),  # the examples of Anthropic's guide
+    ("claude", 1000, 1000, 1334),
+    ("claude", 1092, 1092, 1590),
+    ("claude", 8000, 8000, 1600),
+    ("qwen2-vl", 28, 28, 4),  # the least: 3,136 pixels
+    ("qwen2-vl", 448, 448, 256),
+    ("qwen2-vl", 8000, 8000, 16_384),
+    ("llava-1.5", 9, 9, 576),
+    ("llava-1.6", 672, 672, 576 + 48 * 48 + 48),
+    ("llava-1.6", 1000, 500, 576 + 24 * 48 + 24),
+    ("internvl-1.5", 448, 448, 256),
+    ("internvl-1.5", 896, 448, 3 * 256),
+    ("internvl-1.5", 4000, 3000, 13 * 256),
+    ("internlm-xc2", 5, 5, 1225),
+    ("qwen-vl", 5, 5, 256),
+    ("paper", 5, 5, 471),
+    ("fixed:12", 5, 5, 12),
+]
+
+
+@pytest.mark.parametrize(("model", "width", "height", "tokens"), SIZES)
+def test_image_tokens_on_known_sizes(model, width, height, tokens):
+    images = pd.DataFrame({"width": [width], "height": [height]}, dtype="Int64")
+    assert image_tokens(images, model).tolist() == [tokens]
+
+
+def test_image_tokens_without_a_size_say_so():
+    images = pd.DataFrame({"width": [pd.NA, 800], "height": [pd.NA, 603]}, dtype="Int64")
+    result = image_tokens(images, "gpt-4o")
+    assert result.iloc[0] == result.iloc[1]
+    assert result.attrs["fallback"] == 1
+    assert image_tokens(images, "paper").attrs["fallback"] == 0
+    with pytest.raises(DataError, match="fixed:N"):
+        image_tokens(images, "fixed:x")
+
+
+REFERENCES = {
+    "Image1: <ImageHere>. Image2: <ImageHere>. Describe the bird in Image2.": (2,),
+    "Image 1: <image>\nWhat is it?": (),
+    "image 1 to image 5": (1, 2, 3, 4, 5),
+    "image 1 through image 4, and image 9": (1, 2, 3, 4, 9),
+    "Compare image 1 to image 5.": (1, 5),
+    "images 2, 3 and 5": (2, 3, 5),
+    "Images 1-3": (1, 2, 3),
+    "Images 1 and 2": (1, 2),
+    "the cars in Image 3 and 4?": (3, 4),
+    "image #3": (3,),
+    "<image-1> and <image-2>": (1, 2),
+    "Image1, Image3, and Image4": (1, 3, 4),
+    "Image1's frame": (1,),
+    "in Image1, 3 birds sit": (1,),
+    "图1": (1,),
+    "图片1和图片2": (1, 2),
+    "第3张图": (3,),
+    "第二张图和第十一张图": (2, 11),
+    "图1至图3": (1, 2, 3),
+    "the 3 images": (),
+    "in 2019 image quality": (),
+    "imagine 2 things": (),
+    "image 2019": (),
+    "an image 16:9": (),
+    "image": (),
+}
+
+
+@pytest.mark.parametrize("text", REFERENCES)
+def test_image_references(text):
+    assert image_references(text) == REFERENCES[text]
+
+
+@settings(max_examples=200, deadline=1000)
+@given(st.text(alphabet="image 0123456789,-<>#图第张andto\n", max_size=300))
+def test_references_of_any_text(text):
+    found = image_references(text)
+    assert list(found) == sorted(set(found))
+    assert all(0 < number < 1000 for number in found)
+
+
+def test_references_agree_with_a_person(real, shared, record_property):
+    labels = pd.read_csv(shared / "data" / "mmdu" / "correctness.csv", dtype={"dialog_id": "str"})
+    labels = labels.drop_duplicates(["dialog_id", "turn"]).query("dialog_id != '68'")
+    found = question_images(real).groupby(["dialog_id", "turn"])["image"].agg(lambda n: ";".join(map(str, n)))
+    turns = real.turns[["dialog_id", "turn"]].join(found.rename("found"), on=["dialog_id", "turn"])
+    both = labels.merge(turns, on=["dialog_id", "turn"])
+    person, ours = (
+        both[c].fillna("").astype("str").str.split(";").map(frozenset) for c in ("images", "found")
+    )
+    wrong = both.loc[person != ours]
+    print("\n" + wrong[["dialog_id", "turn", "images", "found"]].to_string(index=False))
+    assert len(both) > 1600
+    assert len(wrong) <= 0.01 * len(both)
+
+
+def test_sample_equals_its_truth(sample):
+    truth = sample_truth()
+    lengths = dialog_lengths(sample)
+    pd.testing.assert_frame_equal(lengths[truth.dialogs.columns], truth.dialogs)
+    pd.testing.assert_frame_equal(question_images(sample), truth.references, check_dtype=False)
+    table = dataset_statistics(lengths)
+    assert table.loc["qa_pairs", "value"] == 1645
+    assert table.loc["unique_images", "value"] == 421
+    assert table.loc["turns", "maximum"] == 27
+    assert table.loc["images", "maximum"] == 20
+    assert table.loc["text_tokens", "average"] == 6400
+    assert table.loc["image_text_tokens", "maximum"] == 18_000
+    assert table.loc["image_text_tokens", "average"] == pytest.approx(8200, abs=10)
+    assert lengths.attrs["synthetic"]
+
+
+def test_sample_has_the_published_shares(sample):
+    lengths = dialog_lengths(sample)
+    published = load_published("distributions")
+    for what, bins in published.groupby("distribution"):
+        ours = distribution(lengths, what)
+        ours = ours[ours["bin"] != "no image"]
+        assert ours["percent"].to_numpy() == pytest.approx(bins["percent"].to_numpy(), abs=0.11)
+    assert distribution(lengths, "turns")["count"].tolist() == [27, 25, 47, 11]
+
+
+def test_sample_scores_have_the_known_gap_and_fall():
+    scores = sample_scores()
+    overall = scores[scores["dimension"] == "Overall Score"]
+    assert scores["score"].between(1, 10).all()
+    assert (scores["score"] % 1 == 0).all()
+    by_access = overall.groupby(overall["model"].map(MODELS))["score"].mean() * 10
+    assert by_access["closed"] - by_access["open"] == pytest.approx(GAP, abs=0.5)
+    centred = overall["score"] - overall.groupby(["model", "dialog_id"])["score"].transform("mean")
+    turn = overall["turn"].astype(float)
+    turn -= turn.groupby([overall["model"], overall["dialog_id"]]).transform("mean")
+    assert 10 * np.polyfit(turn, centred, 1)[0] == pytest.approx(FALL, abs=0.05)
+    none = sample_scores(gap=0)
+    flat = none[none["dimension"] == "Overall Score"].groupby(none["model"].map(MODELS))["score"].mean() * 10
+    assert flat["closed"] - flat["open"] == pytest.approx(0, abs=0.5)
+
+
+def test_lengths_from_a_path_equal_those_from_a_benchmark(sample, tmp_path):
+    from mmdu_analysis.io.sample import write_sample
+
+    path = write_sample(tmp_path)
+    pd.testing.assert_frame_equal(dialog_lengths(path), dialog_lengths(sample))
+    with pytest.raises(DataError, match="matches no file"):
+        dialog_lengths(tmp_path / "*.nothing")
+
+
+def test_lengths_by_hand(real, encodings):
+    lengths = dialog_lengths(real, image_model="fixed:100")
+    encode = encodings["o200k_base"].encode_ordinary
+    for key, turns in real.turns.groupby("dialog_id"):
+        questions = [len(encode(q.replace("<ImageHere>", ""))) for q in turns["question"]]
+        answers = [len(encode(a)) for a in turns["answer"].dropna()]
+        row = lengths.loc[key]
+        assert row["question_tokens"] == sum(questions)
+        assert row["max_question_tokens"] == max(questions)
+        assert row["answer_tokens"] == sum(answers)
+        assert row["image_text_tokens"] == sum(questions) + sum(answers) + 100 * row["n_images"]
+    assert lengths.attrs["missing_answers"] == 1508
+    assert lengths.attrs["unique_images"] == 419
+
+
+def test_other_bins_say_what_lies_outside(sample):
+    frame = distribution(sample, "turns", [5, 10, 20])
+    assert frame["count"].sum() + frame.attrs["outside"] == 110
+    for bins in ([3], [5, 5], [9, 1]):
+        with pytest.raises(DataError, match="rising"):
+            distribution(sample, "turns", bins)
+
+
+def test_words_join_plurals_and_leave_image_names_out():
+    counts = count_words(
+        ["The building in Image1, Buildings!", "Glass classes; class. Cities and a city's image 2"]
+    )
+    assert counts.to_dict() == {"building": 2, "city": 2, "class": 2, "glass": 1}
+
+
+def test_chinese_words():
+    counts = count_words(["图片1中的建筑和图2中的建筑"])
+    assert counts.index[0] == "建筑"
+    assert counts.iloc[0] == 2
+
+
+def test_distinctive_words(sample):
+    frame = distinctive_words(word_frequencies(sample), word_frequencies(sample, "answer"))
+    assert frame["word"].iloc[0] == "look"  # every sample question with an image asks how things look
+    assert frame["z"].is_monotonic_decreasing
+
+
+def test_gap_of_the_published_table():
+    table = load_published("main_results")
+    frame = gap_analysis(table).set_index("dimension")
+    row = frame.loc["Avg"]
+    assert row[["closed_mean", "open_mean", "gap"]].round(2).tolist() == [61.5, 32.65, 28.85]
+    assert row["best_gap"] == pytest.approx(70.2 - 42.8)
+    assert row["p_value"] == pytest.approx(1 / 1365)
+    assert (frame["low"] < frame["gap"]).all()
+    assert (frame["gap"] < frame["high"]).all()
+    assert border_pair(table)["Avg"].tolist() == [46.9, 42.8]
+
+
+def test_permutation_p_by_hand():
+    table = pd.DataFrame({"access": ["closed"] * 3 + ["open"] * 4, "Avg": [5.0, 2, 9, 1, 4, 3, 6]})
+    total = table.loc[:2, "Avg"].sum()
+    sums = [sum(pick) for pick in itertools.combinations(table["Avg"], 3)]
+    expected = sum(value >= total for value in sums) / math.comb(7, 3)
+    assert gap_analysis(table)["p_value"].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("access", ["closed", "open"])
+def test_gap_needs_two_of_each(access):
+    table = load_published("main_results")
+    with pytest.raises(DataError, match=f"access '{access}'"):
+        gap_analysis(table[table["access"] != access])
+
+
+def test_own_model_in_the_table():
+    table = add_model(load_published("main_results"), "mine", "open", {"Avg": 55.0})
+    assert border_pair(table)["model"].tolist()[1] == "mine"
+    with pytest.raises(DataError, match="in the table already"):
+        add_model(table, "mine", "open", {"Avg": 1.0})
+    with pytest.raises(DataError, match="0-100"):
+        add_model(table, "other", "open", {"Avg": 555.0})
+
+
+def test_gains_of_fine_tuning():
+    frame = finetuning_gain(load_published("main_results"))
+    overall = frame[frame["metric"] == "Avg"]
+    assert overall["gain"].round(1).tolist() == [5.0, 14.5]
+    assert (100 * overall["share_closed"]).astype(float).round(1).tolist() == [13.2, 41.9]
+    for name in ("finetuning", "multi_image"):
+        others = finetuning_gain(load_published(name), reference=None)
+        assert others["share_closed"].isna().all()
+    with pytest.raises(DataError, match="'GPT-4o' is not in the table"):
+        finetuning_gain(load_published("finetuning"))
