@@ -180,3 +180,18 @@ def test_notebooks_are_saved_with_clean_outputs(path):
 
 def test_there_are_notebooks():
     assert NOTEBOOKS
+
+
+def test_the_readme_shows_what_its_code_prints():
+    text = (ROOT / "README.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    shown = text.split("```text\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == shown
+
+
+def test_committed_figures_are_those_that_the_code_draws():
+    from mmdu_analysis.figures.registry import SPECS
+
+    have = {path.name for path in (ROOT / "figures").iterdir()}
+    assert {f"{spec.name}{suffix}" for spec in SPECS for suffix in (".png", ".pdf", ".csv")} <= have
