@@ -10,6 +10,8 @@ from .io.sample import sample_scores as sample_scores
 from .io.sample import sample_truth as sample_truth
 from .io.scores import load_scores as load_scores
 from .schema import DataError as DataError
+from .stats.compare import compare_distributions as compare_distributions
+from .stats.compare import compare_statistics as compare_statistics
 from .stats.dataset import dataset_statistics as dataset_statistics
 from .stats.dataset import dialog_lengths as dialog_lengths
 from .stats.dataset import distribution as distribution
@@ -17,6 +19,8 @@ from .stats.gap import finetuning_gain as finetuning_gain
 from .stats.gap import gap_analysis as gap_analysis
 from .stats.references import image_references as image_references
 from .stats.references import question_images as question_images
+from .stats.tokens import compare_image_models as compare_image_models
+from .stats.tokens import context_growth as context_growth
 from .stats.tokens import count_tokens as count_tokens
 from .stats.tokens import image_tokens as image_tokens
 from .stats.words import distinctive_words as distinctive_words

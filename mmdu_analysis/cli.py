@@ -188,12 +188,37 @@ def figures(
 
 
 @app.command()
-def stats(data: DataOption = None, out: OutOption = None, form: FormatOption = Format.markdown) -> None:
+def stats(
+    data: DataOption = None,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+    image_model: Annotated[
+        str,
+        typer.Option("--image-model", help="Estimator of an image's tokens, such as gpt-4o or fixed:256."),
+    ] = "paper",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Print the paper's numbers beside the data's.")
+    ] = False,
+) -> None:
     """Print Table 1 for any data: how many dialogues, turns, images, tokens."""
     from mmdu_analysis.io.benchmark import load_benchmark
-    from mmdu_analysis.stats.dataset import dataset_statistics
+    from mmdu_analysis.io.published import load_published
+    from mmdu_analysis.stats import compare as comparison
+    from mmdu_analysis.stats.dataset import dataset_statistics, dialog_lengths
 
-    print_table(dataset_statistics(load_benchmark(data)), form, out)
+    lengths = dialog_lengths(load_benchmark(data), image_model=image_model)
+    if not compare:
+        print_table(dataset_statistics(lengths), form, out)
+        return
+    table = comparison.compare_statistics(lengths, load_published("statistics"))
+    shares = comparison.compare_distributions(lengths, load_published("distributions"))
+    shares = shares.rename(columns={"distribution": "statistic", "bin": "measure"}).drop(columns="count")
+    shares["measure"] = shares["measure"] + ", %"
+    import pandas as pd
+
+    both = pd.concat([table, shares], ignore_index=True)
+    both.attrs = dict(lengths.attrs)
+    print_table(both, form, out)
 
 
 @app.command()

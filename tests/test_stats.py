@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from mmdu_analysis import (
     DataError,
+    compare_image_models,
+    context_growth,
     count_tokens,
     dataset_statistics,
     dialog_lengths,
@@ -326,3 +328,52 @@ def test_gains_of_fine_tuning():
         assert others["share_closed"].isna().all()
     with pytest.raises(DataError, match="'GPT-4o' is not in the table"):
         finetuning_gain(load_published("finetuning"))
+
+
+def test_the_real_data_beside_the_paper(real):
+    from mmdu_analysis.stats.compare import compare_distributions, compare_statistics
+
+    table = compare_statistics(real, load_published("statistics")).set_index(["statistic", "measure"])
+    assert table.loc[("turns", "maximum"), "difference"] == -7
+    assert "turn 20" in table.loc[("qa_pairs", "value"), "likely_reason"]
+    assert "1,508 of 1,615 references" in table.loc[("text_tokens", "average"), "likely_reason"]
+    assert table.loc[("unique_images", "value"), "likely_reason"] != ""
+    assert table.loc[("dialogs", "value"), "likely_reason"] == ""
+    shares = compare_distributions(real, load_published("distributions")).set_index(["distribution", "bin"])
+    assert shares.loc[("images", "2"), "difference"] == pytest.approx(100 * 51 / 110 - 47.3)
+    assert pd.isna(shares.loc[("questions", "no image"), "paper"])
+    assert (shares.groupby("distribution")["ours"].sum().round(6) == 100).all()
+
+
+def test_the_sample_beside_the_paper_has_nothing_to_explain(sample):
+    from mmdu_analysis.stats.compare import compare_distributions, compare_statistics
+
+    assert (compare_statistics(sample, load_published("statistics"))["likely_reason"] == "").all()
+    reasons = compare_distributions(sample, load_published("distributions"))["likely_reason"]
+    assert set(reasons) == {"", "not in the paper"}
+
+
+def test_context_growth_by_hand():
+    questions = pd.DataFrame(
+        {"dialog_id": ["a", "a", "b"], "turn": [1, 2, 1], "question_tokens": [10, 20, 30]}
+    )
+    answers = pd.DataFrame({"dialog_id": ["a", "a", "b"], "turn": [1, 2, 1], "answer_tokens": [5, 7, 9]})
+    images = pd.DataFrame(
+        {"dialog_id": ["a", "a", "b"], "first_turn": [1, 2, pd.NA], "width": 1, "height": 1}
+    )
+    images = images.astype({"first_turn": "Int64"})
+    frame = context_growth(questions, answers, images, ["fixed:100"])
+    assert frame["median"].tolist() == [(110 + 30) / 2, 10 + 5 + 20 + 200]
+    assert frame["n_dialogs"].tolist() == [2, 1]
+
+
+def test_no_released_rule_gives_the_papers_price_on_the_real_pictures():
+    frame = compare_image_models(load_published("measured_images")).set_index("model")
+    assert frame.loc["paper", "difference"] == 0
+    assert frame["mean"].is_monotonic_increasing
+    sizes = load_published("measured_images").dropna(subset="width")
+    by_hand = [
+        min(1600, math.ceil(w * h * min(1, 1568 / max(w, h)) ** 2 / 750))
+        for w, h in zip(sizes["width"], sizes["height"], strict=True)
+    ]
+    assert compare_image_models(sizes, ["claude"])["mean"].item() == pytest.approx(np.mean(by_hand))

@@ -316,3 +316,79 @@ def image_tokens(images: pd.DataFrame, model: str = "paper") -> pd.Series:
         "fallback": int((~known).sum()) if rule.uses_size else 0,
     }
     return result
+
+
+def compare_image_models(images: pd.DataFrame, models: Iterable[str] | None = None) -> pd.DataFrame:
+    """Compare what the same images cost in each model.
+
+    Parameters
+    ----------
+    images : pandas.DataFrame
+        As in `image_tokens`.
+    models : iterable of str, optional
+        By default all of `IMAGE_TOKEN_MODELS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model, rising: ``model``, ``mean``, ``median``, ``maximum`` (tokens an image),
+        ``difference`` (mean less the paper's 471), ``n_images``, ``fallback``, ``source``.
+    """
+    import pandas as pd
+
+    rows = []
+    for model in models or IMAGE_TOKEN_MODELS:
+        tokens = image_tokens(images, model)
+        extremes = (tokens.mean(), tokens.median(), tokens.max())
+        rows.append((model, *extremes, len(tokens), tokens.attrs["fallback"], tokens.attrs["source"]))
+    columns = ["model", "mean", "median", "maximum", "n_images", "fallback", "source"]
+    frame = pd.DataFrame(rows, columns=columns).sort_values("mean", kind="stable", ignore_index=True)
+    frame.insert(4, "difference", frame["mean"] - IMAGE_TOKEN_MODELS["paper"].rule(0, 0))
+    frame.attrs = dict(images.attrs)
+    return frame
+
+
+def context_growth(
+    questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, models: Iterable[str] = ("paper",)
+) -> pd.DataFrame:
+    """Measure what a model has to read at each turn, with its own earlier answers as history.
+
+    Parameters
+    ----------
+    questions : pandas.DataFrame
+        One row a turn: ``dialog_id``, ``turn``, ``question_tokens``.
+    answers : pandas.DataFrame
+        One row a turn of one model: ``dialog_id``, ``turn``, ``answer_tokens``.
+    images : pandas.DataFrame
+        ``dialog_id``, ``first_turn``, ``width``, ``height``; images that were never placed don't count.
+    models : iterable of str, default ("paper",)
+        Image-token estimators.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an estimator and turn: ``image_token_model``, ``turn``, ``median``, ``low`` and ``high`` (5 %
+        and 95 %) of the tokens over the dialogues that reach the turn, ``n_dialogs``.
+    """
+    import pandas as pd
+
+    turns = questions.merge(
+        answers[["dialog_id", "turn", "answer_tokens"]], on=["dialog_id", "turn"], how="left"
+    )
+    turns = turns.sort_values(["dialog_id", "turn"], ignore_index=True).fillna({"answer_tokens": 0})
+    sums = turns.groupby("dialog_id")[["question_tokens", "answer_tokens"]].cumsum()
+    text = sums["question_tokens"] + sums["answer_tokens"] - turns["answer_tokens"]
+    placed = images.dropna(subset="first_turn")
+    parts = []
+    for model in models:
+        costs = (
+            image_tokens(placed, model)
+            .groupby([placed["dialog_id"], placed["first_turn"].astype("int64")])
+            .sum()
+        )
+        new = turns.join(costs.rename("new"), on=["dialog_id", "turn"])["new"].fillna(0)
+        read = (text + new.groupby(turns["dialog_id"]).cumsum()).groupby(turns["turn"])
+        bands = read.quantile([0.05, 0.5, 0.95]).unstack().set_axis(["low", "median", "high"], axis=1)
+        parts.append(bands.assign(n_dialogs=read.size(), image_token_model=model).reset_index())
+    order = ["image_token_model", "turn", "median", "low", "high", "n_dialogs"]
+    return pd.concat(parts, ignore_index=True)[order]

@@ -1,0 +1,109 @@
+"""The data beside the paper: Table 1 and Figure 4, with the difference in each cell and its likely reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.stats.dataset import as_lengths, dataset_statistics, distribution
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.stats.dataset import Source
+
+
+def compare_statistics(source: Source, published: pd.DataFrame, dataset: str = "MMDU") -> pd.DataFrame:
+    """Put Table 1 of the data beside the published one.
+
+    Parameters
+    ----------
+    source : Benchmark, `dialog_lengths` frame, or path or paths
+        The data.
+    published : pandas.DataFrame
+        ``load_published("statistics")``.
+    dataset : {"MMDU", "MMDU-45k"}, default "MMDU"
+        Which of the published columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a published number: ``statistic``, ``measure`` (average, maximum, value), ``ours``, ``paper``,
+        ``difference`` (ours less paper) and ``likely_reason`` (empty where rounding explains it).
+    """
+    lengths = as_lengths(source)
+    ours = dataset_statistics(lengths)
+    paper = published.loc[published["dataset"] == dataset].set_index("statistic")
+    long = paper.reset_index().melt("statistic", ["average", "maximum", "value"], "measure", "paper").dropna()
+    order = {name: place for place, name in enumerate(paper.index)}
+    long = long.sort_values("statistic", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    long.insert(2, "ours", [ours.loc[row.statistic, row.measure] for row in long.itertuples()])
+    long["difference"] = long["ours"] - long["paper"]
+    long["likely_reason"] = [
+        _reason(row.statistic, row.ours, row.paper, lengths) for row in long.itertuples()
+    ]
+    long.attrs = dict(lengths.attrs)
+    return long
+
+
+def compare_distributions(source: Source, published: pd.DataFrame) -> pd.DataFrame:
+    """Put Figure 4 of the data beside the published one.
+
+    Parameters
+    ----------
+    source : Benchmark, `dialog_lengths` frame, or path or paths
+        The data.
+    published : pandas.DataFrame
+        ``load_published("distributions")``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bin: ``distribution``, ``bin``, ``count``, ``ours`` and ``paper`` (percent), ``difference``,
+        ``likely_reason``. A bin that the paper doesn't have has NA.
+    """
+    import pandas as pd
+
+    lengths = as_lengths(source)
+    parts = []
+    for what in ("turns", "images", "tokens", "questions"):
+        shares = distribution(lengths, what).rename(columns={"percent": "ours"})
+        paper = published.loc[published["distribution"] == what, "percent"].tolist()
+        extra = len(shares) - len(paper)
+        # "no image" stands first among the kinds of questions and has no published share.
+        shares["paper"] = [pd.NA] * extra + paper if extra >= 0 else [pd.NA] * len(shares)
+        shares.insert(0, "distribution", what)
+        parts.append(shares)
+    frame = pd.concat(parts, ignore_index=True).astype({"paper": "Float64"})
+    frame["difference"] = frame["ours"] - frame["paper"]
+    statistic = {
+        "turns": "turns",
+        "images": "images",
+        "tokens": "image_text_tokens",
+        "questions": "single_image_questions",
+    }
+    frame["likely_reason"] = [
+        _reason(statistic[row.distribution], row.ours, row.paper, lengths) for row in frame.itertuples()
+    ]
+    frame.attrs = dict(lengths.attrs)
+    return frame
+
+
+def _reason(statistic: str, ours: float, paper: float, lengths: pd.DataFrame) -> str:
+    """Say in words why a number differs from the paper's, as far as the data itself tells."""
+    import pandas as pd
+
+    if pd.isna(ours) or pd.isna(paper):
+        return "not in the paper" if pd.isna(paper) else "not in the data"
+    exact = statistic in ("dialogs", "qa_pairs", "unique_images") and paper < 10_000
+    if abs(ours - paper) <= (0.5 if exact else max(abs(paper) * 0.01, 0.1)):
+        return ""
+    missing = lengths.attrs.get("missing_answers", 0)
+    if "tokens" in statistic and missing:
+        return f"{missing:,} of {int(lengths['n_turns'].sum()):,} references are missing from the data"
+    if statistic in ("turns", "qa_pairs") and lengths["n_turns"].max() == 20:
+        return "the data ends at turn 20 of each dialogue"
+    if statistic.endswith("questions"):
+        return "the paper doesn't define it; here: images that the question names"
+    if statistic in ("images", "unique_images"):
+        return "the paper's shares or counts differ from the images listed in the data"
+    return ""
