@@ -171,7 +171,7 @@ def figures(
     mpl.use("agg")
     from tqdm import tqdm
 
-    from mmdu_analysis.figures.registry import Inputs, find_specs, write
+    from mmdu_analysis.figures.registry import Inputs, find_specs, write_all
     from mmdu_analysis.io.benchmark import load_benchmark
 
     specs = find_specs(only)
@@ -182,8 +182,11 @@ def figures(
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: got a file, expected a folder for the figures")
     inputs = Inputs(load_benchmark(data) if data else None)
-    for spec in tqdm(specs, desc="figures", unit="figure", disable=None):
-        write(spec, inputs, out)
+    names = [spec.name for spec in specs]
+    for _ in tqdm(
+        write_all(names, inputs, out), total=len(names), desc="figures", unit="figure", disable=None
+    ):
+        pass
     print(f"{len(specs)} figures with their numbers in {out}{'/' if out.is_dir() else ''}")
 
 

@@ -377,3 +377,17 @@ def test_no_released_rule_gives_the_papers_price_on_the_real_pictures():
         for w, h in zip(sizes["width"], sizes["height"], strict=True)
     ]
     assert compare_image_models(sizes, ["claude"])["mean"].item() == pytest.approx(np.mean(by_hand))
+
+
+def test_topics_find_the_samples_own(sample):
+    from sklearn.metrics import adjusted_rand_score
+
+    from mmdu_analysis.stats.topics import topic_groups
+
+    groups = topic_groups(sample)
+    planned = [int(key) % 8 for key in sample.dialogs.index]
+    assert adjusted_rand_score(planned, groups.dialogs["topic"]) > 0.95
+    assert groups.topics["n_dialogs"].sum() == 110
+    assert groups.dialogs["silhouette"].between(-1, 1).all()
+    with pytest.raises(DataError, match="n_topics=3"):
+        topic_groups(sample.select(["1", "2"]), 3)

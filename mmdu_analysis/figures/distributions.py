@@ -15,6 +15,7 @@ _NAMES = {
     "images": ("images in a dialogue", "dialogues"),
     "tokens": ("image and text tokens in a dialogue", "dialogues"),
     "questions": ("what a question is about", "questions"),
+    "named": ("images that a question is about", "questions"),
 }
 
 
@@ -65,9 +66,15 @@ def distribution_bars(
     )
     if beside and published is not None:
         paper = ax.bar(
-            [row + width for row in rows], published["percent"], width=width, color=PAPER, label="published"
+            [row + width for row in rows],
+            published["percent"].fillna(0),
+            width=width,
+            color=PAPER,
+            label="published",
         )
-        ax.bar_label(paper, [f"{p:.1f}" for p in published["percent"]], fontsize=6, padding=1)
+        ax.bar_label(
+            paper, [f"{p:.1f}" if p == p else "" for p in published["percent"]], fontsize=6, padding=1
+        )
     ax.set_xticks(range(len(shares)), shares["bin"])
     high = max(shares["percent"].max(), published["percent"].max() if beside and published is not None else 0)
     ax.set_ylim(0, high * 1.75)
@@ -124,10 +131,10 @@ def distribution_donut(shares: pd.DataFrame, *, title: str = "", ax: Axes | None
 
 def _note(ax: Axes, shares: pd.DataFrame, *parts: str) -> None:
     attrs = shares.attrs
-    estimator = (
-        f"Image tokens as {attrs['image_token_model']!r}." if attrs.get("distribution") == "tokens" else ""
-    )
-    source = f"Source: {attrs.get('source') or attrs.get('name') or 'own data'}"
-    published = "published: arXiv 2406.11833v2, Figure 4"
-    text = " ".join(part for part in (*parts, estimator, f"{source}; {published}") if part)
+    model = attrs.get("image_token_model")
+    estimator = f"Image tokens as {model!r}." if model and attrs.get("distribution") == "tokens" else ""
+    published = "arXiv 2406.11833v2, Figure 4"
+    source = attrs.get("source") or attrs.get("name") or "own data"
+    beside = "" if published in source else f"; published: {published}"
+    text = " ".join(part for part in (*parts, estimator, f"Source: {source}{beside}") if part)
     source_note(ax, text, synthetic=bool(attrs.get("synthetic")))

@@ -6,11 +6,12 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.figures.style import COLUMN, OURS, SEQUENCE, source_note
+from mmdu_analysis.figures.style import COLUMN, OURS, SEQUENCE, new_axes, say, source_note
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -78,6 +79,40 @@ def _properties(font: Path) -> Any:
     from matplotlib.font_manager import FontProperties
 
     return FontProperties(fname=font)
+
+
+def distinctive_bars(words: pd.DataFrame, *, ranked: int = 12, ax: Axes | None = None) -> Axes:
+    """Draw the words that set questions apart from answers.
+
+    Parameters
+    ----------
+    words : pandas.DataFrame
+        From `distinctive_words`.
+    ranked : int, default 12
+        Words of each side.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        One bar a word; questions to the right.
+    """
+    import pandas as pd
+
+    shown = pd.concat([words.head(ranked), words.tail(ranked)])[::-1].drop_duplicates("word")
+    ax = new_axes(ax, COLUMN, 0.9 + 0.14 * len(shown))
+    rows = range(len(shown))
+    ax.barh(rows, shown["z"], color=[OURS if z > 0 else "#D55E00" for z in shown["z"]], height=0.7)
+    ax.set_yticks(rows, shown["word"])
+    ax.tick_params(axis="y", length=0)
+    ax.axvline(0, color="black", lw=0.6)
+    ax.set_xlabel("of answers  <  log-odds by standard error  >  of questions")
+    first, last = shown["word"].iloc[-1], shown["word"].iloc[0]
+    say(ax, f"Questions say {first!r},\nanswers {last!r}")
+    note = f"Log-odds with a Dirichlet prior (Monroe et al. 2008). Source: {words.attrs.get('source', 'own data')}"
+    source_note(ax, note, synthetic=words.attrs.get("synthetic", False))
+    return ax
 
 
 @functools.cache
