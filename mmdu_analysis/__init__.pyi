@@ -23,5 +23,6 @@ from .stats.tokens import compare_image_models as compare_image_models
 from .stats.tokens import context_growth as context_growth
 from .stats.tokens import count_tokens as count_tokens
 from .stats.tokens import image_tokens as image_tokens
+from .stats.topics import topic_groups as topic_groups
 from .stats.words import distinctive_words as distinctive_words
 from .stats.words import word_frequencies as word_frequencies

@@ -68,6 +68,7 @@ NASTY = [
     "\u200b\u200d",
     "\x00\x07",
     "\ud800",
+    "\U000323b0/A",  # a letter of Unicode 17
     "  x  ",
     "图1",
     "é\u0301" * 50,
@@ -391,3 +392,30 @@ def test_topics_find_the_samples_own(sample):
     assert groups.dialogs["silhouette"].between(-1, 1).all()
     with pytest.raises(DataError, match="n_topics=3"):
         topic_groups(sample.select(["1", "2"]), 3)
+
+
+def test_tokens_by_image_model(sample):
+    from mmdu_analysis.stats.tokens import tokens_by_image_model
+
+    frame = tokens_by_image_model(sample.images, 6400, 110).set_index("model")
+    lengths = dialog_lengths(sample, image_model="gpt-4o")
+    assert frame.loc["gpt-4o", "total"] == pytest.approx(lengths["image_text_tokens"].mean())
+
+
+def test_dialogues_without_images_turns_or_matching_placeholders(tmp_path):
+    talk = [{"from": "user", "value": "<image> A bird?"}, {"from": "assistant", "value": "A bird."}]
+    records = [
+        {"id": "no images", "image": [], "conversations": [{"from": "user", "value": "A bird?"}, talk[1]]},
+        {"id": "no turns", "image": ["a.jpg"], "conversations": []},
+        {"id": "too many", "image": [], "conversations": talk},
+        {"id": "too few", "image": ["a.jpg", "b.jpg", "c.jpg"], "conversations": talk},
+    ]
+    (tmp_path / "b.json").write_text(json.dumps(records))
+    with pytest.warns(UserWarning, match="images listed"):
+        lengths = dialog_lengths(tmp_path / "b.json")
+    assert lengths["n_images"].tolist() == [0, 1, 0, 3]
+    assert lengths["n_turns"].tolist() == [1, 0, 1, 1]
+    assert lengths["image_tokens"].tolist() == [0, 471, 0, 3 * 471]
+    told = [problem.problem for problem in lengths.attrs["problems"]]
+    assert sum("images listed" in text for text in told) == 3
+    assert dataset_statistics(lengths).loc["qa_pairs", "value"] == 3

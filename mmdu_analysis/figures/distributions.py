@@ -135,6 +135,8 @@ def _note(ax: Axes, shares: pd.DataFrame, *parts: str) -> None:
     estimator = f"Image tokens as {model!r}." if model and attrs.get("distribution") == "tokens" else ""
     published = "arXiv 2406.11833v2, Figure 4"
     source = attrs.get("source") or attrs.get("name") or "own data"
-    beside = "" if published in source else f"; published: {published}"
+    beside = (
+        "" if published in source or attrs.get("distribution") == "named" else f"; published: {published}"
+    )
     text = " ".join(part for part in (*parts, estimator, f"Source: {source}{beside}") if part)
     source_note(ax, text, synthetic=bool(attrs.get("synthetic")))

@@ -146,3 +146,39 @@ def context_growth_lines(growth: pd.DataFrame, *, band: str = "paper", ax: Axes 
     )
     source_note(ax, note, synthetic=growth.attrs.get("synthetic", False))
     return ax
+
+
+def token_stacks(table: pd.DataFrame, *, published: float | None = None, ax: Axes | None = None) -> Axes:
+    """Draw a dialogue's mean tokens, text and images on each other, for each image-token model.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `tokens_by_image_model`.
+    published : float, optional
+        The published mean with images, drawn as a line.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        One bar a model.
+    """
+    ax = new_axes(ax, COLUMN, 3.0)
+    rows = range(len(table))
+    ax.barh(rows, table["text"], color=PAPER, height=0.65, label="text")
+    bars = ax.barh(rows, table["images"], left=table["text"], color=OURS, height=0.65, label="images")
+    ax.bar_label(bars, [f"{total:,.0f}" for total in table["total"]], fontsize=6, padding=3)
+    if published:
+        ax.axvline(published, color="#E69F00", lw=1.2, zorder=0, label=f"published: {published:,.0f}")
+    ax.set_yticks(rows, table["model"])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(0, table["total"].max() * 1.2)
+    ax.set_xlabel("mean tokens a dialogue")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.2), ncol=3)
+    low, high = table["total"].min(), table["total"].max()
+    say(ax, f"The same dialogues are {high / low:.1f} times\nas long for one model as for another")
+    note = f"Text: {table.attrs.get('text', 'of the data')}. Images: {table.attrs.get('source', 'own data')}"
+    source_note(ax, note, synthetic=table.attrs.get("synthetic", False))
+    return ax

@@ -32,6 +32,7 @@ from mmdu_analysis.stats.tokens import (
     compare_image_models,
     context_growth,
     count_tokens,
+    tokens_by_image_model,
     without_placeholders,
 )
 from mmdu_analysis.stats.topics import topic_groups
@@ -121,6 +122,20 @@ class Inputs:
         synthetic = self.bench is not None and self.bench.synthetic
         images.attrs |= {"source": self.bench.name, "synthetic": synthetic} if self.bench else {}
         return compare_image_models(images)
+
+    def token_split(self) -> pd.DataFrame:
+        """Split the mean tokens of a dialogue: of the user's data, or the paper's text and the real images."""
+        if self.bench is None:
+            images, n_dialogs = load_published("measured_images"), len(load_published("measured_dialogs"))
+            table = load_published("statistics").set_index(["dataset", "statistic"])
+            text, said = table.loc[("MMDU", "text_tokens"), "average"], "the paper's average, Table 1"
+        else:
+            images, n_dialogs = self.bench.images, len(self.bench.dialogs)
+            text, said = self.lengths["text_tokens"].mean(), self.bench.name
+        frame = tokens_by_image_model(images, float(text), n_dialogs)
+        source = images.attrs.get("source") or self.full_bench.name
+        frame.attrs = {"source": source, "text": said, "synthetic": bool(self.bench and self.bench.synthetic)}
+        return frame
 
     def growth(self) -> pd.DataFrame:
         """Growth of the context: with a model's own answers as measured, or the user's references."""
@@ -249,6 +264,11 @@ def _gains(_: Inputs) -> pd.DataFrame:
     return finetuning_gain(load_published("main_results"))
 
 
+def _token_stacks(table: pd.DataFrame) -> Any:
+    published = load_published("statistics").set_index(["dataset", "statistic"])["average"]
+    return lengths.token_stacks(table, published=published[("MMDU", "image_text_tokens")])
+
+
 def _donut_spec(what: str, title: str) -> FigureSpec:
     def paper_or_data(inputs: Inputs) -> pd.DataFrame:
         if inputs.bench is not None:
@@ -341,6 +361,15 @@ SPECS: tuple[FigureSpec, ...] = (
         Inputs.image_prices,
         lengths.image_token_bars,
         "mmdu_analysis.figures.lengths.image_token_bars",
+        uses_data=True,
+    ),
+    FigureSpec(
+        "tokens_by_estimator",
+        "tokens of a dialogue with and without images, by image-token estimator",
+        "Table 1",
+        Inputs.token_split,
+        _token_stacks,
+        "mmdu_analysis.figures.lengths.token_stacks",
         uses_data=True,
     ),
     FigureSpec(

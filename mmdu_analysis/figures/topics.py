@@ -38,14 +38,12 @@ def topic_map(dialogs: pd.DataFrame, *, accuracy: float | None = None, ax: Axes 
         ax.plot(
             group["x"], group["y"], _MARKERS[place], color=_COLORS[place], ms=4, mew=0, alpha=0.8, label=label
         )
-    ax.set_xlabel("first latent direction")
-    ax.set_ylabel("second latent direction")
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncol=1, handletextpad=0.2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncol=1, handletextpad=0.2)
     mean = dialogs["silhouette"].mean()
     say(ax, f"{dialogs['topic'].nunique()} topics by their words", f"mean silhouette {mean:.2f}, of -1 to 1")
     paper = f" The paper reports {accuracy:.0f} % cluster accuracy, judged by people." if accuracy else ""
-    note = f"TF-IDF and k-means over n={len(dialogs)} dialogues.{paper} Source: {dialogs.attrs.get('source', 'own data')}"
+    note = f"Near points are alike (t-SNE); TF-IDF and k-means over n={len(dialogs)} dialogues.{paper} Source: {dialogs.attrs.get('source', 'own data')}"
     source_note(ax, note, synthetic=dialogs.attrs.get("synthetic", False))
     return ax
