@@ -411,7 +411,7 @@ def test_dialogues_without_images_turns_or_matching_placeholders(tmp_path):
         {"id": "too few", "image": ["a.jpg", "b.jpg", "c.jpg"], "conversations": talk},
     ]
     (tmp_path / "b.json").write_text(json.dumps(records))
-    with pytest.warns(UserWarning, match="images listed"):
+    with pytest.warns(UserWarning, match="4 problems"):
         lengths = dialog_lengths(tmp_path / "b.json")
     assert lengths["n_images"].tolist() == [0, 1, 0, 3]
     assert lengths["n_turns"].tolist() == [1, 0, 1, 1]
