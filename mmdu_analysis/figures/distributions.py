@@ -133,6 +133,9 @@ def _note(ax: Axes, shares: pd.DataFrame, *parts: str) -> None:
     attrs = shares.attrs
     model = attrs.get("image_token_model")
     estimator = f"Image tokens as {model!r}." if model and attrs.get("distribution") == "tokens" else ""
+    missing = attrs.get("missing_answers") if attrs.get("distribution") == "tokens" else 0
+    if missing:
+        estimator += f" {missing:,} references are missing from the data."
     published = "arXiv 2406.11833v2, Figure 4"
     source = attrs.get("source") or attrs.get("name") or "own data"
     beside = (

@@ -56,7 +56,9 @@ def length_histogram(
     if marks:
         ax.legend(loc="upper right", frameon=True, framealpha=1, edgecolor="none", borderpad=0.2)
     say(ax, f"Median {tokens.median():,.0f} tokens, longest {tokens.max():,.0f}")
-    note = f"n={len(tokens):,} {items}. Source: {lengths.attrs.get('source', 'own data')}"
+    missing = lengths.attrs.get("missing_answers", 0)
+    gaps = f"{missing:,} references are missing from the data. " if missing else ""
+    note = f"n={len(tokens):,} {items}. {gaps}Source: {lengths.attrs.get('source', 'own data')}"
     source_note(ax, note, synthetic=lengths.attrs.get("synthetic", False))
     return ax
 
