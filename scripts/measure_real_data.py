@@ -16,9 +16,9 @@ import pandas as pd
 
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
-from mmdu_analysis.stats.dataset import question_tokens
+from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
 from mmdu_analysis.stats.references import question_images
-from mmdu_analysis.stats.tokens import count_tokens, without_placeholders
+from mmdu_analysis.stats.tokens import count_tokens
 from mmdu_analysis.stats.words import word_frequencies
 
 RAREST_WORD = 2
@@ -37,9 +37,7 @@ def measure_questions(bench: Benchmark) -> pd.DataFrame:
         question_images(bench).groupby(["dialog_id", "turn"])["image"].agg(lambda n: ";".join(map(str, n)))
     )
     table = question_tokens(bench).join(about.rename("images"), on=["dialog_id", "turn"])
-    there = table["answer"].notna()
-    lengths = count_tokens(without_placeholders(table.loc[there, "answer"]))
-    table["reference_tokens"] = pd.Series(lengths, index=table.index[there], dtype="Int64")
+    table["reference_tokens"] = answer_tokens(bench)
     return table[
         ["dialog_id", "turn", "question_tokens", "new_images", "images_so_far", "images", "reference_tokens"]
     ]

@@ -31,9 +31,7 @@ from mmdu_analysis.stats.gap import finetuning_gain, gap_analysis
 from mmdu_analysis.stats.tokens import (
     compare_image_models,
     context_growth,
-    count_tokens,
     tokens_by_image_model,
-    without_placeholders,
 )
 from mmdu_analysis.stats.topics import topic_groups
 from mmdu_analysis.stats.words import distinctive_words, word_frequencies
@@ -57,17 +55,13 @@ class Inputs:
 
     @cached_property
     def lengths(self) -> pd.DataFrame:
-        """The `dialog_lengths` of the benchmark, measured once for all figures."""
-        if self.bench is None:
-            raise DataError("lengths need a benchmark; give --data")
-        return dataset.dialog_lengths(self.bench)
+        """The `dialog_lengths` of `full_bench`, measured once for all figures."""
+        return dataset.dialog_lengths(self.full_bench)
 
     def shares(self, what: str) -> pd.DataFrame:
         """Shares for one panel of Figure 4: of the user's data, else of the real dialogues as measured."""
-        if self.bench is not None:
+        if self.bench is not None or what == "tokens":  # the references are not among the facts
             return dataset.distribution(self.lengths, what)
-        if what == "tokens":  # the references that they need are not among the facts
-            return dataset.distribution(self.full_lengths, what)
         measured = load_published("measured_dialogs").set_index("dialog_id")
         lengths = measured.assign(**dict.fromkeys(("text_tokens", "image_tokens", "image_text_tokens"), 0))
         about = load_published("measured_questions").set_index("dialog_id")["images"].fillna("")
@@ -87,16 +81,9 @@ class Inputs:
         """The user's benchmark, else the sample, for what needs references or texts."""
         return self.bench or load_benchmark("sample")
 
-    @property
-    def full_lengths(self) -> pd.DataFrame:
-        """The lengths of `full_bench`."""
-        if self.bench is None and "lengths" not in self.__dict__:
-            self.__dict__["lengths"] = dataset.dialog_lengths(self.full_bench)
-        return self.lengths
-
     def text_tokens(self) -> pd.DataFrame:
         """Text tokens of each dialogue, of the user's data or the sample."""
-        frame = self.full_lengths[["text_tokens"]].rename(columns={"text_tokens": "tokens"})
+        frame = self.lengths[["text_tokens"]].rename(columns={"text_tokens": "tokens"})
         frame.attrs |= {"items": "dialogues", "source": self.full_bench.name}
         return frame
 
@@ -108,8 +95,7 @@ class Inputs:
             source = "MMDU, measured (see published_tables)"
         else:
             table = dataset.question_tokens(self.bench)
-            texts = without_placeholders(table["answer"].dropna())
-            table["answer_tokens"] = pd_series(count_tokens(texts), texts.index)
+            table["answer_tokens"] = dataset.answer_tokens(self.bench)
             column, source = f"{field}_tokens", self.bench.name
         frame = table[["dialog_id", "turn", column]].rename(columns={column: "tokens"}).dropna()
         synthetic = self.bench is not None and self.bench.synthetic
@@ -200,13 +186,6 @@ class Inputs:
         counts = table.loc[table["field"] == kind].set_index("word")["count"]
         counts.attrs = {"source": "MMDU, 1,615 questions and 107 references, words met twice or more"}
         return counts
-
-
-def pd_series(values: Any, index: Any) -> pd.Series:
-    """Give values an index."""
-    import pandas as pd
-
-    return pd.Series(values, index=index)
 
 
 @dataclass(frozen=True)

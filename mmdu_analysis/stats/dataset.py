@@ -170,11 +170,7 @@ def _measure(bench: Benchmark, encoding: str, image_model: str) -> pd.DataFrame:
     import pandas as pd
 
     turns = question_tokens(bench, encoding)
-    there = turns["answer"].notna()
-    turns["answer_tokens"] = 0
-    turns.loc[there, "answer_tokens"] = count_tokens(
-        without_placeholders(turns.loc[there, "answer"]), encoding
-    )
+    turns["answer_tokens"] = answer_tokens(bench, encoding)
     by_turn = turns.groupby("dialog_id", sort=False)
     costs = image_tokens(bench.images, image_model)
     image_sums = costs.groupby(bench.images["dialog_id"], sort=False).sum()
@@ -194,7 +190,10 @@ def _measure(bench: Benchmark, encoding: str, image_model: str) -> pd.DataFrame:
     frame = frame.fillna(0).astype("int64")  # a dialogue without turns has no group
     frame.insert(2, "text_tokens", frame["question_tokens"] + frame["answer_tokens"])
     frame.insert(4, "image_text_tokens", frame["text_tokens"] + frame["image_tokens"])
-    frame.attrs = {"missing_answers": int((~there).sum()), "fallback_images": costs.attrs["fallback"]}
+    frame.attrs = {
+        "missing_answers": int(turns["answer_tokens"].isna().sum()),
+        "fallback_images": costs.attrs["fallback"],
+    }
     order = ["n_turns", "n_images", *_SUMS, "max_question_tokens", "max_answer_tokens"]
     return frame[[*order, "single_image_questions", "multi_image_questions", "no_image_questions"]]
 
@@ -222,6 +221,28 @@ def question_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Da
     turns["n_referenced"] = turns["n_referenced"].fillna(0).astype("int64")
     turns["kind"] = turns["n_referenced"].clip(upper=2).map(dict(enumerate(KINDS)))
     return turns
+
+
+def answer_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Series:
+    """Measure every reference answer.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The dialogues.
+    encoding : str, default "o200k_base"
+        As in `count_tokens`.
+
+    Returns
+    -------
+    pandas.Series
+        Int64 tokens with the index of ``bench.turns``; NA where the reference is.
+    """
+    import pandas as pd
+
+    texts = without_placeholders(bench.turns["answer"].dropna())
+    counts = pd.Series(count_tokens(texts, encoding), index=texts.index, dtype="Int64")
+    return counts.reindex(bench.turns.index)
 
 
 def as_lengths(source: Source) -> pd.DataFrame:
