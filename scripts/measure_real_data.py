@@ -16,9 +16,9 @@ import pandas as pd
 
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
+from mmdu_analysis.stats.answer_metrics import answer_metrics
 from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
 from mmdu_analysis.stats.references import question_images
-from mmdu_analysis.stats.tokens import count_tokens
 from mmdu_analysis.stats.words import word_frequencies
 
 RAREST_WORD = 2
@@ -52,11 +52,10 @@ def measure_images(bench: Benchmark, sizes: pd.DataFrame) -> pd.DataFrame:
     return table[["dialog_id", "image", "picture", "first_turn", "width", "height"]]
 
 
-def measure_answers(folder: Path) -> pd.DataFrame:
-    """One row an answer of a model: its length."""
-    answers = load_answers(folder)
-    answers["answer_tokens"] = count_tokens(answers["answer"])
-    return answers[["model", "dialog_id", "turn", "answer_tokens"]]
+def measure_answers(bench: Benchmark, folder: Path) -> pd.DataFrame:
+    """One row an answer of a model: its length, and what else can be measured without a judge."""
+    table = answer_metrics(load_answers(folder), bench)
+    return table.round({"rouge_l": 4, "token_f1": 4, "repetition": 4}).astype({"refusal": int})
 
 
 def measure_words(bench: Benchmark) -> pd.DataFrame:
@@ -78,7 +77,7 @@ def main(data: Path, out: Path) -> None:
         "measured_dialogs": measure_dialogs(bench),
         "measured_questions": measure_questions(bench),
         "measured_images": measure_images(bench, sizes),
-        "measured_answers": measure_answers(data / "mmdu" / "answers"),
+        "measured_answers": measure_answers(bench, data / "mmdu" / "answers"),
         "measured_words": measure_words(bench),
         "correctness": pd.read_csv(data / "mmdu" / "correctness.csv", dtype={"dialog_id": "str"}),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
-Row = tuple[str, str, str | None, int | None, str, float]
+Row = tuple[str, str, str | None, int | None, str, float, str, str]
+"""The columns of a frame of scores, then the file and the place where the score stands."""
 CORRECT = "Correct"
 """The dimension of a person's 0/1 labels, as scores 0 and 10."""
 
 
 def load_scores(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     model: str | None = None,
     judge: str | None = None,
     benchmark: Benchmark | None = None,
@@ -44,10 +45,11 @@ def load_scores(
 
     Parameters
     ----------
-    path : str or path
+    path : str or path, or several
         The authors' folder (``{id}.json`` in it or in sub-folders such as ``0-10``), a folder of such
         folders (one a model), VLMEvalKit's ``*_score.csv`` or ``.pkl``, a tidy table with this
-        function's columns, or a table of labels (``model, dialog_id, turn, correct``).
+        function's columns, or a table of labels (``model, dialog_id, turn, correct``). Several models may be
+        several folders.
     model, judge : str, optional
         Names, where the file doesn't give them. By default the folder's or file's name, and
         ``"judge"``.
@@ -63,7 +65,8 @@ def load_scores(
     -------
     pandas.DataFrame
         One row a model, judge, turn and dimension: ``model``, ``judge``, ``dialog_id``, ``turn`` (NA
-        where the file can't tell), ``dimension``, ``score`` (0-10, NaN where missing).
+        where the file can't tell), ``dimension``, ``score`` (0-10, NaN where missing). Labels that say
+        which images a turn is about keep them in a column ``images``.
         ``attrs["problems"]`` holds what could not be used.
 
     Raises
@@ -78,18 +81,27 @@ def load_scores(
     dialogue, since guessing would shift every later score, and a row of NaN stands for each absent
     turn.
     """
-    path = Path(path).expanduser()
+    paths = [Path(item).expanduser() for item in ([path] if isinstance(path, str | Path) else path)]
     problems: list[Problem] = []
-    if files.has_suffix(path, (".pkl", ".pickle")):
-        rows = _pickle_rows(path, model or files.stem(path), judge or "judge", allow_pickle, problems)
-    elif files.has_suffix(path, files.TABLE_SUFFIXES):
-        rows = _table_rows(path, model, judge, problems)
-    else:
-        rows = _folder_rows(path, model, judge or "judge", benchmark, problems)
-    frame = _frame(rows, problems, short_path(path))
-    if not frame["score"].notna().any():
-        hint = f"; the first fault: {problems[0]}" if problems else ""
-        raise DataError(f"{short_path(path)}: no usable score, expected lists of judged turns{hint}")
+    rows: list[Row] = []
+    images: dict[tuple[str, int], str] = {}
+    for one in paths:
+        if files.has_suffix(one, (".pkl", ".pickle")):
+            found = _pickle_rows(one, model or files.stem(one), judge or "judge", allow_pickle, problems)
+        elif files.has_suffix(one, files.TABLE_SUFFIXES):
+            found = _table_rows(one, model, judge, problems, images)
+        else:
+            found = _folder_rows(one, model, judge or "judge", benchmark, problems)
+        before = len(rows)
+        rows += found
+        if all(math.isnan(row[5]) for row in rows[before:]):
+            hint = f"; the first fault: {problems[0]}" if problems else ""
+            raise DataError(f"{short_path(one)}: no usable score, expected lists of judged turns{hint}")
+    frame = _frame(rows, problems)
+    if images:
+        keys = zip(frame["dialog_id"], frame["turn"], strict=True)
+        frame["images"] = [images.get(key) for key in keys]
+        frame = frame.astype({"images": "str"})
     report(problems, strict=strict, advice='scores.attrs["problems"]')
     return frame
 
@@ -112,12 +124,13 @@ def _folder_rows(
         turns = _turn_numbers(entries, lengths.get(dialog_id), where, problems)
         for number, (turn, entry) in enumerate(zip(turns, entries, strict=True)):
             found = _read_entry(entry, where, f"$[{number}]", problems)
-            rows += [
-                (name, judge, dialog_id, turn, dimension, found[dimension]) for dimension in DIMENSION_NAMES
-            ]
+            place = (where, f"$[{number}]")
+            rows += [(name, judge, dialog_id, turn, dim, found[dim], *place) for dim in DIMENSION_NAMES]
         absent = max(0, lengths.get(dialog_id, 0) - len(entries)) if entries else 0
         rows += [
-            (name, judge, dialog_id, None, dim, math.nan) for _ in range(absent) for dim in DIMENSION_NAMES
+            (name, judge, dialog_id, None, dim, math.nan, where, "")
+            for _ in range(absent)
+            for dim in DIMENSION_NAMES
         ]
     if rows and benchmark is None and all(row[3] is None for row in rows):
         text = "the files don't say which turn a score belongs to; give benchmark= to know it where all are there"
@@ -213,14 +226,20 @@ def read_dimensions(entry: Mapping[Any, Any]) -> tuple[dict[str, float], list[st
     return found, faults
 
 
-def _table_rows(path: Path, model: str | None, judge: str | None, problems: list[Problem]) -> list[Row]:
+def _table_rows(
+    path: Path,
+    model: str | None,
+    judge: str | None,
+    problems: list[Problem],
+    images: dict[tuple[str, int], str],
+) -> list[Row]:
     """Tell the three kinds of tables apart by their columns."""
     table = files.read_table(path)
     columns = {str(column).lower(): column for column in table.columns}
     if "set" in columns:
         return _vlmeval_summary(table, path, model or files.stem(path), judge or "judge", problems)
     if {"dialog_id", "turn", "correct"} <= columns.keys():
-        return list(_label_rows(table, path, model, judge or "person", problems))
+        return list(_label_rows(table, path, model, judge or "person", problems, images))
     if {"dialog_id", "dimension", "score"} <= columns.keys():
         return list(_tidy_rows(table, path, model, judge, problems))
     raise DataError(
@@ -240,7 +259,10 @@ def _vlmeval_summary(
         if faults:
             problems.append(Problem(short_path(path), f"row {number}", "; ".join(faults)))
         label = f"{model} ({entry.get('set')})"
-        rows += [(label, judge, None, None, name, found.get(name, math.nan)) for name in DIMENSION_NAMES]
+        place = (short_path(path), f"row {number}")
+        rows += [
+            (label, judge, None, None, name, found.get(name, math.nan), *place) for name in DIMENSION_NAMES
+        ]
     text = "a summary of VLMEvalKit's: one number a dimension, no dialogues, so no interval can be given"
     problems.append(Problem(short_path(path), "", text))
     return rows
@@ -282,11 +304,18 @@ def _tidy_rows(
             turn,
             dimension,
             math.nan if score is None else score,
+            short_path(path),
+            f"row {number}",
         )
 
 
 def _label_rows(
-    table: pd.DataFrame, path: Path, model: str | None, judge: str, problems: list[Problem]
+    table: pd.DataFrame,
+    path: Path,
+    model: str | None,
+    judge: str,
+    problems: list[Problem],
+    images: dict[tuple[str, int], str],
 ) -> Iterator[Row]:
     for number, row in enumerate(table.to_dict("records"), 2):
         turn = _whole(row["turn"])
@@ -295,6 +324,8 @@ def _label_rows(
             text = f"turn {row['turn']!r}, correct {label!r}: expected a whole turn and 0 or 1; the row is left out"
             problems.append(Problem(short_path(path), f"row {number}", text))
             continue
+        if str(row.get("images", "")).strip():
+            images.setdefault((str(row["dialog_id"]), turn), str(row["images"]))
         yield (
             model or row.get("model") or files.stem(path),
             judge,
@@ -302,6 +333,8 @@ def _label_rows(
             turn,
             CORRECT,
             10.0 * int(label),
+            short_path(path),
+            f"row {number}",
         )
 
 
@@ -332,21 +365,25 @@ def _pickle_rows(
             continue
         for turn, entry in enumerate(result.to_dict("records"), 1):
             found = _read_entry(entry, short_path(path), f"[{key!r}], turn {turn}", problems)
-            rows += [(model, judge, str(key), turn, name, found[name]) for name in DIMENSION_NAMES]
+            place = (short_path(path), f"[{key!r}], turn {turn}")
+            rows += [(model, judge, str(key), turn, name, found[name], *place) for name in DIMENSION_NAMES]
     return rows
 
 
-def _frame(rows: Iterable[Row], problems: list[Problem], name: str) -> pd.DataFrame:
+def _frame(rows: list[Row], problems: list[Problem]) -> pd.DataFrame:
+    """Make the frame; of a turn that is scored twice the first score is kept, the other told with its place."""
     import pandas as pd
 
-    frame = pd.DataFrame(list(rows), columns=list(SCORE_COLUMNS))
+    frame = pd.DataFrame(rows, columns=[*SCORE_COLUMNS, "_file", "_where"])
     text = dict.fromkeys(("model", "judge", "dialog_id", "dimension"), "str")
     frame = frame.astype(text | {"turn": "Int64", "score": "float64"})
     keys = ["model", "judge", "dialog_id", "turn", "dimension"]
     twice = frame["turn"].notna() & frame.duplicated(keys)
-    for row in frame.loc[twice].itertuples():
-        where = f"{row.model}, dialogue {row.dialog_id}, turn {row.turn}, {row.dimension}"
-        problems.append(Problem(name, where, "scored twice; the first is kept"))
-    frame = frame.loc[~twice].reset_index(drop=True)
+    for (file, where), part in frame.loc[twice].groupby(["_file", "_where"], sort=False):
+        row = part.iloc[0]
+        dimension = row["dimension"] if len(part) == 1 else f"{len(part)} dimensions"
+        told = f"turn {row['turn']} of dialogue {row['dialog_id']!r} ({row['model']}, {dimension}) is scored twice"
+        problems.append(Problem(str(file), str(where), f"{told}; the first is kept"))
+    frame = frame.loc[~twice, list(SCORE_COLUMNS)].reset_index(drop=True)
     frame.attrs["problems"] = tuple(problems)
     return frame

@@ -395,6 +395,33 @@ def context_growth(
     """
     import pandas as pd
 
+    parts = []
+    for model in models:
+        turns = context_tokens(questions, answers, images, model)
+        read = turns.groupby("turn")["context_tokens"]
+        bands = read.quantile([0.05, 0.5, 0.95]).unstack().set_axis(["low", "median", "high"], axis=1)
+        parts.append(bands.assign(n_dialogs=read.size(), image_token_model=model).reset_index())
+    order = ["image_token_model", "turn", "median", "low", "high", "n_dialogs"]
+    return pd.concat(parts, ignore_index=True)[order]
+
+
+def context_tokens(
+    questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, model: str = "paper"
+) -> pd.DataFrame:
+    """Count what a model has to read before it answers a turn: all so far, this question included.
+
+    Parameters
+    ----------
+    questions, answers, images
+        As in `context_growth`.
+    model : str, default "paper"
+        Image-token estimator.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a turn: ``dialog_id``, ``turn``, ``context_tokens``.
+    """
     turns = questions.merge(
         answers[["dialog_id", "turn", "answer_tokens"]], on=["dialog_id", "turn"], how="left"
     )
@@ -402,19 +429,11 @@ def context_growth(
     sums = turns.groupby("dialog_id")[["question_tokens", "answer_tokens"]].cumsum()
     text = sums["question_tokens"] + sums["answer_tokens"] - turns["answer_tokens"]
     placed = images.dropna(subset="first_turn")
-    parts = []
-    for model in models:
-        costs = (
-            image_tokens(placed, model)
-            .groupby([placed["dialog_id"], placed["first_turn"].astype("int64")])
-            .sum()
-        )
-        new = turns.join(costs.rename("new"), on=["dialog_id", "turn"])["new"].fillna(0)
-        read = (text + new.groupby(turns["dialog_id"]).cumsum()).groupby(turns["turn"])
-        bands = read.quantile([0.05, 0.5, 0.95]).unstack().set_axis(["low", "median", "high"], axis=1)
-        parts.append(bands.assign(n_dialogs=read.size(), image_token_model=model).reset_index())
-    order = ["image_token_model", "turn", "median", "low", "high", "n_dialogs"]
-    return pd.concat(parts, ignore_index=True)[order]
+    place = [placed["dialog_id"], placed["first_turn"].astype("int64").rename("turn")]
+    costs = image_tokens(placed, model).groupby(place).sum().rename("new")
+    new = turns.join(costs, on=["dialog_id", "turn"])["new"].fillna(0)
+    read = text + new.groupby(turns["dialog_id"]).cumsum()
+    return turns[["dialog_id", "turn"]].assign(context_tokens=read.astype("int64"))
 
 
 def tokens_by_image_model(images: pd.DataFrame, text_tokens: float, n_dialogs: int) -> pd.DataFrame:
