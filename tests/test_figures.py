@@ -14,7 +14,8 @@ from colorspacious import cspace_convert, deltaE
 
 from mmdu_analysis import DataError
 from mmdu_analysis.figures import style
-from mmdu_analysis.figures.registry import SPECS, Inputs, find_specs, render, write
+from mmdu_analysis.figures.inputs import Inputs
+from mmdu_analysis.figures.registry import SPECS, find_specs, render, write
 
 NAMES = [spec.name for spec in SPECS]
 
@@ -57,6 +58,18 @@ def inputs(request, sample):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_overlaps_or_is_cut(name, inputs):
     (spec,) = find_specs([name])
+    check_texts(spec, inputs)
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in SPECS if spec.uses_scores])
+def test_no_text_overlaps_with_own_scores(name, sample):
+    from mmdu_analysis import sample_answers, sample_scores
+
+    inputs = Inputs(sample, sample_scores(), sample_answers(), {"open-A": "open"})
+    check_texts(find_specs([name])[0], inputs)
+
+
+def check_texts(spec, inputs):
     with style.house_style():
         _, figure = render(spec, inputs)
         figure.canvas.draw()
@@ -85,10 +98,12 @@ def test_the_overlap_test_can_fail():
     assert overlaps(one, two)
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in SPECS if spec.uses_data])
+@pytest.mark.parametrize("name", [spec.name for spec in SPECS if spec.uses_data or spec.uses_scores])
 def test_the_sample_is_marked(name, sample):
+    from mmdu_analysis import sample_scores
+
     (spec,) = find_specs([name])
-    _, figure = render(spec, Inputs(sample))
+    _, figure = render(spec, Inputs(sample, sample_scores()))
     said = [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_gid() == "synthetic"]
     plt.close(figure)
     assert said == ["synthetic sample"]

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.figures.style import ACCESS_COLORS, COLUMN, SEQUENCE, new_axes, say, source_note
+from mmdu_analysis.figures.style import (
+    ACCESS_COLORS,
+    ACCESS_LABELS,
+    COLUMN,
+    DASHES,
+    GREY,
+    SEQUENCE,
+    legend_below,
+    new_axes,
+    say,
+    source_note,
+)
 from mmdu_analysis.schema import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -14,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIX = tuple(short for short in DIMENSIONS if short != "Avg")
-_STYLES = ("-", "--", ":", "-.")
 
 
 def dimension_radar(
@@ -40,20 +50,21 @@ def dimension_radar(
 
     if models is None:
         order = table.sort_values("Avg" if "Avg" in table else SIX[0], ascending=False)
-        models = order.groupby("access", sort=False).head(2)["model"].tolist()
+        models = order.groupby("access", sort=False, dropna=False).head(2)["model"].tolist()
     ax = new_axes(ax, COLUMN, 3.9, projection="polar")
     angles = np.linspace(0, 2 * np.pi, len(SIX), endpoint=False)
     rows = table.set_index("model").loc[list(models)]
     seen: dict[str, int] = {}
     for model, row in rows.iterrows():
         values = row[list(SIX)].to_numpy(dtype=float)
-        style = _STYLES[seen.setdefault(row["access"], 0) % len(_STYLES)]
-        seen[row["access"]] += 1
+        access = str(row["access"])
+        style = DASHES[seen.setdefault(access, 0) % len(DASHES)]
+        seen[access] += 1
         ax.plot(
             np.append(angles, angles[0]),
             np.append(values, values[0]),
             style,
-            color=ACCESS_COLORS[row["access"]],
+            color=ACCESS_COLORS.get(access, GREY),
             label=model,
         )
     ax.set(theta_offset=np.pi / 2, theta_direction=-1)
@@ -73,7 +84,9 @@ def dimension_radar(
     )
     ax.set_title(title, loc="center", pad=12)
     source_note(
-        ax, f"Scores 0-100. Source: {table.attrs.get('source', 'own data')}; best two models of each access"
+        ax,
+        f"Scores 0-100. Source: {table.attrs.get('source') or 'own data'}; best two models of each access",
+        synthetic=bool(table.attrs.get("synthetic")),
     )
     return ax
 
@@ -115,12 +128,66 @@ def dimension_heatmap(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(ordered)), ordered["model"])
     for label, access in zip(ax.get_yticklabels(), ordered["access"], strict=True):
-        label.set_color(ACCESS_COLORS[access])
+        label.set_color(ACCESS_COLORS.get(access, GREY))
     ax.tick_params(length=0)
     ax.axvline(len(columns) - 1.5, color="white", lw=2)
     for spine in ax.spines.values():
         spine.set_visible(False)
     say(ax, "Every model in every dimension", "0-100; names coloured by access")
     names = "; ".join(f"{short} {DIMENSIONS[short]}" for short in columns)
-    source_note(ax, f"{names} (not the mean of the six). Source: {table.attrs.get('source', 'own data')}")
+    source_note(
+        ax,
+        f"{names} (not the mean of the six). Source: {table.attrs.get('source') or 'own data'}",
+        synthetic=bool(table.attrs.get("synthetic")),
+    )
+    return ax
+
+
+def dimension_profiles(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each model's six dimensions as a line, to see which are easy and which are hard for all.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``model``, ``access`` and the six dimensions on 0-100.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        One line a model, coloured by access.
+    """
+    ax = new_axes(ax, COLUMN, 2.9)
+    told: set[str] = set()
+    for row in table.sort_values("access", kind="stable").to_dict("records"):
+        access = row["access"]
+        known = access in ACCESS_COLORS
+        label = ACCESS_LABELS[access] if known else "access not given"
+        ax.plot(
+            range(len(SIX)),
+            [row[short] for short in SIX],
+            marker="o",
+            ms=2.5,
+            lw=0.9,
+            alpha=0.8,
+            color=ACCESS_COLORS[access] if known else GREY,
+            label=None if label in told else label,
+        )
+        told.add(label)
+    names = [DIMENSIONS[short].replace(" Understanding", "").replace(" ", "\n") for short in SIX]
+    ax.set_xticks(range(len(SIX)), names)
+    ax.set_xlim(-0.3, len(SIX) - 0.7)
+    ax.set_ylim(0, 100)
+    ax.set_ylabel("score, 0-100")
+    ax.grid(axis="y")
+    legend_below(ax, ncol=3)
+    best = table[list(SIX)].idxmax(axis=1)
+    top = best.value_counts()
+    say(ax, f"{DIMENSIONS[top.index[0]]}\nis highest in {top.iloc[0]} of {len(table)} models")
+    source_note(
+        ax,
+        f"One line a model. Source: {table.attrs.get('source') or 'own data'}",
+        synthetic=bool(table.attrs.get("synthetic")),
+    )
     return ax

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.figures.style import COLUMN, GREY, OURS, PAPER, SEQUENCE, new_axes, say, source_note
+from mmdu_analysis.figures.style import (
+    COLUMN,
+    DASHES,
+    GREY,
+    OURS,
+    PAPER,
+    SEQUENCE,
+    new_axes,
+    say,
+    source_note,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
-
-_DASHES = ("-", "--", ":", "-.")
 
 
 def length_histogram(
@@ -47,7 +55,7 @@ def length_histogram(
     tokens = lengths["tokens"].dropna().astype(float)
     ax.hist(tokens, bins=bins, color=OURS, edgecolor="white", linewidth=0.4)
     for place, (label, value) in enumerate((marks or {}).items()):
-        ax.axvline(value, color=GREY, ls=_DASHES[place % 4], lw=1, label=f"{label}: {value:,.0f}")
+        ax.axvline(value, color=GREY, ls=DASHES[place % 4], lw=1, label=f"{label}: {value:,.0f}")
     ax.set_ylim(0, ax.get_ylim()[1] * (1.35 if marks else 1.05))
     ax.set_xlabel(f"{name}, o200k_base tokens")
     items = lengths.attrs.get("items", "items")
@@ -129,7 +137,7 @@ def context_growth_lines(growth: pd.DataFrame, *, band: str = "paper", ax: Axes 
     ax = new_axes(ax, COLUMN, 2.9)
     for place, (model, line) in enumerate(growth.groupby("image_token_model", sort=False)):
         color = SEQUENCE[place % 4]
-        ax.plot(line["turn"], line["median"], color=color, ls=_DASHES[place % 4], label=model)
+        ax.plot(line["turn"], line["median"], color=color, ls=DASHES[place % 4], label=model)
         if model == band:
             ax.fill_between(line["turn"], line["low"], line["high"], color=color, alpha=0.18, lw=0)
     ax.set_xlim(1, growth["turn"].max())

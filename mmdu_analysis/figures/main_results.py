@@ -9,6 +9,7 @@ from mmdu_analysis.figures.style import (
     ACCESS_LABELS,
     ACCESS_MARKERS,
     COLUMN,
+    GREY,
     new_axes,
     say,
     source_note,
@@ -39,15 +40,18 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
     """
     ax = new_axes(ax, COLUMN, 0.9 + 0.17 * (len(table) + 5))
     place, ticks, labels = 0.0, [], []
-    for access, color in ACCESS_COLORS.items():
-        block = table.loc[table["access"] == access].sort_values(dimension, ascending=False)
+    for access in [*ACCESS_COLORS, None]:
+        same = table["access"] == access if access else ~table["access"].isin(list(ACCESS_COLORS))
+        block = table.loc[same].sort_values(dimension, ascending=False)
         if block.empty:
             continue
+        color, marker = (ACCESS_COLORS[access], ACCESS_MARKERS[access]) if access else (GREY, "^")
         heading: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "fontweight": "bold"}
-        ax.annotate(ACCESS_LABELS[access], (0.01, place - 0.95), color=color, **heading)
+        label = ACCESS_LABELS[access] if access else "access not given"
+        ax.annotate(label, (0.01, place - 0.95), color=color, **heading)
         rows = [place + step for step in range(len(block))]
         ax.hlines(rows, 0, block[dimension], color=color, lw=0.8, alpha=0.35)
-        ax.plot(block[dimension], rows, ACCESS_MARKERS[access], color=color, ms=4.5)
+        ax.plot(block[dimension], rows, marker, color=color, ms=4.5)
         if {"low", "high"} <= set(block.columns):
             ax.hlines(rows, block["low"], block["high"], color=color, lw=1.6)
         edge = block["high"].fillna(block[dimension]) if "high" in block else block[dimension]
@@ -72,10 +76,12 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
         else "Scores by access",
         name,
     )
+    ci = table.attrs.get("ci")
+    lines = f"Lines: {ci:.0%} intervals, bootstrap over dialogues. " if ci else ""
     source_note(
         ax,
-        f"Source: {table.attrs.get('source', 'own data')}; {len(table)} models",
-        synthetic=table.attrs.get("synthetic", False),
+        f"{lines}Source: {table.attrs.get('source') or 'own data'}; {len(table)} models",
+        synthetic=bool(table.attrs.get("synthetic")),
     )
     return ax
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.schema import SYNTHETIC_LABEL
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
@@ -22,6 +23,9 @@ ACCESS_LABELS = {"closed": "closed", "open": "open", "finetuned": "fine-tuned on
 OURS, PAPER = "#0072B2", "#A0A0A0"
 SEQUENCE = ("#00425F", "#0072B2", "#56B4E9", "#E69F00", "#F0E442")
 GREY = "#555555"
+MODEL_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MODEL_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+DASHES = ("-", "--", ":", "-.")
 
 RULES: Any = {
     "font.family": "DejaVu Sans",
@@ -48,6 +52,81 @@ RULES: Any = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "mmdu",
 }
+
+
+def model_styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Give each model a colour, a marker and a dash, the same in every figure of the same models.
+
+    Parameters
+    ----------
+    models : iterable of str
+        Their names.
+
+    Returns
+    -------
+    dict of str to dict
+        ``color``, ``marker``, ``ls``; markers and dashes tell models apart without colour.
+    """
+    return {
+        model: {
+            "color": MODEL_COLORS[place % len(MODEL_COLORS)],
+            "marker": MODEL_MARKERS[place % len(MODEL_MARKERS)],
+            "ls": DASHES[(place + place // len(MODEL_COLORS)) % len(DASHES)],
+        }
+        for place, model in enumerate(sorted(models))
+    }
+
+
+def band_line(ax: Axes, x: pd.Series, line: pd.DataFrame, style: dict[str, Any], label: str) -> None:
+    """Draw a mean as a line in its band.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where.
+    x : pandas.Series
+        Places of the points.
+    line : pandas.DataFrame
+        ``mean``, ``low``, ``high``.
+    style : dict
+        From `model_styles`.
+    label : str
+        For the legend.
+    """
+    places, low, high = (values.to_numpy(dtype=float) for values in (x, line["low"], line["high"]))
+    ax.fill_between(places, low, high, color=style["color"], alpha=0.15, lw=0)
+    ax.plot(places, line["mean"].to_numpy(dtype=float), color=style["color"], ls=style["ls"], label=label)
+
+
+def legend_below(ax: Axes, *, tick_lines: int = 1, ncol: int = 2) -> None:
+    """Put the legend under the axis label, however high the Axes are.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With its label and ticks set.
+    tick_lines : int, default 1
+        Lines of the tick labels.
+    ncol : int, default 2
+        Columns of the legend.
+    """
+    from matplotlib.transforms import offset_copy
+
+    figure: Any = ax.figure
+    below = offset_copy(ax.transAxes, figure, y=-(14 + 8.5 * tick_lines), units="points")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncol=ncol)
+
+
+def interval_words(frame: pd.DataFrame) -> str:
+    """Say in words what the intervals of a summary are."""
+    return f"{frame.attrs.get('ci', 0.95):.0%} intervals, bootstrap over dialogues"
+
+
+def diverging_map() -> Any:
+    """Give the colours from one side to the other, white between, that all readers can tell apart."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("mmdu_diverging", ["#D55E00", "#FFFFFF", "#0072B2"])
 
 
 @contextmanager
