@@ -1,19 +1,16 @@
-"""The command line: ``mmdu figures | stats | gap | validate | sample``."""
+"""The command line: ``mmdu figures | stats | scores | gap | validate | sample``."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mmdu_analysis.schema import DataError, DataWarning
-
-if TYPE_CHECKING:
-    import pandas as pd
+from mmdu_analysis.io.tables import Format, print_table
+from mmdu_analysis.schema import ACCESS, DataError, DataWarning
 
 app = typer.Typer(
     name="mmdu",
@@ -24,18 +21,22 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How a table is printed."""
-
-    csv = "csv"
-    json = "json"
-    latex = "latex"
-    markdown = "markdown"
-
-
 DataOption = Annotated[
     str | None,
     typer.Option("--data", help="Benchmark file or folder, or a name: sample, benchmark, mmdu-45k."),
+]
+ScoresOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scores", help="Folder or file of judge scores, one a model or a parent; may be repeated."
+    ),
+]
+AnswersOption = Annotated[
+    Path | None, typer.Option("--answers", help="Folder of models' answers, or a parent of such folders.")
+]
+AccessOption = Annotated[
+    list[str] | None,
+    typer.Option("--access", help="MODEL=closed, =open or =finetuned, for your models; may be repeated."),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; by default standard output.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the table is printed.")]
@@ -59,107 +60,13 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     print(f"{prefix}: {message}", file=sys.stderr)
 
 
-def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: int = 2) -> None:
-    """Print or write a table.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The table; a named index is printed as a column.
-    form : Format
-        ``csv`` and ``json`` keep all digits.
-    out : pathlib.Path or None
-        File to write; None prints.
-    digits : int, default 2
-        Decimals in markdown and LaTeX.
-    """
-    from mmdu_analysis.io.files import atomic_path
-
-    table = frame.reset_index() if frame.index.name else frame
-    if form is Format.csv:
-        text = table.to_csv(index=False, lineterminator="\n")
-    elif form is Format.json:
-        text = table.to_json(orient="records", indent=1, force_ascii=False) + "\n"
-    else:
-        cells = table.map(lambda value: _cell(value, digits))
-        text = _latex(cells) if form is Format.latex else _markdown(cells)
-    if frame.attrs.get("synthetic") and form in (Format.markdown, Format.latex):
-        text += (
-            "\n(synthetic sample, not MMDU)\n"
-            if form is Format.markdown
-            else "% synthetic sample, not MMDU\n"
-        )
-    elif frame.attrs.get("synthetic"):
-        print("mmdu: these numbers are of the synthetic sample, not of MMDU", file=sys.stderr)
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with atomic_path(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _cell(value: Any, digits: int) -> str:
-    import pandas as pd
-
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
-        return "-"
-    if isinstance(value, float):
-        if value.is_integer():
-            return f"{value:,.0f}"
-        return f"{value:,.{digits}f}" if abs(value) >= 0.1 else f"{value:.2g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _markdown(cells: pd.DataFrame) -> str:
-    rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
-    rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines) + "\n"
-
-
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
-
-
-def _latex(cells: pd.DataFrame) -> str:
-    rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
-    body = [" & ".join(cell.translate(_LATEX).replace("\n", " ") for cell in row) + r" \\" for row in rows]
-    columns = "l" + "r" * (len(rows[0]) - 1)
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            body[0],
-            r"\midrule",
-            *body[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
-
-
 @app.command()
 def figures(
     data: DataOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("figures"),
+    scores: ScoresOption = None,
+    answers: AnswersOption = None,
+    access: AccessOption = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Draw this figure alone; may be repeated.")
     ] = None,
@@ -171,8 +78,11 @@ def figures(
     mpl.use("agg")
     from tqdm import tqdm
 
-    from mmdu_analysis.figures.registry import Inputs, find_specs, write_all
+    from mmdu_analysis.figures.inputs import Inputs
+    from mmdu_analysis.figures.registry import find_specs, write_all
+    from mmdu_analysis.io.answers import load_answers
     from mmdu_analysis.io.benchmark import load_benchmark
+    from mmdu_analysis.io.scores import load_scores
 
     specs = find_specs(only)
     if list_:
@@ -181,7 +91,15 @@ def figures(
         return
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: got a file, expected a folder for the figures")
-    inputs = Inputs(load_benchmark(data) if data else None)
+    if (scores or answers) and not data:
+        raise DataError("--scores and --answers need --data, the benchmark that they belong to")
+    bench = load_benchmark(data) if data else None
+    inputs = Inputs(
+        bench,
+        load_scores(scores, benchmark=bench) if scores else None,
+        load_answers(answers) if answers else None,
+        access_of(access),
+    )
     names = [spec.name for spec in specs]
     for _ in tqdm(
         write_all(names, inputs, out), total=len(names), desc="figures", unit="figure", disable=None
@@ -222,6 +140,86 @@ def stats(
     both = pd.concat([table, shares], ignore_index=True)
     both.attrs = dict(lengths.attrs)
     print_table(both, form, out)
+
+
+def access_of(pairs: list[str] | None) -> dict[str, str]:
+    """Read ``MODEL=closed`` pairs.
+
+    Raises
+    ------
+    DataError
+        If one isn't of that form.
+    """
+    result = {}
+    for pair in pairs or []:
+        model, sign, access = pair.rpartition("=")
+        if not sign or not model or access not in ACCESS:
+            raise DataError(f"--access got {pair!r}, expected MODEL= and one of {', '.join(ACCESS)}")
+        result[model] = access
+    return result
+
+
+@app.command()
+def scores(
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            help="Folder or file of judge scores, one a model or a parent of such; may be repeated. "
+            "'sample' for the synthetic one. Without it: the published Table 2.",
+        ),
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option("--benchmark", help="Benchmark that was judged; tells which turn a score belongs to."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Columns to group by, separated by commas.")] = "model",
+    average: Annotated[
+        str, typer.Option("--average", help="question, dialog, vlmeval_all or vlmeval_valid.")
+    ] = "question",
+    dimension: Annotated[
+        str | None, typer.Option("--dimension", help="Only this one, by its name or short name.")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="Two models A,B, paired; 'all' for each two, with Holm's.")
+    ] = None,
+    rank: Annotated[bool, typer.Option("--rank", help="Rank the models, with intervals and groups.")] = False,
+    ci: Annotated[float, typer.Option("--ci", min=0.5, max=0.999, help="Width of the intervals.")] = 0.95,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read a .pkl, which executes code: only your own.")
+    ] = False,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print scores with intervals: yours, or the published Table 2."""
+    from mmdu_analysis.io.benchmark import load_benchmark
+    from mmdu_analysis.io.published import load_published
+    from mmdu_analysis.io.sample import sample_scores
+    from mmdu_analysis.io.scores import load_scores
+    from mmdu_analysis.stats import scores as summaries
+
+    if not data:
+        print("mmdu: the published Table 2; the paper gives no intervals", file=sys.stderr)
+        print_table(load_published("main_results"), form, out, digits=1)
+        return
+    if list(data) == ["sample"]:
+        loaded = sample_scores()
+    else:
+        bench = load_benchmark(benchmark) if benchmark else None
+        loaded = load_scores(data, benchmark=bench, allow_pickle=allow_pickle)
+    if dimension:
+        loaded = summaries.only_dimension(loaded, dimension)
+    if rank:
+        table = summaries.rank_models(loaded, dimension=dimension, average=average, ci=ci)
+    elif compare == "all":
+        table = summaries.compare_all_models(loaded, average=average, ci=ci)
+    elif compare:
+        first, _, second = compare.partition(",")
+        table = summaries.compare_models(loaded, first.strip(), second.strip(), average=average, ci=ci)
+    else:
+        names = [name.strip() for name in by.split(",") if name.strip()]
+        table = summaries.summarize_scores(loaded, names, average, ci)
+    print_table(table, form, out)
 
 
 @app.command()

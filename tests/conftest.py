@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
+from mmdu_analysis.io.sample import write_sample
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -23,6 +24,14 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def sample() -> Benchmark:
     return load_benchmark("sample")
+
+
+@pytest.fixture(scope="session")
+def sample_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as files: benchmark.json, mmdu_pics, answers, scores. Not to be changed."""
+    folder = tmp_path_factory.mktemp("sample_files")
+    write_sample(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

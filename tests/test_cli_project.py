@@ -58,6 +58,51 @@ def test_stats_in_every_format(form):
         assert rows["turns"]["maximum"] == 27
 
 
+def test_scores_of_the_paper():
+    table = mmdu("scores")
+    assert table.returncode == 0
+    assert "70.2" in table.stdout
+    assert "no intervals" in table.stderr
+    assert "synthetic sample" in mmdu("scores", "--data", "sample", "--rank").stdout
+
+
+def test_scores_of_a_folder(sample_files):
+    judged = ["scores", "--data", sample_files / "scores", "--benchmark", sample_files]
+    own = mmdu(*judged, "--by", "model,turn", "--format", "csv")
+    assert own.stdout.splitlines()[0].startswith("model,turn,dimension,mean,se,low,high")
+    assert own.stderr == ""
+    folders = [sample_files / "scores" / name for name in ("open-A", "open-B")]
+    several = mmdu("scores", "--data", folders[0], "--data", folders[1], "--dimension", "Avg")
+    assert "open-B" in several.stdout
+    assert mmdu(*judged, "--compare", "all", "--dimension", "Avg").stdout.count("Overall Score") == 10
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--by", "mood"], ["--compare", "closed-A"], ["--average", "all"], ["--dimension", "X"]],
+    ids=str,
+)
+def test_wrong_questions_to_scores_are_one_line(wrong):
+    done = mmdu("scores", "--data", "sample", *wrong)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mmdu: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_figures_of_own_scores(sample_files, tmp_path):
+    own = ["--data", sample_files, "--scores", sample_files / "scores", "--answers", sample_files / "answers"]
+    names = ["main_results", "scores_by_context", "memory_decay", "score_and_length"]
+    only = [part for name in names for part in ("--only", name)]
+    done = mmdu("figures", *own, "--access", "closed-A=closed", *only, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "closed-A,closed" in (tmp_path / "main_results.csv").read_text()
+    assert "open-C" in (tmp_path / "memory_decay.csv").read_text()
+    for wrong in (["--scores", sample_files / "scores"], ["--access", "x=y"]):
+        done = mmdu("figures", *wrong, "--only", "main_results", "--out", tmp_path / "g")
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+
+
 def test_gap_and_lists():
     assert "28.85" in mmdu("gap").stdout
     listing = mmdu("figures", "--list").stdout
@@ -90,7 +135,7 @@ def test_figures_of_the_real_data(shared, tmp_path):
 def test_latex_neutralises_commands():
     import pandas as pd
 
-    from mmdu_analysis.cli import Format, print_table
+    from mmdu_analysis.io.tables import Format, print_table
 
     frame = pd.DataFrame({"model": [r"\input{x} & 5%_"]})
     out = ROOT / ".pytest-latex.tex"
