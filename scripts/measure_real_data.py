@@ -17,6 +17,7 @@ import pandas as pd
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.stats.answer_metrics import answer_metrics
+from mmdu_analysis.stats.audit import measure_claims
 from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
 from mmdu_analysis.stats.references import question_images
 from mmdu_analysis.stats.words import word_frequencies
@@ -67,6 +68,12 @@ def measure_words(bench: Benchmark) -> pd.DataFrame:
     return pd.concat(parts)[["field", "word", "count"]]
 
 
+def measured_claims(bench: Benchmark) -> pd.DataFrame:
+    """One row a claim of the paper about the data: what comes out, or what it would take."""
+    rows = [(key, outcome.value, outcome.note) for key, outcome in measure_claims(bench).items()]
+    return pd.DataFrame(rows, columns=["claim_id", "value", "note"]).round({"value": 6})
+
+
 def main(data: Path, out: Path) -> None:
     """Write every measured table."""
     with warnings.catch_warnings():
@@ -79,6 +86,7 @@ def main(data: Path, out: Path) -> None:
         "measured_images": measure_images(bench, sizes),
         "measured_answers": measure_answers(bench, data / "mmdu" / "answers"),
         "measured_words": measure_words(bench),
+        "measured_claims": measured_claims(bench),
         "correctness": pd.read_csv(data / "mmdu" / "correctness.csv", dtype={"dialog_id": "str"}),
     }
     for name, table in tables.items():

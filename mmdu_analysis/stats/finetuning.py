@@ -1,0 +1,152 @@
+"""What fine-tuning on MMDU-45k gains, and what context length does beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.schema import DIMENSIONS, DataError, require_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def finetuning_gain(
+    table: pd.DataFrame, reference: str | None = "GPT-4o", *, metrics: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Measure what fine-tuning gains over its base model.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a model: ``model``, ``base_model`` (NA for those that aren't fine-tuned), and numeric
+        columns; Tables 2, 3 and 4 are such.
+    reference : str or None, default "GPT-4o"
+        Model whose distance from the base is closed by a share. None leaves the distance out, for
+        tables without such a model.
+    metrics : sequence of str, optional
+        Columns; by default all numeric ones but ``parameters_b``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a fine-tuned model and column: ``model``, ``base_model``, ``metric``, ``base``,
+        ``finetuned``, ``gain`` (points), ``relative_gain`` (0-1 of the base), ``distance`` (reference less
+        base, points) and ``share_closed`` (0-1; NA without reference).
+
+    Raises
+    ------
+    DataError
+        If a base or the reference isn't in the table, or nothing is fine-tuned.
+
+    Notes
+    -----
+    Tables 2-4 of arXiv 2406.11833.
+    """
+    import pandas as pd
+
+    require_columns(table, ["model", "base_model"], "a table of models")
+    columns = list(metrics or table.select_dtypes("number").columns.drop("parameters_b", errors="ignore"))
+    models = table.set_index("model")
+    tuned = table.loc[table["base_model"].notna()]
+    if tuned.empty:
+        raise DataError("no model in the table has a base_model, so nothing is fine-tuned")
+    needed = [*tuned["base_model"], *([reference] if reference else [])]
+    unknown = sorted(set(needed) - set(models.index))
+    if unknown:
+        raise DataError(f"{unknown[0]!r} is not in the table; got models {list(models.index)}")
+    rows = [
+        (row["model"], row["base_model"], metric, models.loc[row["base_model"], metric], row[metric])
+        for _, row in tuned.iterrows()
+        for metric in columns
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "base_model", "metric", "base", "finetuned"])
+    frame["gain"] = frame["finetuned"] - frame["base"]
+    frame["relative_gain"] = frame["gain"] / frame["base"]
+    target = frame["metric"].map(models.loc[reference, columns]) if reference else pd.NA
+    frame["distance"] = pd.array(
+        target - frame["base"] if reference else [pd.NA] * len(frame), dtype="Float64"
+    )
+    frame["share_closed"] = frame["gain"] / frame["distance"]
+    frame.attrs = {"source": table.attrs.get("source", ""), "reference": reference}
+    return frame
+
+
+def overtaken_models(table: pd.DataFrame, dimension: str = "Avg") -> pd.DataFrame:
+    """List the closed models that a fine-tuned open one has overtaken.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a model: ``model``, ``access`` and `dimension`.
+    dimension : str, default "Avg"
+        Short name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pair: ``model`` (fine-tuned), ``score``, ``overtaken`` (closed), ``overtaken_score``.
+    """
+    require_columns(table, ["model", "access", dimension], "a table of models")
+    parts = {
+        access: table.loc[table["access"] == access, ["model", dimension]]
+        for access in ("finetuned", "closed")
+    }
+    pairs = parts["finetuned"].merge(parts["closed"], how="cross")
+    pairs.columns = ["model", "score", "overtaken", "overtaken_score"]
+    return pairs.loc[pairs["score"] > pairs["overtaken_score"]].reset_index(drop=True)
+
+
+def ablation_effects(table: pd.DataFrame) -> pd.DataFrame:
+    """Take Table 5 apart: what a longer context gives, and what training gives at equal context.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``load_published("ablation")``: ``study``, ``model``, ``setting``, dimensions on 0-100.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an effect and dimension: ``effect`` (``context`` or ``training``), ``model`` (of ``context``; NA
+        for ``training``), ``before`` and ``after`` (the settings or models compared), ``at`` (the
+        context of ``training``), ``metric``, ``from_score``, ``to_score``, ``gain`` (points).
+
+    Raises
+    ------
+    DataError
+        If the table doesn't have two models by context length.
+
+    Notes
+    -----
+    Table 5 of arXiv 2406.11833. The base model was not run at 8k, so what training gives there isn't known.
+    """
+    import pandas as pd
+
+    require_columns(table, ["study", "model", "setting"], "the ablation's table")
+    runs = table.loc[table["study"] == "max tokens"]
+    models = list(runs["model"].unique())
+    if len(models) != 2:
+        raise DataError(
+            f"got models {models} in the study of context length, expected a base and a fine-tuned one"
+        )
+    metrics = [short for short in DIMENSIONS if short in table]
+    rows = []
+    for model, part in runs.groupby("model", sort=False):
+        for (_, first), (_, second) in zip(part.iterrows(), list(part.iterrows())[1:], strict=False):
+            rows += [
+                ("context", model, first["setting"], second["setting"], None, m, first[m], second[m])
+                for m in metrics
+            ]
+    by_model = {model: part.set_index("setting") for model, part in runs.groupby("model", sort=False)}
+    base, tuned = by_model[models[0]], by_model[models[1]]
+    for setting in [s for s in base.index if s in tuned.index]:
+        rows += [
+            ("training", None, models[0], models[1], setting, m, base.loc[setting, m], tuned.loc[setting, m])
+            for m in metrics
+        ]
+    columns = ["effect", "model", "before", "after", "at", "metric", "from_score", "to_score"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["gain"] = frame["to_score"] - frame["from_score"]
+    frame.attrs = {"source": table.attrs.get("source", "")}
+    return frame
