@@ -127,8 +127,10 @@ def dimension_heatmap(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             )
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(ordered)), ordered["model"])
-    for label, access in zip(ax.get_yticklabels(), ordered["access"], strict=True):
+    own = ordered["own"] if "own" in ordered else [False] * len(ordered)
+    for label, access, bold in zip(ax.get_yticklabels(), ordered["access"], own, strict=True):
         label.set_color(ACCESS_COLORS.get(access, GREY))
+        label.set_fontweight("bold" if bold else "normal")
     ax.tick_params(length=0)
     ax.axvline(len(columns) - 1.5, color="white", lw=2)
     for spine in ax.spines.values():

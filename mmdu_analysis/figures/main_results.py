@@ -27,7 +27,7 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
     ----------
     table : pandas.DataFrame
         ``model``, ``access`` and `dimension` on 0-100; ``low`` and ``high`` are drawn as an interval where
-        there are any.
+        there are any; models whose ``own`` is True have bold names.
     dimension : str, default "Avg"
         Short name. ``Avg`` is the judge's Overall Score.
     ax : matplotlib.axes.Axes, optional
@@ -39,7 +39,7 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
         One dot a model.
     """
     ax = new_axes(ax, COLUMN, 0.9 + 0.17 * (len(table) + 5))
-    place, ticks, labels = 0.0, [], []
+    place, ticks, labels, own = 0.0, [], [], []
     for access in [*ACCESS_COLORS, None]:
         same = table["access"] == access if access else ~table["access"].isin(list(ACCESS_COLORS))
         block = table.loc[same].sort_values(dimension, ascending=False)
@@ -61,8 +61,11 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
             )
         ticks += rows
         labels += list(block["model"])
+        own += list(block["own"].fillna(False)) if "own" in block else [False] * len(block)
         place = rows[-1] + 2.2
     ax.set_yticks(ticks, labels)
+    for tick, bold in zip(ax.get_yticklabels(), own, strict=True):
+        tick.set_fontweight("bold" if bold else "normal")
     ax.set_xlim(0, 100)
     ax.set_ylim(place - 1.4, -1.6)
     ax.grid(axis="x")
@@ -77,7 +80,7 @@ def main_results(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | None
         name,
     )
     ci = table.attrs.get("ci")
-    lines = f"Lines: {ci:.0%} intervals, bootstrap over dialogues. " if ci else ""
+    lines = f"Thick lines: {ci:.0%} intervals, bootstrap over dialogues. " if ci else ""
     source_note(
         ax,
         f"{lines}Source: {table.attrs.get('source') or 'own data'}; {len(table)} models",

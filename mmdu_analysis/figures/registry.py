@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.figures import (
+    audit,
     benchmark_comparison,
     breakdowns,
     comparisons,
@@ -17,7 +18,9 @@ from mmdu_analysis.figures import (
     distributions,
     finetuning,
     gap,
+    gap_inputs,
     judge_free,
+    judges,
     lengths,
     main_results,
     memory,
@@ -31,7 +34,6 @@ from mmdu_analysis.figures.style import house_style
 from mmdu_analysis.io.files import atomic_path
 from mmdu_analysis.io.published import load_published
 from mmdu_analysis.schema import DataError
-from mmdu_analysis.stats.gap import finetuning_gain, gap_analysis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,14 +92,6 @@ def _share_spec(what: str, shows: str) -> FigureSpec:
     )
 
 
-def _gaps(_: Inputs) -> pd.DataFrame:
-    return gap_analysis(load_published("main_results"))
-
-
-def _gains(_: Inputs) -> pd.DataFrame:
-    return finetuning_gain(load_published("main_results"))
-
-
 def _token_stacks(table: pd.DataFrame) -> Any:
     published = load_published("statistics").set_index(["dataset", "statistic"])["average"]
     return lengths.token_stacks(table, published=published[("MMDU", "image_text_tokens")])
@@ -147,6 +141,18 @@ def _length_spec(
         draw,
         "mmdu_analysis.figures.lengths.length_histogram",
         uses_data=True,
+    )
+
+
+def _gap_spec(name: str, what: str, shows: str) -> FigureSpec:
+    return FigureSpec(
+        name,
+        shows,
+        "beyond",
+        lambda inputs: gap_inputs.gap_over(inputs, what),
+        gap.gap_along,
+        "mmdu_analysis.figures.gap.gap_along",
+        uses_scores=True,
     )
 
 
@@ -326,17 +332,80 @@ SPECS: tuple[FigureSpec, ...] = (
         "gap_by_dimension",
         "how far open models are behind closed ones, in each dimension",
         "main finding",
-        _gaps,
+        gap_inputs.gaps,
         gap.gap_by_dimension,
         "mmdu_analysis.figures.gap.gap_by_dimension",
+        uses_scores=True,
     ),
+    FigureSpec(
+        "gap_pairs",
+        "all models in each dimension, and the two at the border",
+        "main finding",
+        score_inputs.model_table,
+        gap.gap_pairs,
+        "mmdu_analysis.figures.gap.gap_pairs",
+        uses_scores=True,
+    ),
+    FigureSpec(
+        "score_and_size",
+        "open models' scores against their parameters; closed ones, whose size isn't known, as lines",
+        "main finding",
+        gap_inputs.sizes,
+        gap.score_and_size,
+        "mmdu_analysis.figures.gap.score_and_size",
+    ),
+    _gap_spec("gap_by_turn", "turn", "the gap as the dialogue grows; without scores, of the sample"),
+    _gap_spec("gap_by_images", "images", "the gap by images in the dialogue; without scores, of the sample"),
+    _gap_spec("gap_by_context", "context", "the gap by tokens to read; without scores, of the sample"),
     FigureSpec(
         "finetuning_mmdu",
         "scores before and after fine-tuning on MMDU-45k, and the share of the distance closed",
         "Table 2",
-        _gains,
-        finetuning.finetuning_mmdu,
-        "mmdu_analysis.figures.finetuning.finetuning_mmdu",
+        gap_inputs.gains,
+        finetuning.finetuning_dumbbells,
+        "mmdu_analysis.figures.finetuning.finetuning_dumbbells",
+    ),
+    FigureSpec(
+        "finetuning_benchmarks",
+        "other benchmarks before and after fine-tuning on MMDU-45k",
+        "Tables 3 and 4",
+        gap_inputs.benchmark_gains,
+        lambda gains: finetuning.finetuning_dumbbells(
+            gains, title=f"{(gains['gain'].round(6) > 0).sum()} of {len(gains)} other scores rise"
+        ),
+        "mmdu_analysis.figures.finetuning.finetuning_dumbbells",
+    ),
+    FigureSpec(
+        "context_ablation",
+        "scores at 2k, 4k and 8k tokens of context, before and after fine-tuning",
+        "Table 5",
+        gap_inputs.ablation,
+        finetuning.context_ablation,
+        "mmdu_analysis.figures.finetuning.context_ablation",
+    ),
+    FigureSpec(
+        "judge_agreement",
+        "judges' correlations with each other and with people",
+        "Table 6, human study",
+        gap_inputs.agreement,
+        lambda frame: judges.judge_agreement_dots(frame, load_published("human_agreement")),
+        "mmdu_analysis.figures.judges.judge_agreement_dots",
+    ),
+    FigureSpec(
+        "judge_offsets",
+        "which judge gives how much to whom; models of its own family are ringed",
+        "Table 6",
+        gap_inputs.offsets,
+        judges.judge_offset_dots,
+        "mmdu_analysis.figures.judges.judge_offset_dots",
+    ),
+    FigureSpec(
+        "judge_ranks",
+        "how each judge ranks the models",
+        "Table 6",
+        gap_inputs.offsets,
+        judges.judge_rank_bumps,
+        "mmdu_analysis.figures.judges.judge_rank_bumps",
     ),
     FigureSpec(
         "turn_curves",
@@ -399,6 +468,15 @@ SPECS: tuple[FigureSpec, ...] = (
         score_inputs.validity,
         judge_free.judge_free_metrics,
         "mmdu_analysis.figures.judge_free.judge_free_metrics",
+    ),
+    FigureSpec(
+        "audit",
+        "the paper's claims that come out differently: stated, recomputed",
+        "beyond",
+        gap_inputs.audit,
+        audit.audit_table,
+        "mmdu_analysis.figures.audit.audit_table",
+        uses_data=True,
     ),
 )
 

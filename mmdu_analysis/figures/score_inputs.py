@@ -38,11 +38,30 @@ LABELS_SOURCE = "two models' answers to MMDU as a person judged them (Baozpy/Ana
 
 
 def model_table(inputs: Inputs) -> pd.DataFrame:
-    """Give one row a model: of the user's scores with intervals, else the published Table 2."""
+    """Give Table 2 with the user's own models, and their intervals, put into it; a published name is replaced."""
+    import pandas as pd
+
+    published = load_published("main_results")
     if inputs.scores is None:
-        return load_published("main_results")
-    names = MODELS if inputs.scores.attrs.get("synthetic") else {}
-    return score_table(summarize_scores(inputs.scores), names | inputs.access)
+        return published
+    own = score_table(summarize_scores(inputs.scores), access_of(inputs))
+    if inputs.scores.attrs.get("synthetic"):  # made-up models have no place beside real ones
+        own.attrs["source"] = SYNTHETIC_LABEL
+        return own
+    kept = published.loc[~published["model"].isin(own["model"])].assign(own=False)
+    table = pd.concat([kept, own.assign(own=True)], ignore_index=True)
+    table.attrs = {"source": f"{published.attrs['source']}, and own data (bold)", "ci": own.attrs["ci"]}
+    return table
+
+
+def access_of(inputs: Inputs) -> dict[str, str]:
+    """Give each model's access: as the user says, else as published for its name, else the sample's."""
+    published = load_published("main_results").set_index("model")["access"].to_dict()
+    return published | MODELS | inputs.access if _synthetic(inputs) else published | inputs.access
+
+
+def _synthetic(inputs: Inputs) -> bool:
+    return inputs.scores is None or bool(inputs.scores.attrs.get("synthetic"))
 
 
 def scores_of(inputs: Inputs) -> pd.DataFrame:
