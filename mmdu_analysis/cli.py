@@ -1,4 +1,4 @@
-"""The command line: ``mmdu figures | stats | scores | gap | validate | sample``."""
+"""The command line: ``mmdu figures | stats | scores | gap | audit | validate | sample``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ AnswersOption = Annotated[
 AccessOption = Annotated[
     list[str] | None,
     typer.Option("--access", help="MODEL=closed, =open or =finetuned, for your models; may be repeated."),
+]
+JudgedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="Folder or file of judge scores, one a model or a parent of such; may be repeated. "
+        "'sample' for the synthetic one. Without it: the published Table 2.",
+    ),
+]
+JudgedBenchmarkOption = Annotated[
+    str | None,
+    typer.Option("--benchmark", help="Benchmark that was judged; tells which turn a score belongs to."),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; by default standard output.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the table is printed.")]
@@ -161,18 +173,8 @@ def access_of(pairs: list[str] | None) -> dict[str, str]:
 
 @app.command()
 def scores(
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data",
-            help="Folder or file of judge scores, one a model or a parent of such; may be repeated. "
-            "'sample' for the synthetic one. Without it: the published Table 2.",
-        ),
-    ] = None,
-    benchmark: Annotated[
-        str | None,
-        typer.Option("--benchmark", help="Benchmark that was judged; tells which turn a score belongs to."),
-    ] = None,
+    data: JudgedOption = None,
+    benchmark: JudgedBenchmarkOption = None,
     by: Annotated[str, typer.Option("--by", help="Columns to group by, separated by commas.")] = "model",
     average: Annotated[
         str, typer.Option("--average", help="question, dialog, vlmeval_all or vlmeval_valid.")
@@ -192,21 +194,14 @@ def scores(
     form: FormatOption = Format.markdown,
 ) -> None:
     """Print scores with intervals: yours, or the published Table 2."""
-    from mmdu_analysis.io.benchmark import load_benchmark
     from mmdu_analysis.io.published import load_published
-    from mmdu_analysis.io.sample import sample_scores
-    from mmdu_analysis.io.scores import load_scores
     from mmdu_analysis.stats import scores as summaries
 
     if not data:
         print("mmdu: the published Table 2; the paper gives no intervals", file=sys.stderr)
         print_table(load_published("main_results"), form, out, digits=1)
         return
-    if list(data) == ["sample"]:
-        loaded = sample_scores()
-    else:
-        bench = load_benchmark(benchmark) if benchmark else None
-        loaded = load_scores(data, benchmark=bench, allow_pickle=allow_pickle)
+    loaded, _ = load_judged(data, benchmark, allow_pickle)
     if dimension:
         loaded = summaries.only_dimension(loaded, dimension)
     if rank:
@@ -222,13 +217,82 @@ def scores(
     print_table(table, form, out)
 
 
-@app.command()
-def gap(out: OutOption = None, form: FormatOption = Format.markdown) -> None:
-    """Print how far open models are behind closed ones, from the published Table 2."""
-    from mmdu_analysis.io.published import load_published
-    from mmdu_analysis.stats.gap import gap_analysis
+def load_judged(data: list[str], benchmark: str | None, allow_pickle: bool = False) -> tuple[Any, Any]:
+    """Load scores for a command, and the benchmark that was judged; ``sample`` stands for the synthetic one."""
+    from mmdu_analysis.io.benchmark import load_benchmark
+    from mmdu_analysis.io.sample import sample_scores
+    from mmdu_analysis.io.scores import load_scores
 
-    print_table(gap_analysis(load_published("main_results")), form, out)
+    if data == ["sample"]:
+        return sample_scores(), load_benchmark("sample")
+    bench = load_benchmark(benchmark) if benchmark else None
+    return load_scores(data, benchmark=bench, allow_pickle=allow_pickle), bench
+
+
+@app.command()
+def gap(
+    data: JudgedOption = None,
+    benchmark: JudgedBenchmarkOption = None,
+    access: AccessOption = None,
+    by: Annotated[
+        str,
+        typer.Option("--by", help="dimension, or with --data: turn, images, named_images, context, kind."),
+    ] = "dimension",
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print how far open models are behind closed ones: in the published Table 2, or in your scores.
+
+    Your models are put into the published table; with --by something else than dimension, only yours are
+    compared, turn by turn.
+    """
+    from mmdu_analysis.figures import gap_inputs
+    from mmdu_analysis.figures.inputs import Inputs
+    from mmdu_analysis.stats.gap import gap_breakdown
+
+    if not data:
+        if by != "dimension":
+            raise DataError(f"--by {by} needs scores of single turns; give them with --data")
+        print_table(gap_inputs.gaps(Inputs()), form, out)
+        return
+    loaded, bench = load_judged(data, benchmark)
+    inputs = Inputs(bench, loaded, access=access_of(access))
+    known = gap_inputs.access_of(inputs)
+    unknown = [model for model in loaded["model"].unique() if model not in known]
+    if unknown:
+        text = (
+            f"mmdu: warning: {', '.join(unknown)}: neither open nor closed is known; give --access MODEL=open"
+        )
+        print(text, file=sys.stderr)
+    if by == "dimension":
+        table = gap_inputs.gaps(inputs)
+    else:
+        table = gap_breakdown(loaded, known, by, bench)
+        table.attrs["synthetic"] = bool(loaded.attrs.get("synthetic"))
+    print_table(table, form, out)
+
+
+@app.command()
+def audit(
+    data: DataOption = None,
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", help="Only claims that: holds, differs, 'needs data'.")
+    ] = None,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print the paper's claims beside what comes out of its own tables and of the data."""
+    from mmdu_analysis.io.benchmark import load_benchmark
+    from mmdu_analysis.stats.audit import VERDICTS, audit_paper
+
+    if verdict is not None and verdict not in VERDICTS:
+        raise DataError(f"--verdict got {verdict!r}, expected {', '.join(VERDICTS)}")
+    table = audit_paper(load_benchmark(data) if data else None)
+    counts = table["verdict"].value_counts()
+    print("mmdu: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS), file=sys.stderr)
+    shown = table if verdict is None else table.loc[table["verdict"] == verdict]
+    shown.attrs = dict(table.attrs)
+    print_table(shown.reset_index(drop=form in (Format.markdown, Format.latex)), form, out)
 
 
 @app.command()

@@ -103,6 +103,28 @@ def test_figures_of_own_scores(sample_files, tmp_path):
         assert done.stderr.count("\n") == 1
 
 
+def test_gap_of_own_scores(sample_files):
+    judged = ["gap", "--data", sample_files / "scores" / "open-A", "--benchmark", sample_files]
+    own = mmdu(*judged, "--access", "open-A=open", "--format", "csv")
+    assert own.stdout.splitlines()[-1].endswith(",4,12")
+    silent = mmdu(*judged)
+    assert "neither open nor closed is known" in silent.stderr
+    along = mmdu("gap", "--data", "sample", "--by", "turn", "--format", "csv")
+    assert along.stdout.startswith("bin,closed_mean,open_mean,")
+    for wrong in (["gap", "--by", "turn"], ["audit", "--verdict", "wrong"]):
+        done = mmdu(*wrong)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_audit_in_a_terminal():
+    done = mmdu("audit", "--verdict", "differs")
+    assert done.returncode == 0
+    assert "most turns of a dialogue, in the introduction" in done.stdout
+    assert "holds" in done.stderr
+    rows = json.loads(mmdu("audit", "--data", "sample", "--format", "json").stdout)
+    assert {row["claim_id"] for row in rows} > {"data/tokens/average", "sum/questions"}
+
+
 def test_gap_and_lists():
     assert "28.85" in mmdu("gap").stdout
     listing = mmdu("figures", "--list").stdout
