@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DATA ?=
 
-.PHONY: setup figures test lint lab bench clean help
+.PHONY: setup figures test chromium lint lab bench clean help
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets.
@@ -25,8 +25,14 @@ $(STAMP): pyproject.toml constraints.txt
 figures: $(STAMP)  ## Draw the figures and tables into figures/ (DATA=path/to/benchmark.json for your own).
 	$(BIN)/mmdu figures $(if $(DATA),--data "$(DATA)") --out figures
 
-test: $(STAMP)  ## Run the whole suite.
+test: $(STAMP) chromium  ## Run the whole suite.
 	$(BIN)/python -m pytest -n 2
+
+# The browser's tests need Chromium; where it can't be installed they skip, and say so.
+chromium:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "Chromium isn't here and can't be installed: the browser's tests will skip"
 
 lint: $(STAMP)  ## Check style, types and layers.
 	$(BIN)/ruff check .

@@ -1,3 +1,4 @@
+from .browser.widget import browse as browse
 from .figures.registry import draw_figure as draw_figure
 from .io.answers import load_answers as load_answers
 from .io.benchmark import Benchmark as Benchmark
@@ -21,6 +22,7 @@ from .stats.breakdowns import describe_turns as describe_turns
 from .stats.breakdowns import join_turns as join_turns
 from .stats.breakdowns import score_breakdown as score_breakdown
 from .stats.breakdowns import score_trend as score_trend
+from .stats.breakdowns import turns_behind as turns_behind
 from .stats.compare import compare_distributions as compare_distributions
 from .stats.compare import compare_statistics as compare_statistics
 from .stats.dataset import dataset_statistics as dataset_statistics

@@ -1,4 +1,4 @@
-"""The command line: ``mmdu figures | stats | scores | gap | audit | validate | sample``."""
+"""The command line: ``mmdu figures | stats | scores | gap | audit | validate | browse | sample``."""
 
 from __future__ import annotations
 
@@ -308,6 +308,50 @@ def validate(path: Annotated[str, typer.Argument(help="Benchmark file or folder.
     print(repr(bench), file=sys.stderr)
     if bench.problems:
         raise typer.Exit(1)
+
+
+@app.command()
+def browse(
+    data: DataOption = None,
+    answers: AnswersOption = None,
+    scores: ScoresOption = None,
+    notes: Annotated[
+        Path, typer.Option("--notes", help="JSON Lines file for tags and notes, made with the first one.")
+    ] = Path("mmdu_notes.jsonl"),
+    export: Annotated[
+        str | None, typer.Option("--export", help="Write this dialogue as a single page, and end.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The page that --export writes.")] = None,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    window: Annotated[bool, typer.Option("--open/--no-open", help="Open the web browser.")] = True,
+) -> None:
+    """Read the dialogues in a web browser, with models' answers and scores; Ctrl-C ends it."""
+    from mmdu_analysis.browser.export import export_page
+    from mmdu_analysis.browser.session import Session
+    from mmdu_analysis.io.answers import load_answers
+    from mmdu_analysis.io.benchmark import load_benchmark
+    from mmdu_analysis.io.scores import load_scores
+
+    bench = load_benchmark(data)
+    answered = load_answers(answers) if answers else None
+    scored = load_scores(scores, benchmark=bench) if scores else None
+    if export is not None:
+        page = out or Path(f"dialogue-{Path(export).name}.html")
+        if page.is_dir():
+            raise DataError(f"{page}: got a folder, expected a file for the page")
+        export_page(Session(bench, answered, scored), export, page)
+        print(
+            f"{page}: dialogue {export} of {bench.name}{' (synthetic, not MMDU)' if bench.synthetic else ''}"
+        )
+        return
+    from mmdu_analysis.browser.server import serve
+
+    def ready(address: str) -> None:
+        print(address, flush=True)
+        print("mmdu: Ctrl-C ends it", file=sys.stderr)
+
+    serve(lambda: Session(bench, answered, scored, notes=notes), port=port, open_browser=window, ready=ready)
+    print("mmdu: ended", file=sys.stderr)
 
 
 @app.command()

@@ -36,12 +36,15 @@ def test_sample_files_load_to_the_sample(written, sample):
     bench = load_benchmark(written / "benchmark.json", strict=True)
     pd.testing.assert_frame_equal(bench.turns, sample.turns)
     pd.testing.assert_frame_equal(bench.images, sample.images)
+    assert bench.synthetic
     keys = ["model", "dialog_id", "turn"]
     answers = load_answers(written / "answers", strict=True)
     assert set(answers["model"]) == set(MODELS)
     expected = sample_answers().sort_values(keys, ignore_index=True)
     pd.testing.assert_frame_equal(answers.sort_values(keys, ignore_index=True), expected)
     scores = load_scores(written / "scores", judge="made-up judge", benchmark=bench, strict=True)
+    assert answers.attrs["synthetic"]
+    assert scores.attrs["synthetic"]
     order = [*keys, "dimension"]
     pd.testing.assert_frame_equal(
         scores.sort_values(order, ignore_index=True), sample_scores().sort_values(order, ignore_index=True)

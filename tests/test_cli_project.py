@@ -103,8 +103,15 @@ def test_figures_of_own_scores(sample_files, tmp_path):
         assert done.stderr.count("\n") == 1
 
 
-def test_gap_of_own_scores(sample_files):
-    judged = ["gap", "--data", sample_files / "scores" / "open-A", "--benchmark", sample_files]
+def test_gap_of_own_scores(sample_files, tmp_path):
+    own_model = tmp_path / "open-A"  # as a user's own: without the mark that it is made up
+    own_model.mkdir()
+    for path in (sample_files / "scores" / "open-A").iterdir():
+        entries = [
+            {k: v for k, v in entry.items() if k != "synthetic"} for entry in json.loads(path.read_text())
+        ]
+        (own_model / path.name).write_text(json.dumps(entries))
+    judged = ["gap", "--data", own_model, "--benchmark", sample_files]
     own = mmdu(*judged, "--access", "open-A=open", "--format", "csv")
     assert own.stdout.splitlines()[-1].endswith(",4,12")
     silent = mmdu(*judged)

@@ -33,7 +33,8 @@ def load_answers(path: str | Path, model: str | None = None, *, strict: bool = F
     -------
     pandas.DataFrame
         One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``.
-        ``attrs["problems"]`` holds what could not be used.
+        ``attrs["problems"]`` holds what could not be used, ``attrs["synthetic"]`` is True where files are
+        marked as made up.
 
     Raises
     ------
@@ -43,10 +44,15 @@ def load_answers(path: str | Path, model: str | None = None, *, strict: bool = F
     path = Path(path).expanduser()
     problems: list[Problem] = []
     rows: list[tuple[str, str, int, str]] = []
+    synthetic: list[Path] = []
     for name, file in model_files(path, model):
-        reader = _table_rows if files.has_suffix(file, files.TABLE_SUFFIXES) else _json_rows
-        rows += [(name, *row) for row in reader(file, problems)]
+        if files.has_suffix(file, files.TABLE_SUFFIXES):
+            found = _prediction_rows(files.read_table(file), file, problems)
+        else:
+            found = _json_rows(file, problems, synthetic)
+        rows += [(name, *row) for row in found]
     frame = _frame(rows, problems, short_path(path))
+    frame.attrs["synthetic"] = bool(synthetic)
     if frame.empty:
         hint = f"; the first fault: {problems[0]}" if problems else ""
         raise DataError(
@@ -82,8 +88,11 @@ def model_files(
     return found
 
 
-def _json_rows(file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:
-    """Rows of the authors' form; a VLMEvalKit JSON holds rows with 'prediction' instead."""
+def _json_rows(file: Path, problems: list[Problem], synthetic: list[Path]) -> list[tuple[str, int, str]]:
+    """Rows of the authors' form; a VLMEvalKit JSON holds rows with 'prediction' instead.
+
+    A file whose dialogues are marked as made up is added to `synthetic`.
+    """
     records = [files.decode_loosely(raw) for _, _, raw in _first(file, problems)]
     if records and isinstance(records[0], dict) and "prediction" in records[0]:
         import pandas as pd
@@ -97,6 +106,7 @@ def _json_rows(file: Path, problems: list[Problem]) -> list[tuple[str, int, str]
                 Problem(short_path(file), where + place, text) for place, text in dialog.faults if place
             )
             rows += _dialog_rows(dialog)
+            synthetic += [file] * dialog.synthetic
     except DataError as error:
         problems.append(Problem(short_path(file), "", str(error).partition(": ")[2]))
     return rows
@@ -116,10 +126,6 @@ def _first(file: Path, problems: list[Problem]) -> list[files.RawRecord]:
 
 def _dialog_rows(dialog: Dialog) -> list[tuple[str, int, str]]:
     return [(dialog.dialog_id, turn, answer) for turn, answer in enumerate(dialog.answers, 1)]
-
-
-def _table_rows(file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:
-    return _prediction_rows(files.read_table(file), file, problems)
 
 
 def _prediction_rows(table: pd.DataFrame, file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:

@@ -46,6 +46,7 @@ class Record(msgspec.Struct):
     id: int | str | None = None
     image: list[str] = []
     image_inds: list[int] | None = None
+    synthetic: bool = False
 
 
 @dataclass
@@ -68,6 +69,8 @@ class Dialog:
         Width and height in pixels where the record itself carries the picture.
     unplaced : bool
         True where the pictures come with the dialogue as a whole, not at placeholders.
+    synthetic : bool
+        True where the file marks the dialogue as made up, as those of the sample are.
     """
 
     dialog_id: str
@@ -78,6 +81,7 @@ class Dialog:
     faults: list[tuple[str, str]] = field(default_factory=list)
     sizes: list[tuple[int, int] | None] = field(default_factory=list)
     unplaced: bool = False
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class Benchmark:
         What could not be used as it stands.
     folder : pathlib.Path or None
         Where pictures are looked for.
+    path : pathlib.Path or None
+        What it was loaded from.
     """
 
     name: str
@@ -111,6 +117,7 @@ class Benchmark:
     images: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     folder: Path | None = None
+    path: Path | None = None
 
     def select(self, dialog_ids: Any) -> Benchmark:
         """Keep some dialogues.
@@ -280,7 +287,7 @@ def _text(value: str | list[Part]) -> str:
 
 def _pair(record: Record, dialog_id: str) -> Dialog:
     """Pair a record's messages into turns; what has no place goes to the dialogue's faults."""
-    dialog = Dialog(dialog_id, images=record.image)
+    dialog = Dialog(dialog_id, images=record.image, synthetic=record.synthetic)
     dialog.image_numbers = list(range(1, len(record.image) + 1))
     if record.image_inds is not None:
         if len(record.image_inds) == len(record.image):
@@ -403,13 +410,14 @@ def _build(dialogs: list[Dialog], path: Path, problems: list[Problem]) -> Benchm
         else:
             kept[dialog.dialog_id] = dialog
     folder = path if path.is_dir() else path.parent
-    bench = frames(list(kept.values()), name=files.stem(path), folder=folder)
+    synthetic = any(dialog.synthetic for dialog in kept.values())
+    bench = frames(list(kept.values()), name=files.stem(path), folder=folder, synthetic=synthetic)
     missing = int(bench.turns["answer"].isna().sum())
     if missing:
         text = f"{missing:,} of {len(bench.turns):,} references are empty; they are NA"
         problems.append(Problem(name, "", text))
     problems.extend(_missing_pictures(bench, name))
-    return replace(bench, problems=tuple(problems))
+    return replace(bench, problems=tuple(problems), path=path)
 
 
 def frames(dialogs: list[Dialog], *, name: str, folder: Path | None, synthetic: bool = False) -> Benchmark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 
@@ -47,6 +48,36 @@ def find_picture(roots: list[Path], path: str) -> Path | None:
             except OSError:  # a name too long for the file system
                 return None
     return None
+
+
+def why_no_picture(roots: list[Path], path: str) -> str:
+    """Say in words why `find_picture` gives none.
+
+    Parameters
+    ----------
+    roots : list of pathlib.Path
+        From `picture_roots`.
+    path : str
+        As the benchmark gives it.
+
+    Returns
+    -------
+    str
+        One line: what is wrong, and what to do.
+    """
+    if not roots:
+        return "no folder of pictures is known"
+    relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
+    boundary = roots[0].resolve()
+    outside = ".." in relative.parts
+    with suppress(OSError, ValueError):
+        candidates = [Path(path), *(root / tail for root in roots for tail in (relative, relative.name))]
+        outside |= any(
+            c.is_absolute() and c.is_file() and not c.resolve().is_relative_to(boundary) for c in candidates
+        )
+    if outside:
+        return f"the path leads outside of {boundary.name}/ and is not followed"
+    return f"not found; unpack mmdu_pics.zip of laolao77/MMDU into {boundary.name}/"
 
 
 def picture_size(path: Path) -> tuple[int, int] | None:

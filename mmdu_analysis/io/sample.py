@@ -405,7 +405,8 @@ def write_sample(folder: Path) -> Path:
         )
     for (model, dialog_id), rows in sample_scores().groupby(["model", "dialog_id"], sort=False):
         wide = rows.pivot(index="turn", columns="dimension", values="score")[list(DIMENSION_NAMES)]
-        _write_json(folder / "scores" / str(model) / f"{dialog_id}.json", wide.astype(int).to_dict("records"))
+        entries = wide.astype(int).assign(synthetic=True).to_dict("records")
+        _write_json(folder / "scores" / str(model) / f"{dialog_id}.json", entries)
     _write_json(folder / "benchmark.json", list(records.values()))
     return folder / "benchmark.json"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,25 @@ Row = tuple[str, str, str | None, int | None, str, float, str, str]
 """The columns of a frame of scores, then the file and the place where the score stands."""
 CORRECT = "Correct"
 """The dimension of a person's 0/1 labels, as scores 0 and 10."""
+
+
+@dataclass
+class _Extras:
+    """What some files tell beside scores.
+
+    Attributes
+    ----------
+    images : dict
+        ``(dialog_id, turn)`` -> the images that a person says the turn is about.
+    reasons : dict
+        ``(file, place)`` -> the judge's reason.
+    synthetic : bool
+        True where a file is marked as made up.
+    """
+
+    images: dict[tuple[str, int], str] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    synthetic: bool = False
 
 
 def load_scores(
@@ -66,8 +86,10 @@ def load_scores(
     pandas.DataFrame
         One row a model, judge, turn and dimension: ``model``, ``judge``, ``dialog_id``, ``turn`` (NA
         where the file can't tell), ``dimension``, ``score`` (0-10, NaN where missing). Labels that say
-        which images a turn is about keep them in a column ``images``.
-        ``attrs["problems"]`` holds what could not be used.
+        which images a turn is about keep them in a column ``images``; where files hold the judge's reasons
+        (whole replies as texts, or a key ``reason``), they stand in a column ``reason``.
+        ``attrs["problems"]`` holds what could not be used, ``attrs["synthetic"]`` is True where files are
+        marked as made up.
 
     Raises
     ------
@@ -84,30 +106,36 @@ def load_scores(
     paths = [Path(item).expanduser() for item in ([path] if isinstance(path, str | Path) else path)]
     problems: list[Problem] = []
     rows: list[Row] = []
-    images: dict[tuple[str, int], str] = {}
+    extras = _Extras()
     for one in paths:
         if files.has_suffix(one, (".pkl", ".pickle")):
             found = _pickle_rows(one, model or files.stem(one), judge or "judge", allow_pickle, problems)
         elif files.has_suffix(one, files.TABLE_SUFFIXES):
-            found = _table_rows(one, model, judge, problems, images)
+            found = _table_rows(one, model, judge, problems, extras)
         else:
-            found = _folder_rows(one, model, judge or "judge", benchmark, problems)
+            found = _folder_rows(one, model, judge or "judge", benchmark, problems, extras)
         before = len(rows)
         rows += found
         if all(math.isnan(row[5]) for row in rows[before:]):
             hint = f"; the first fault: {problems[0]}" if problems else ""
             raise DataError(f"{short_path(one)}: no usable score, expected lists of judged turns{hint}")
-    frame = _frame(rows, problems)
-    if images:
+    frame = _frame(rows, problems, extras.reasons)
+    frame.attrs["synthetic"] = extras.synthetic
+    if extras.images:
         keys = zip(frame["dialog_id"], frame["turn"], strict=True)
-        frame["images"] = [images.get(key) for key in keys]
+        frame["images"] = [extras.images.get(key) for key in keys]
         frame = frame.astype({"images": "str"})
     report(problems, strict=strict, advice='scores.attrs["problems"]')
     return frame
 
 
 def _folder_rows(
-    path: Path, model: str | None, judge: str, benchmark: Benchmark | None, problems: list[Problem]
+    path: Path,
+    model: str | None,
+    judge: str,
+    benchmark: Benchmark | None,
+    problems: list[Problem],
+    extras: _Extras,
 ) -> list[Row]:
     lengths = dict(benchmark.dialogs["n_turns"]) if benchmark is not None else {}
     rows: list[Row] = []
@@ -125,6 +153,10 @@ def _folder_rows(
         for number, (turn, entry) in enumerate(zip(turns, entries, strict=True)):
             found = _read_entry(entry, where, f"$[{number}]", problems)
             place = (where, f"$[{number}]")
+            reason = entry.get("reason") if isinstance(entry, dict) else entry
+            if isinstance(reason, str) and reason.strip():
+                extras.reasons[place] = reason
+            extras.synthetic |= isinstance(entry, dict) and entry.get("synthetic") is True
             rows += [(name, judge, dialog_id, turn, dim, found[dim], *place) for dim in DIMENSION_NAMES]
         absent = max(0, lengths.get(dialog_id, 0) - len(entries)) if entries else 0
         rows += [
@@ -231,7 +263,7 @@ def _table_rows(
     model: str | None,
     judge: str | None,
     problems: list[Problem],
-    images: dict[tuple[str, int], str],
+    extras: _Extras,
 ) -> list[Row]:
     """Tell the three kinds of tables apart by their columns."""
     table = files.read_table(path)
@@ -239,7 +271,7 @@ def _table_rows(
     if "set" in columns:
         return _vlmeval_summary(table, path, model or files.stem(path), judge or "judge", problems)
     if {"dialog_id", "turn", "correct"} <= columns.keys():
-        return list(_label_rows(table, path, model, judge or "person", problems, images))
+        return list(_label_rows(table, path, model, judge or "person", problems, extras))
     if {"dialog_id", "dimension", "score"} <= columns.keys():
         return list(_tidy_rows(table, path, model, judge, problems))
     raise DataError(
@@ -315,7 +347,7 @@ def _label_rows(
     model: str | None,
     judge: str,
     problems: list[Problem],
-    images: dict[tuple[str, int], str],
+    extras: _Extras,
 ) -> Iterator[Row]:
     for number, row in enumerate(table.to_dict("records"), 2):
         turn = _whole(row["turn"])
@@ -325,7 +357,7 @@ def _label_rows(
             problems.append(Problem(short_path(path), f"row {number}", text))
             continue
         if str(row.get("images", "")).strip():
-            images.setdefault((str(row["dialog_id"]), turn), str(row["images"]))
+            extras.images.setdefault((str(row["dialog_id"]), turn), str(row["images"]))
         yield (
             model or row.get("model") or files.stem(path),
             judge,
@@ -370,7 +402,7 @@ def _pickle_rows(
     return rows
 
 
-def _frame(rows: list[Row], problems: list[Problem]) -> pd.DataFrame:
+def _frame(rows: list[Row], problems: list[Problem], reasons: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     """Make the frame; of a turn that is scored twice the first score is kept, the other told with its place."""
     import pandas as pd
 
@@ -384,6 +416,12 @@ def _frame(rows: list[Row], problems: list[Problem]) -> pd.DataFrame:
         dimension = row["dimension"] if len(part) == 1 else f"{len(part)} dimensions"
         told = f"turn {row['turn']} of dialogue {row['dialog_id']!r} ({row['model']}, {dimension}) is scored twice"
         problems.append(Problem(str(file), str(where), f"{told}; the first is kept"))
-    frame = frame.loc[~twice, list(SCORE_COLUMNS)].reset_index(drop=True)
+    frame = frame.loc[~twice]
+    columns = list(SCORE_COLUMNS)
+    if reasons:
+        places = zip(frame["_file"], frame["_where"], strict=True)
+        frame = frame.assign(reason=pd.array([reasons.get(place) for place in places], dtype="str"))
+        columns.append("reason")
+    frame = frame[columns].reset_index(drop=True)
     frame.attrs["problems"] = tuple(problems)
     return frame

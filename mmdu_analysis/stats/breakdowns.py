@@ -188,13 +188,65 @@ def score_breakdown(
     DataError
         If `what` is unknown or what it needs isn't there.
     """
-    import pandas as pd
-
     if what == "dimension":
         frame = summarize_scores(scores, "model", **options)
         frame.insert(1, "bin", frame["dimension"])
         frame.attrs["breakdown"] = what
         return frame
+    binned = _binned(scores, what, turns, dimension)
+    frame = summarize_scores(binned, ["model", "bin"], **options)
+    frame.attrs |= {key: binned.attrs[key] for key in ("n_unmatched", "source") if key in binned.attrs}
+    frame.attrs |= {"breakdown": what, "column": BREAKDOWNS[what][0]}
+    return frame
+
+
+def turns_behind(
+    scores: pd.DataFrame,
+    what: str,
+    bin: object,
+    turns: pd.DataFrame | Benchmark | None = None,
+    *,
+    model: str | None = None,
+    dimension: str | None = None,
+) -> pd.DataFrame:
+    """Name the turns behind a point of a breakdown, for ``browse(bench, where=...)``.
+
+    Parameters
+    ----------
+    scores, what, turns, dimension
+        As in `score_breakdown`.
+    bin : str or number
+        One of the breakdown's bins.
+    model : str, optional
+        Only this model's turns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model``, ``dialog_id``, ``turn``, ``score`` (0-10), lowest scores first.
+
+    Raises
+    ------
+    DataError
+        If there is no such bin or model.
+    """
+    binned = _binned(scores, what, turns, dimension)
+    found = binned.loc[binned["bin"].astype("str") == str(bin)]
+    if model is not None:
+        found = found.loc[found["model"] == model]
+    if found.empty:
+        bins = [str(name) for name in binned["bin"].cat.categories]
+        raise DataError(f"no turn in bin {str(bin)!r} of {what}, model {model!r}; bins are {', '.join(bins)}")
+    ordered = found.sort_values("score", kind="stable", ignore_index=True)
+    return ordered[["model", "dialog_id", "turn", "score"]]
+
+
+def _binned(
+    scores: pd.DataFrame, what: str, turns: pd.DataFrame | Benchmark | None, dimension: str | None
+) -> pd.DataFrame:
+    """Add the breakdown's bins to scores, as an ordered column ``bin``."""
+    import pandas as pd
+
     if what not in BREAKDOWNS:
         raise DataError(f"no breakdown by {what!r}; expected dimension, {', '.join(BREAKDOWNS)}")
     column, bins = BREAKDOWNS[what]
@@ -209,10 +261,8 @@ def score_breakdown(
         for label, low, high in bins:
             labels[joined[column].between(low, high)] = label
     binned = joined.assign(bin=pd.Categorical(labels, categories=order, ordered=True))
-    frame = summarize_scores(binned, ["model", "bin"], **options)
-    frame.attrs |= {key: joined.attrs[key] for key in ("n_unmatched", "source") if key in joined.attrs}
-    frame.attrs |= {"breakdown": what, "column": column}
-    return frame
+    binned.attrs = dict(joined.attrs)
+    return binned
 
 
 def _with_column(scores: pd.DataFrame, column: str, turns: pd.DataFrame | Benchmark | None) -> pd.DataFrame:

@@ -162,7 +162,8 @@ def _batches(paths: list[Path], problems: list[Problem]) -> Iterator[Benchmark]:
                 for dialog in extra
             ]
             ordered = [dialog for dialog in batch if unique[dialog.dialog_id] is dialog]
-            yield frames(ordered, name=path.stem, folder=path if path.is_dir() else path.parent)
+            folder, made_up = path if path.is_dir() else path.parent, any(d.synthetic for d in ordered)
+            yield frames(ordered, name=path.stem, folder=folder, synthetic=made_up)
 
 
 def _measure(bench: Benchmark, encoding: str, image_model: str) -> pd.DataFrame:

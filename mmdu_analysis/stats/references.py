@@ -132,6 +132,30 @@ def names_all_images(text: str) -> bool:
     return _ALL.search(_HERE.sub(" ", _LABEL.sub(" ", text))) is not None
 
 
+def turn_images(question: str, have: list[int], images_so_far: int) -> tuple[list[int], int]:
+    """Give the images of a dialogue that one question is about.
+
+    Parameters
+    ----------
+    question : str
+        The question.
+    have : list of int
+        Numbers of the dialogue's images, in their order.
+    images_so_far : int
+        How many of them were shown up to this turn.
+
+    Returns
+    -------
+    tuple of (list of int, int)
+        The numbers, and how many references are to images that the dialogue doesn't have.
+    """
+    named = image_references(question)
+    if not named and names_all_images(question):
+        named = tuple(sorted(have[:images_so_far]))
+    known = [image for image in named if image in have]
+    return known, len(named) - len(known)
+
+
 def question_images(bench: Benchmark) -> pd.DataFrame:
     """List the images that each turn is about.
 
@@ -156,12 +180,8 @@ def question_images(bench: Benchmark) -> pd.DataFrame:
     rows: list[tuple[str, int, int]] = []
     unknown = 0
     for turn in bench.turns[["dialog_id", "turn", "question", "images_so_far"]].itertuples(index=False):
-        have = numbers.get(turn.dialog_id, [])
-        named = image_references(turn.question)
-        if not named and names_all_images(turn.question):
-            named = tuple(sorted(have[: turn.images_so_far]))
-        known = [image for image in named if image in have]
-        unknown += len(named) - len(known)
+        known, left_out = turn_images(turn.question, numbers.get(turn.dialog_id, []), turn.images_so_far)
+        unknown += left_out
         rows += [(turn.dialog_id, turn.turn, image) for image in known]
     frame = pd.DataFrame(rows, columns=["dialog_id", "turn", "image"])
     frame = frame.astype({"dialog_id": "str", "turn": "int64", "image": "int64"})

@@ -1,0 +1,119 @@
+"""Texts for the page: Markdown without any markup of its author's, and the words that two texts differ in."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.schema import PLACEHOLDERS
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+_TAGS = frozenset(
+    "p br hr em strong s code pre ul ol li blockquote h1 h2 h3 h4 h5 h6 table thead tbody tr th td".split()
+)
+_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
+_PIECE = re.compile(r"\s*\S+")
+MOST_CHARACTERS = 200_000
+"""A longer text is cut, and says so."""
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return (
+        MarkdownIt("commonmark", {"html": False})
+        .enable(["table", "strikethrough"])
+        .disable(["image", "link", "autolink"])
+    )
+
+
+@lru_cache(maxsize=2_000)
+def render_markdown(text: str) -> str:
+    """Render Markdown to HTML that can do nothing: no links, no pictures, no attributes, no raw HTML.
+
+    Parameters
+    ----------
+    text : str
+        From a file or a model; hostile.
+
+    Returns
+    -------
+    str
+        HTML of a few harmless elements.
+    """
+    import nh3
+
+    html = _parser().render(cut(text))
+    return nh3.clean(html, tags=set(_TAGS), attributes={}, url_schemes=set(), link_rel=None)
+
+
+def cut(text: str) -> str:
+    """Cut a text that is too long to be shown, and make sure that it can be sent."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return f"{text[:MOST_CHARACTERS]} [... {len(text) - MOST_CHARACTERS:,} more characters are not shown]"
+
+
+def question_parts(question: str, first_image: int, numbers: list[int]) -> list[dict[str, object]]:
+    """Split a question at its placeholders.
+
+    Parameters
+    ----------
+    question : str
+        The question.
+    first_image : int
+        Place (from 0) of the image that its first placeholder stands for, among the dialogue's images.
+    numbers : list of int
+        The images' numbers, in their order.
+
+    Returns
+    -------
+    list of dict
+        ``{"text": str}`` and ``{"image": int or None}`` in turn; None where there are more placeholders than
+        images.
+    """
+    parts: list[dict[str, object]] = []
+    place, start = first_image, 0
+    question = cut(question)
+    for match in _PLACEHOLDER.finditer(question):
+        parts.append({"text": question[start : match.start()]})
+        parts.append({"image": numbers[place] if place < len(numbers) else None})
+        place, start = place + 1, match.end()
+    parts.append({"text": question[start:]})
+    return [part for part in parts if part.get("text") != ""]
+
+
+def word_differences(reference: str, answer: str) -> list[list[str]]:
+    """Compare an answer with the reference word by word.
+
+    Parameters
+    ----------
+    reference, answer : str
+        The texts.
+
+    Returns
+    -------
+    list of [str, str]
+        ``same``, ``new`` (only in the answer) or ``gone`` (only in the reference), and the text; the parts
+        that aren't ``gone`` make up the answer.
+    """
+    from rapidfuzz.distance import LCSseq
+
+    old, new = (_PIECE.findall(cut(text)) for text in (reference, answer))
+    keys = [[piece.strip().lower() for piece in pieces] for pieces in (old, new)]
+    parts: list[list[str]] = []
+    for step in LCSseq.opcodes(*keys):
+        gone, came = (
+            "".join(old[step.src_start : step.src_end]),
+            "".join(new[step.dest_start : step.dest_end]),
+        )
+        if step.tag == "equal":
+            parts.append(["same", came])
+            continue
+        parts += [["gone", gone]] * bool(gone) + [["new", came]] * bool(came)
+    return parts

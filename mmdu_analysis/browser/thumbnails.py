@@ -1,0 +1,111 @@
+"""Pictures at the size that is shown: scaled here, cached, sent as bytes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mmdu_analysis.io.pictures import find_picture, picture_roots, why_no_picture
+from mmdu_analysis.io.sample import sample_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mmdu_analysis.io.benchmark import Benchmark
+
+SIZES = {"thumb": 360, "full": 1600}
+"""Longest side in pixels."""
+_MOST_PIXELS = 250_000_000
+
+
+class Picture(NamedTuple):
+    """A picture to show, or the reason why there is none.
+
+    Attributes
+    ----------
+    data : bytes
+        JPEG or PNG; empty where there is none.
+    mime : str
+        ``image/jpeg`` or ``image/png``.
+    problem : str
+        Why there is none; empty where there is one.
+    """
+
+    data: bytes
+    mime: str = ""
+    problem: str = ""
+
+
+class Pictures:
+    """The pictures of a benchmark.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        Its folder is the only place that pictures are read from.
+    """
+
+    def __init__(self, bench: Benchmark) -> None:
+        self.drawn = bench.synthetic and bench.folder is None  # the sample itself, which has no files
+        self.roots = picture_roots(bench.folder) if bench.folder else []
+        keys = bench.images[["dialog_id", "image"]].itertuples(index=False, name=None)
+        self.paths = dict(zip(keys, bench.images["path"], strict=True))
+
+    def get(self, dialog_id: str, image: int, size: str = "thumb") -> Picture:
+        """Give one picture, scaled.
+
+        Parameters
+        ----------
+        dialog_id : str
+            The dialogue.
+        image : int
+            1-based number in the dialogue.
+        size : {"thumb", "full"}
+            A key of `SIZES`.
+
+        Returns
+        -------
+        Picture
+            With a problem where it can't be shown.
+        """
+        path = self.paths.get((dialog_id, image))
+        side = SIZES.get(size, SIZES["thumb"])
+        if path is None:
+            return Picture(b"", problem="the dialogue has no such image")
+        if self.drawn:
+            return _encode(sample_picture(dialog_id, image), side)
+        found = find_picture(self.roots, path)
+        if found is None:
+            return Picture(b"", problem=why_no_picture(self.roots, path))
+        return _load(found, found.stat().st_mtime_ns, side)
+
+
+@lru_cache(maxsize=256)
+def _load(path: Path, _changed: int, side: int) -> Picture:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                if picture.width * picture.height > _MOST_PIXELS:
+                    text = f"{picture.width} x {picture.height} pixels are too many to show"
+                    return Picture(b"", problem=text)
+                picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or a half at once
+                return _encode(ImageOps.exif_transpose(picture), side)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        return Picture(b"", problem=f"not a readable picture ({type(error).__name__}); fetch it again")
+
+
+def _encode(picture: Image, side: int) -> Picture:
+    picture.thumbnail((side, side))
+    clear = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+    buffer = io.BytesIO()
+    if clear:
+        picture.convert("RGBA").save(buffer, "PNG")
+    else:
+        picture.convert("RGB").save(buffer, "JPEG", quality=85)
+    return Picture(buffer.getvalue(), "image/png" if clear else "image/jpeg")

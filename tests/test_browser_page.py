@@ -1,0 +1,331 @@
+"""The browser as a reader meets it: in JupyterLab, in its own window, as an exported page, in real Chromium."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from browser_tools import chromium, jupyterlab, open_notebook, run_cell, watch
+from conftest import ROOT, SHARED
+from test_browser import HOSTILE
+
+from mmdu_analysis import sample_scores
+from mmdu_analysis.io.sample import sample_answers
+
+SHOTS = ROOT / ".screenshots"
+REAL = SHARED / "data" / "mmdu"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+def wait_for(page, script, argument=None):
+    page.wait_for_function(script, arg=argument, timeout=20_000)
+
+
+def title(page):
+    return page.locator(".title").inner_text()
+
+
+def settle(page):
+    """Wait until the list and the pictures of the strip are there."""
+    page.wait_for_selector(".strip figure :is(img, .lost)")
+    page.wait_for_timeout(300)
+
+
+def shoot(page, name):
+    SHOTS.mkdir(exist_ok=True)
+    page.locator(".mmdu").screenshot(path=SHOTS / f"{name}.png")
+
+
+def cells(notes):
+    if REAL.is_dir():
+        data = repr(str(REAL))
+        load = f'folder = {data}\nbench = mmdu.load_benchmark(folder + "/benchmark.json")\nanswers = mmdu.load_answers(folder + "/answers")\n'
+        load += 'scores = mmdu.load_scores(folder + "/correctness.csv")\n'
+    else:
+        load = 'bench = mmdu.load_benchmark("sample")\nanswers, scores = mmdu.sample_answers(), mmdu.sample_scores()\n'
+    start = f'import warnings; warnings.simplefilter("ignore")\nimport mmdu_analysis as mmdu\n{load}'
+    return [
+        f"{start}view = mmdu.browse(bench, answers, scores, notes={str(notes)!r})\nview",
+        'print("AT", view.selection, len(view.filtered), len(view.notes))',
+        'view.open(bench.dialogs.index[3], 2); print("OPENED")',
+    ]
+
+
+def test_a_reader_in_jupyterlab(browser, tmp_path):
+    notes = tmp_path / "notes.jsonl"
+    with jupyterlab(tmp_path, cells(notes)) as address:
+        page, told = open_notebook(browser, address)
+        run_cell(page, 0)
+        page.wait_for_selector("article.focus", timeout=60_000)
+        settle(page)
+        assert title(page).startswith("dialogue 0 · turn 1 of")
+        box = page.locator(".mmdu")
+
+        box.focus()  # step by keys; JupyterLab's own j, k, d d do nothing meanwhile
+        for key, expected in (("j", "dialogue 1 "), ("n", "turn 2 "), ("p", "turn 1 "), ("k", "dialogue 0 ")):
+            page.keyboard.press(key)
+            wait_for(page, "text => document.querySelector('.jp-OutputArea-output > *') && true")
+            page.locator(f".title:has-text('{expected}')").wait_for(timeout=10_000)
+        page.keyboard.press("d")
+        page.keyboard.press("d")
+        assert page.locator(".jp-Notebook .jp-Cell").count() == 3
+
+        first = page.locator(".strip figure button").first
+        first.click()  # enlarge, and close
+        page.wait_for_selector("dialog.lightbox[open] img")
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog.lightbox:not([open])", state="attached")
+        box.focus()
+        page.keyboard.press("?")
+        page.wait_for_selector("dialog.help[open]")
+        page.keyboard.press("Escape")
+
+        page.keyboard.press("/")  # search
+        page.keyboard.type("architect" if REAL.is_dir() else "castle")
+        wait_count = page.locator(".count", has_text="turns")
+        wait_count.wait_for(timeout=10_000)
+        page.wait_for_selector("article mark")
+        hits = int(wait_count.first.inner_text().split()[0])
+        assert 0 < hits < 110
+        assert page.locator(".row").count() == min(hits, page.locator(".row").count())
+        page.keyboard.press("Escape")
+
+        page.get_by_role("button", name="reset").click()  # filter
+        page.get_by_label("turns, least").fill("18")
+        page.get_by_label("turns, least").press("Enter")
+        page.locator(".count", has_text=" of 110 dialogues").wait_for()
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
+            ".some(r => [...r.querySelectorAll('.row')].every(e => parseInt(e.querySelector('span').textContent) >= 18))"
+        )
+        page.get_by_role("button", name="reset").click()
+
+        assert page.locator("article.focus .column").count() >= 3  # compare: the reference and two models
+        assert page.locator("article.focus .bar").count() >= 2
+        page.locator("article.focus .tools input").first.uncheck()
+        before = page.locator("article.focus .column").count()
+        page.locator("article.focus .tools input").first.check()
+        assert page.locator("article.focus .column").count() == before + 1
+
+        box.focus()  # tag
+        page.keyboard.press("t")
+        page.keyboard.type("hallucination")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("article.focus .tag")
+        assert json.loads(notes.read_text())["tags"] == ["hallucination"]
+
+        run_cell(page, 1)
+        line = page.locator(".jp-OutputArea-output", has_text="AT {").inner_text()
+        assert "'turn': 1" in line
+        assert line.strip().endswith(" 1")
+        run_cell(page, 2)  # open from Python
+        page.locator(".title:has-text('turn 2 ')").wait_for(timeout=10_000)
+
+        run_cell(page, 0)  # reload: the notes are there again
+        page.locator(".title:has-text('dialogue 0 · turn 1 ')").wait_for(timeout=30_000)
+        page.get_by_label("tag", exact=True).select_option("*")
+        page.wait_for_selector("article.focus .tag")
+        page.locator(".count", has_text="1 of 110 dialogues").wait_for()
+        page.close()
+        assert told == []
+
+
+STATES = ("reading", "comparing", "searching")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_three_main_states_in_both_themes(browser, tmp_path, theme):
+    code = "import mmdu_analysis as mmdu\nmmdu.browse(mmdu.load_benchmark(\"sample\"), mmdu.sample_answers().query(\"model in ['closed-A', 'open-B']\"), "
+    code += "mmdu.sample_scores({'closed-A': 'closed', 'open-B': 'open'}), notes=None)"
+    with jupyterlab(tmp_path, [code], f"JupyterLab {theme.title()}") as address:
+        page, told = open_notebook(browser, address)
+        run_cell(page, 0)
+        page.wait_for_selector("article.focus", timeout=60_000)
+        settle(page)
+        background = page.locator(".mmdu").evaluate("e => getComputedStyle(e).backgroundColor")
+        brightness = sum(int(part) for part in background[4:-1].split(",")[:3]) / 3
+        assert (brightness > 200) == (theme == "light")
+        shoot(page, f"reading-{theme}")
+        page.locator(".mmdu").focus()
+        for key in ("j", "n", "n", "d"):
+            page.keyboard.press(key)
+            page.wait_for_timeout(200)
+        page.wait_for_selector("article.focus ins")
+        shoot(page, f"comparing-{theme}")
+        page.keyboard.press("d")
+        page.keyboard.press("/")
+        page.keyboard.type("quiet garden")
+        page.wait_for_selector("article mark")
+        settle(page)
+        shoot(page, f"searching-{theme}")
+        page.close()
+        assert told == []
+    assert all((SHOTS / f"{state}-{theme}.png").stat().st_size > 10_000 for state in STATES)
+
+
+@pytest.fixture
+def own_window(request, tmp_path):
+    """`mmdu browse` on some data; gives its address."""
+
+    def start(data, *options):
+        command = [
+            sys.executable,
+            "-m",
+            "mmdu_analysis.cli",
+            "browse",
+            "--no-open",
+            "--notes",
+            str(tmp_path / "n.jsonl"),
+        ]
+        server = subprocess.Popen(
+            [*command, "--data", str(data), *map(str, options)], stdout=subprocess.PIPE, text=True
+        )
+        request.addfinalizer(lambda: (server.terminate(), server.wait(10)))
+        return server.stdout.readline().strip()
+
+    return start
+
+
+def write_odd_dialogues(folder: Path):
+    """Dialogues at the edges: hostile, without images or turns, 20 images, 27 turns, other scripts, very long."""
+    place = "Image{0}: <ImageHere>. "
+
+    def record(key, turns, images=0, question="What is this?", answer="A bird."):
+        talk = []
+        for turn in range(turns):
+            labels = "".join(place.format(n + 1) for n in range(images)) if turn == 0 else ""
+            talk += [{"from": "user", "value": labels + question}, {"from": "assistant", "value": answer}]
+        return {"id": key, "image": [f"{n}.png" for n in range(images)], "conversations": talk}
+
+    records = [
+        record(HOSTILE, 2, 1, HOSTILE, HOSTILE) | {"image": [HOSTILE]},
+        record("no images", 3),
+        record("no turns", 0),
+        record("many images", 2, 20),
+        record("many turns", 27, 2),
+        record("arabic", 2, 0, "ما هذا الطائر في الصورة؟", "هذا طائر صغير. **جميل**"),
+        record("chinese", 2, 0, "图1中的建筑是什么？", "这是一座**古老**的建筑。"),
+        record("long", 2, 0, "Tell me all.", "A long line of words. " * 900),
+    ]
+    folder.mkdir()
+    (folder / "benchmark.json").write_text(json.dumps(records))
+    return folder
+
+
+def test_hostile_and_odd_dialogues(browser, own_window, tmp_path):
+    data = write_odd_dialogues(tmp_path / "data")
+    answers = tmp_path / "answers" / "<img src=x onerror=window.hit=1>"
+    answers.mkdir(parents=True)
+    talk = [{"from": "user", "value": "Q"}, {"from": "assistant", "value": HOSTILE}] * 2
+    (answers / "1.json").write_text(json.dumps({"id": HOSTILE, "image": [], "conversations": talk}))
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    told = watch(page)
+    page.goto(own_window(data, "--answers", answers.parent))
+    page.wait_for_selector("article.focus")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.hit") is None
+    assert page.locator(".mmdu :is(script, iframe, svg, a, style)").count() == 0
+    assert page.locator(".talk img").count() == 0
+    assert "<script>window.hit=1</script>" in page.locator("article.focus .question").inner_text()
+    assert page.locator("header h1").is_visible()
+    assert page.locator("article.focus .column", has_text="onerror").count() == 2
+    page.locator(".mmdu").focus()
+    seen = {}
+    for _ in range(7):
+        page.keyboard.press("j")
+        page.wait_for_timeout(250)
+        seen[title(page).split(" · ")[0].removeprefix("dialogue ")] = page.locator("article").count()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert seen == {
+        "no images": 3,
+        "no turns": 0,
+        "many images": 2,
+        "many turns": 27,
+        "arabic": 2,
+        "chinese": 2,
+        "long": 2,
+    }
+    assert page.locator("article.focus .text").first.inner_text().count("A long line") == 900
+    page.close()
+    assert told == []
+
+
+def test_an_own_window_on_the_real_data(browser, own_window, shared):
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    told = watch(page)
+    page.goto(
+        own_window(
+            REAL / "benchmark.json", "--answers", REAL / "answers", "--scores", REAL / "correctness.csv"
+        )
+    )
+    page.wait_for_selector("article.focus")
+    assert page.url.count("token") == 0
+    page.get_by_label("order").select_option("worst")
+    page.wait_for_timeout(500)
+    scores = [int(text) for text in page.locator(".row > span:last-child").all_inner_texts()]
+    assert scores == sorted(scores)
+    page.get_by_label("order").select_option("disagreement")
+    page.get_by_label("kind").select_option("one image")
+    page.locator(".count", has_text="of 110 dialogues").wait_for()
+    page.get_by_role("button", name="reset").click()
+    page.get_by_label("images, least").fill("11")
+    page.get_by_label("images, least").press("Enter")
+    page.locator(".count", has_text="7 of 110 dialogues").wait_for()
+    assert page.locator(".row").count() == 7
+    lost = page.locator(".lost", has_text="unpack mmdu_pics.zip")
+    page.reload()  # a window opened anew starts anew
+    page.wait_for_selector("article.focus")
+    page.locator(".mmdu").focus()
+    for number in range(1, 49):  # image 2 of dialogue 48 is one of the four that are missing
+        page.keyboard.press("j")
+        page.locator(f".title:has-text('dialogue {number} ')").wait_for()
+    lost.first.wait_for()
+    page.close()
+    assert told == []
+
+
+def test_an_exported_page_needs_no_server(browser, sample_files, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "mmdu_analysis.cli",
+        "browse",
+        "--data",
+        str(sample_files),
+        "--export",
+        "4",
+    ]
+    extra = [
+        "--answers",
+        sample_files / "answers",
+        "--scores",
+        sample_files / "scores",
+        "--out",
+        tmp_path / "page.html",
+    ]
+    subprocess.run([*command, *map(str, extra)], check=True, capture_output=True)
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    told = watch(page)
+    page.goto(f"file://{tmp_path / 'page.html'}")
+    page.wait_for_selector("article.focus")
+    settle(page)
+    page.locator(".mmdu").focus()
+    page.keyboard.press("n")
+    page.locator(".title:has-text('turn 2 ')").wait_for()
+    page.keyboard.press("d")
+    page.wait_for_selector("article.focus ins")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog.lightbox[open] img")
+    assert page.locator(".synthetic").inner_text() == "synthetic sample"
+    assert page.locator("article.focus .column").count() == 1 + sample_answers()["model"].nunique()
+    assert page.locator("article.focus .bar").count() == 7 * sample_scores()["model"].nunique()
+    page.close()
+    assert told == []
