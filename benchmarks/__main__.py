@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mmdu_analysis.io.benchmark import Benchmark
+
 RUNS = 5
 
 
@@ -93,7 +95,70 @@ def score_summaries() -> None:
     )
 
 
+def many_dialogues(count: int = 45_000, turns: int = 9) -> Benchmark:
+    """The sample's turns again and again, in the shape of MMDU-45k: 9 turns and 3 images a dialogue."""
+    import numpy as np
+    import pandas as pd
+
+    from mmdu_analysis import load_benchmark
+
+    sample = load_benchmark("sample")
+    text = sample.turns[["question", "answer"]].sample(
+        count * turns, replace=True, random_state=0, ignore_index=True
+    )
+    ids = np.arange(count).astype(str)
+    keys = {
+        "dialog_id": pd.array(np.repeat(ids, turns), dtype="str"),
+        "turn": np.tile(np.arange(1, turns + 1), count),
+    }
+    images = {"dialog_id": pd.array(np.repeat(ids, 3), dtype="str"), "image": np.tile([1, 2, 3], count)}
+    return Benchmark(
+        "synthetic: the sample's turns repeated",
+        True,
+        pd.DataFrame({"n_turns": turns, "n_images": 3}, index=pd.Index(ids, name="dialog_id", dtype="str")),
+        pd.DataFrame(keys).assign(
+            question=text["question"], answer=text["answer"], new_images=0, images_so_far=3
+        ),
+        pd.DataFrame(images)
+        .assign(path="x.png", first_turn=1, width=640, height=480)
+        .astype({"path": "str"}),
+    )
+
+
+def dialogue_browser() -> None:
+    """Open, step and search in 45,000 dialogues, on the Python side; search against pandas' own."""
+    from mmdu_analysis.browser.session import Session
+
+    bench = many_dialogues()
+    session = Session(bench)
+    words = ["quiet garden", "Castle recalls", "nothing like this"]
+    found = iter(words * RUNS)
+
+    def pandas_search(word: str) -> int:
+        columns = [
+            bench.turns[name].str.contains(word, case=False, regex=False) for name in ("question", "answer")
+        ]
+        return int((columns[0] | columns[1]).sum())
+
+    session.handle({"kind": "filter", "filters": {"query": words[0]}})
+    assert int(session.mask.sum()) == pandas_search(words[0])
+    session.handle({"kind": "filter", "filters": {}})
+    opening = median_seconds(
+        lambda: (Session(bench), session.handle({"kind": "list", "start": 0, "count": 40}))
+    )
+    step = median_seconds(lambda: session.handle({"kind": "step", "by": 1, "of": "dialog"}))
+    search = median_seconds(lambda: session.handle({"kind": "filter", "filters": {"query": next(found)}}))
+    pandas = median_seconds(lambda: pandas_search(words[1]))
+    megabytes = sum(bench.turns[name].str.len().sum() for name in ("question", "answer")) / 1e6
+    print(
+        f"dialogue browser: {len(bench.dialogs):,} dialogues, {megabytes:,.0f} MB of text: open {opening * 1000:.0f} ms, step "
+        f"{step * 1000:.0f} ms, search {search * 1000:.0f} ms; pandas' own search {pandas * 1000:.0f} ms, "
+        f"{pandas / search:.1f} times as long"
+    )
+
+
 if __name__ == "__main__":
     import_time()
     token_counts()
     score_summaries()
+    dialogue_browser()
