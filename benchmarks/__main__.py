@@ -96,7 +96,7 @@ def score_summaries() -> None:
 
 
 def many_dialogues(count: int = 45_000, turns: int = 9) -> Benchmark:
-    """The sample's turns again and again, in the shape of MMDU-45k: 9 turns and 3 images a dialogue."""
+    """Repeat the sample's turns in the shape of MMDU-45k: 9 turns and 3 images a dialogue."""
     import numpy as np
     import pandas as pd
 
