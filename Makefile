@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DATA ?=
 
-.PHONY: setup figures test chromium lint lab bench clean help
+.PHONY: setup figures test chromium lint lab notebooks docs bench clean help
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets.
@@ -41,7 +41,13 @@ lint: $(STAMP)  ## Check style, types and layers.
 	$(BIN)/lint-imports
 
 lab: $(STAMP)  ## Open JupyterLab on the notebooks.
-	$(BIN)/jupyter lab notebooks/01_dataset_statistics.ipynb
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+notebooks: $(STAMP)  ## Run the notebooks on the shipped facts and save them with their outputs.
+	env -u MMDU_DATA -u MMDU_SCORES -u MMDU_ANSWERS $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+docs: $(STAMP)  ## Build the API pages into docs/api/.
+	$(BIN)/pdoc -d numpy --no-show-source -o docs/api mmdu_analysis '!mmdu_analysis.cli'
 
 bench: $(STAMP)  ## Measure speed, side by side with plain scripts.
 	$(BIN)/python -m benchmarks

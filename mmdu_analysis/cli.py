@@ -1,16 +1,20 @@
-"""The command line: ``mmdu figures | stats | scores | gap | audit | validate | browse | sample``."""
+"""The command line: ``mmdu figures | stats | scores | gap | audit | validate | browse | report | sample``."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmdu_analysis.io.tables import Format, print_table
 from mmdu_analysis.schema import ACCESS, DataError, DataWarning
+
+if TYPE_CHECKING:
+    from mmdu_analysis.figures.inputs import Inputs
 
 app = typer.Typer(
     name="mmdu",
@@ -90,11 +94,7 @@ def figures(
     mpl.use("agg")
     from tqdm import tqdm
 
-    from mmdu_analysis.figures.inputs import Inputs
-    from mmdu_analysis.figures.registry import find_specs, write_all
-    from mmdu_analysis.io.answers import load_answers
-    from mmdu_analysis.io.benchmark import load_benchmark
-    from mmdu_analysis.io.scores import load_scores
+    from mmdu_analysis.figures.registry import find_specs, write_all, write_index
 
     specs = find_specs(only)
     if list_:
@@ -103,20 +103,12 @@ def figures(
         return
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: got a file, expected a folder for the figures")
-    if (scores or answers) and not data:
-        raise DataError("--scores and --answers need --data, the benchmark that they belong to")
-    bench = load_benchmark(data) if data else None
-    inputs = Inputs(
-        bench,
-        load_scores(scores, benchmark=bench) if scores else None,
-        load_answers(answers) if answers else None,
-        access_of(access),
-    )
+    inputs = _own_inputs(data, answers, scores, access)
     names = [spec.name for spec in specs]
-    for _ in tqdm(
-        write_all(names, inputs, out), total=len(names), desc="figures", unit="figure", disable=None
-    ):
-        pass
+    drawn = write_all(names, inputs, out)
+    titles = dict(tqdm(drawn, total=len(names), desc="figures", unit="figure", disable=None))
+    if not only:
+        write_index(titles, out)
     print(f"{len(specs)} figures with their numbers in {out}{'/' if out.is_dir() else ''}")
 
 
@@ -352,6 +344,66 @@ def browse(
 
     serve(lambda: Session(bench, answered, scored, notes=notes), port=port, open_browser=window, ready=ready)
     print("mmdu: ended", file=sys.stderr)
+
+
+class ReportFormat(StrEnum):
+    """What a report is."""
+
+    html = "html"
+    markdown = "markdown"
+    latex = "latex"
+
+
+@app.command()
+def report(
+    data: DataOption = None,
+    answers: AnswersOption = None,
+    scores: ScoresOption = None,
+    access: AccessOption = None,
+    out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("report.html"),
+    form: Annotated[
+        ReportFormat,
+        typer.Option("--format", help="A page, or the tables alone for a paper or a model card."),
+    ] = ReportFormat.html,
+) -> None:
+    """Write a report of your data, or of the published numbers: one page that needs no server and no web."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from mmdu_analysis import report as reports
+    from mmdu_analysis.io.files import atomic_path
+
+    if out.is_dir():
+        raise DataError(f"{out}: got a folder, expected a file for the report")
+    inputs = _own_inputs(data, answers, scores, access)
+    text = (
+        reports.write_page(inputs)
+        if form is ReportFormat.html
+        else reports.write_tables(inputs, Format(form.value))
+    )
+    with atomic_path(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(out)
+
+
+def _own_inputs(
+    data: str | None, answers: Path | None, scores: list[Path] | None, access: list[str] | None
+) -> Inputs:
+    """Load what figures and reports are drawn from."""
+    from mmdu_analysis.figures.inputs import Inputs
+    from mmdu_analysis.io.answers import load_answers
+    from mmdu_analysis.io.benchmark import load_benchmark
+    from mmdu_analysis.io.scores import load_scores
+
+    if (scores or answers) and not data:
+        raise DataError("--scores and --answers need --data, the benchmark that they belong to")
+    bench = load_benchmark(data) if data else None
+    return Inputs(
+        bench,
+        load_scores(scores, benchmark=bench) if scores else None,
+        load_answers(answers) if answers else None,
+        access_of(access),
+    )
 
 
 @app.command()

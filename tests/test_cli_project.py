@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -226,11 +228,10 @@ def itertools_chain(groups):
 
 def run_notebook(path, data=None):
     notebook = nbformat.read(path, as_version=4)
-    env = (
-        os.environ | {"MMDU_DATA": str(data)}
-        if data
-        else {k: v for k, v in os.environ.items() if k != "MMDU_DATA"}
-    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MMDU_")}
+    if data:
+        env["MMDU_DATA"] = str(data / "benchmark.json")
+        env |= {"MMDU_ANSWERS": str(data / "answers"), "MMDU_SCORES": str(data / "correctness.csv")}
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute(env=env)
     return notebook
 
@@ -238,7 +239,7 @@ def run_notebook(path, data=None):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_on_the_shipped_facts_and_on_data(path, shared):
     run_notebook(path)
-    run_notebook(path, shared / "data" / "mmdu" / "benchmark.json")
+    run_notebook(path, shared / "data" / "mmdu")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -262,6 +263,76 @@ def test_the_readme_shows_what_its_code_prints():
     shown = text.split("```text\n")[1].split("```")[0]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == shown
+
+
+README_COMMANDS = [
+    line
+    for line in (ROOT / "README.md")
+    .read_text()
+    .split("## Commands")[1]
+    .split("```sh\n")[1]
+    .split("```")[0]
+    .splitlines()
+    if line.startswith("mmdu ")
+]
+
+
+def test_the_readmes_commands_run_as_they_stand(tmp_path):
+    for line in README_COMMANDS:
+        command = [sys.executable, "-m", "mmdu_analysis.cli", *shlex.split(line)[1:]]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("MMDU_")}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        assert done.stdout or line.startswith("mmdu validate") or "--out turns.csv" in line
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"demo", "turns.csv", "drawn", "report.html", "page.html"}
+
+
+def test_the_readme_has_an_example_of_every_command():
+    listed = mmdu("--help").stdout
+    commands = {line.split()[1] for line in README_COMMANDS}
+    known = set(re.findall(r"^\W*(\w+) {2,}", listed.split("Commands")[1], re.MULTILINE))
+    assert known
+    assert known == commands
+
+
+def test_a_report_needs_nothing_from_elsewhere(sample_files, tmp_path):
+    own = ["--data", sample_files, "--scores", sample_files / "scores", "--answers", sample_files / "answers"]
+    assert mmdu("report", *own, "--out", tmp_path / "r.html").returncode == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "synthetic sample: these numbers are made up" in page
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+    assert mmdu("report", "--format", "markdown", "--out", tmp_path / "r.md").returncode == 0
+    text = (tmp_path / "r.md").read_text()
+    assert "**70.2**" in text
+    assert "**42.8**" in text
+    assert mmdu("report", "--format", "latex", "--out", tmp_path / "r.tex").returncode == 0
+    assert r"\textbf{70.2}" in (tmp_path / "r.tex").read_text()
+    wrong = mmdu("report", "--out", tmp_path)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+
+
+def test_a_table_holds_no_markup_of_its_data():
+    import pandas as pd
+
+    from mmdu_analysis.io.tables import format_table
+
+    table = pd.DataFrame({"model": ["<b>x</b> | **y**"], "Avg": ["**70.2** [1, 2]"]})
+    written = format_table(table, "html", bold=True)
+    assert "&lt;b&gt;x" in written
+    assert "<b>70.2</b> [1, 2]" in written
+    assert r"\|" in format_table(table, "markdown")
+
+
+def test_the_figures_index_leads_to_numbers_code_and_notebook():
+    from mmdu_analysis.figures.registry import SPECS
+
+    text = (ROOT / "figures" / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert (ROOT / "figures" / target).resolve().is_file(), target
+    alts = re.findall(r"!\[([^\]]*)\]", text)
+    assert len(alts) == len(SPECS)
+    assert all(len(alt) > 20 for alt in alts)
 
 
 def test_committed_figures_are_those_that_the_code_draws():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -481,6 +481,67 @@ SPECS: tuple[FigureSpec, ...] = (
 )
 
 
+_NOTEBOOKS = {
+    "01_dataset_statistics": ("benchmark_comparison", "distributions", "lengths"),
+    "02_words_and_topics": ("words", "topics"),
+    "03_model_scores": (
+        "main_results",
+        "dimensions",
+        "breakdowns",
+        "comparisons",
+        "score_and_length",
+        "memory",
+        "judge_free",
+    ),
+    "04_open_vs_closed_gap": ("gap",),
+    "05_finetuning_and_judges": ("finetuning", "judges"),
+    "06_paper_audit": ("audit",),
+}
+
+
+def write_index(titles: Mapping[str, str], folder: Path) -> Path:
+    """Write ``README.md``: every figure with what it shows, its numbers, its code and its notebook.
+
+    Parameters
+    ----------
+    titles : mapping of str to str
+        Figure -> its title, from `write_all`.
+    folder : pathlib.Path
+        Where the figures are.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    notebooks = {module: name for name, modules in _NOTEBOOKS.items() for module in modules}
+    lines = [
+        "# Figures",
+        "",
+        "Made by `mmdu figures`, which writes this page too. Each figure is there as PNG and PDF, with a CSV of the numbers drawn.",
+        "",
+    ]
+    for spec in SPECS:
+        module = spec.function.split(".")[-2]
+        stands = "beyond the paper" if spec.stands_for == "beyond" else f"for the paper's {spec.stands_for}"
+        code = f"../mmdu_analysis/figures/{module}.py"
+        notebook = f"../notebooks/{notebooks[module]}.ipynb"
+        alt = f"{spec.shows}. {titles[spec.name]}".replace("]", ")").replace("[", "(")
+        lines += [
+            f"## {spec.name}",
+            "",
+            f"![{alt}]({spec.name}.png)",
+            "",
+            f"{spec.shows[0].upper()}{spec.shows[1:]}; {stands}. [PDF]({spec.name}.pdf), [numbers]({spec.name}.csv), "
+            f"[code]({code}), [notebook]({notebook}).",
+            "",
+        ]
+    path = folder / "README.md"
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
 def find_specs(names: list[str] | None = None) -> tuple[FigureSpec, ...]:
     """Give the figures of some names, or all.
 
@@ -510,7 +571,13 @@ def render(spec: FigureSpec, inputs: Inputs) -> tuple[Any, Figure]:
         return numbers, getattr(drawn, "figure", drawn)
 
 
-def draw_figure(name: str, bench: Benchmark | None = None) -> Figure:
+def draw_figure(
+    name: str,
+    bench: Benchmark | None = None,
+    scores: pd.DataFrame | None = None,
+    answers: pd.DataFrame | None = None,
+    access: Mapping[str, str] | None = None,
+) -> Figure:
     """Draw one of the figures by name, for a notebook.
 
     Parameters
@@ -519,6 +586,10 @@ def draw_figure(name: str, bench: Benchmark | None = None) -> Figure:
         As ``mmdu figures --list`` gives it.
     bench : Benchmark, optional
         The user's data; without it the figure shows the shipped facts.
+    scores, answers : pandas.DataFrame, optional
+        The user's, from `load_scores` and `load_answers`.
+    access : mapping of str to str, optional
+        Model -> ``closed``, ``open`` or ``finetuned``, for the user's models.
 
     Returns
     -------
@@ -533,7 +604,7 @@ def draw_figure(name: str, bench: Benchmark | None = None) -> Figure:
     import matplotlib.pyplot as plt
 
     (spec,) = find_specs([name])
-    figure = render(spec, Inputs(bench))[1]
+    figure = render(spec, Inputs(bench, scores, answers, dict(access or {})))[1]
     plt.close(figure)  # else the notebook shows it twice
     return figure
 
@@ -546,6 +617,11 @@ def write(spec: FigureSpec, inputs: Inputs, folder: Path) -> list[Path]:
     list of pathlib.Path
         The three files.
     """
+    return _write(spec, inputs, folder)[0]
+
+
+def _write(spec: FigureSpec, inputs: Inputs, folder: Path) -> tuple[list[Path], str]:
+    """Write a figure, and give its title: the finding, in words."""
     import matplotlib.pyplot as plt
 
     numbers, figure = render(spec, inputs)
@@ -558,11 +634,13 @@ def write(spec: FigureSpec, inputs: Inputs, folder: Path) -> list[Path]:
         for path in paths[:2]:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary, metadata=undated[path.suffix])
+    titles = [ax.get_title(loc) for ax in figure.axes for loc in ("left", "center")]
+    title = " ".join(next((text for text in titles if text), "").split())
     plt.close(figure)
     with atomic_path(paths[2]) as temporary:
         keep_index = numbers.index.name is not None
         numbers.to_csv(temporary, index=keep_index, lineterminator="\n", float_format="%.10g")
-    return paths
+    return paths, title
 
 
 _shared: dict[str, Inputs] = {}
@@ -572,13 +650,12 @@ def _share(inputs: Inputs) -> None:
     _shared["inputs"] = inputs
 
 
-def _write_named(name: str, folder: Path) -> str:
+def _write_named(name: str, folder: Path) -> tuple[str, str]:
     (spec,) = find_specs([name])
-    write(spec, _shared["inputs"], folder)
-    return name
+    return name, _write(spec, _shared["inputs"], folder)[1]
 
 
-def write_all(names: list[str], inputs: Inputs, folder: Path) -> Iterator[str]:
+def write_all(names: list[str], inputs: Inputs, folder: Path) -> Iterator[tuple[str, str]]:
     """Write several figures, on as many cores as there are.
 
     Parameters
@@ -592,8 +669,8 @@ def write_all(names: list[str], inputs: Inputs, folder: Path) -> Iterator[str]:
 
     Yields
     ------
-    str
-        A figure's name, as soon as it is written.
+    tuple of str
+        A figure's name and title, as soon as it is written.
     """
     workers = min(len(names), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, initializer=_share, initargs=(inputs,)) as pool:

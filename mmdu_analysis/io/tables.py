@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 import sys
 from enum import StrEnum
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io.files import atomic_path
+from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +46,7 @@ def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: 
     elif form is Format.json:
         text = table.to_json(orient="records", indent=1, force_ascii=False) + "\n"
     else:
-        cells = table.map(lambda value: _cell(value, digits))
-        text = _latex(cells) if form is Format.latex else _markdown(cells)
+        text = format_table(table, form, digits=digits)
     if frame.attrs.get("synthetic") and form in (Format.markdown, Format.latex):
         text += (
             "\n(synthetic sample, not MMDU)\n"
@@ -59,19 +62,76 @@ def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: 
         temporary.write_text(text, encoding="utf-8")
 
 
+def format_table(table: pd.DataFrame, form: Format | str, *, digits: int = 2, bold: bool = False) -> str:
+    """Write a table as Markdown, LaTeX or HTML.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The table.
+    form : Format or "html"
+        ``markdown``, ``latex`` or ``html``; texts can hold no markup or command of the form.
+    digits : int, default 2
+        Decimals; columns of whole numbers have none.
+    bold : bool, default False
+        Cells such as ``**70.2**`` are bold.
+
+    Returns
+    -------
+    str
+        With a line end.
+    """
+    cells = table.astype(object).copy()
+    for column in table:
+        places = 0 if _whole(table[column]) else digits
+        cells[column] = [_cell(value, places) for value in table[column]]
+    writer = {Format.markdown: _markdown, Format.latex: _latex}.get(Format(form)) if form != "html" else _html
+    if writer is None:
+        raise DataError(f"a table can't be formatted as {form!r}; expected markdown, latex or html")
+    return writer(cells, bold)
+
+
+def _whole(column: pd.Series) -> bool:
+    """Tell whether a column's numbers need no decimals."""
+    numbers = [value for value in column if isinstance(value, float) and value == value]
+    return all(value.is_integer() for value in numbers)
+
+
 def _cell(value: Any, digits: int) -> str:
     import pandas as pd
 
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return "-"
     if isinstance(value, float):
-        if value.is_integer():
-            return f"{value:,.0f}"
-        return f"{value:,.{digits}f}" if abs(value) >= 0.1 else f"{value:.2g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+        small = digits and value != 0 and abs(value) < 0.1
+        return f"{value:.2g}" if small else f"{value:,.{digits}f}"
+    return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
 
 
-def _markdown(cells: pd.DataFrame) -> str:
+_BOLD = re.compile(r"^\*\*(.*?)\*\*")
+
+
+def _html(cells: pd.DataFrame, bold: bool) -> str:
+    def written(text: str) -> str:
+        escaped = html.escape(text)
+        return _BOLD.sub(r"<b>\1</b>", escaped) if bold else escaped
+
+    kinds = {name: "" if _numeric(cells[name]) else ' class="text"' for name in cells}
+    head = "".join(f"<th{kinds[name]}>{html.escape(str(name))}</th>" for name in cells)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{kinds[name]}>{written(cell)}</td>" for name, cell in zip(cells, row, strict=True))
+        + "</tr>"
+        for row in cells.to_numpy().tolist()
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>\n"
+
+
+def _numeric(column: pd.Series) -> bool:
+    return all(re.fullmatch(r"[*+-]*[\d,.e+-]*[*]*( \[.*\])?", text) for text in column)
+
+
+def _markdown(cells: pd.DataFrame, bold: bool) -> str:
     rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
     rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
@@ -99,9 +159,13 @@ _LATEX = str.maketrans(
 )
 
 
-def _latex(cells: pd.DataFrame) -> str:
+def _latex(cells: pd.DataFrame, bold: bool) -> str:
+    def written(text: str) -> str:
+        safe = text.translate(_LATEX).replace("\n", " ")
+        return _BOLD.sub(r"\\textbf{\1}", safe) if bold else safe
+
     rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
-    body = [" & ".join(cell.translate(_LATEX).replace("\n", " ") for cell in row) + r" \\" for row in rows]
+    body = [" & ".join(written(cell) for cell in row) + r" \\" for row in rows]
     columns = "l" + "r" * (len(rows[0]) - 1)
     return "\n".join(
         [
