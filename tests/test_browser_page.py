@@ -329,3 +329,44 @@ def test_an_exported_page_needs_no_server(browser, sample_files, tmp_path):
     assert page.locator("article.focus .bar").count() == 7 * sample_scores()["model"].nunique()
     page.close()
     assert told == []
+
+
+def test_a_report_opens_from_the_file_system(browser, sample_files, tmp_path):
+    own = [
+        "--data",
+        str(sample_files),
+        "--scores",
+        str(sample_files / "scores"),
+        "--out",
+        str(tmp_path / "r.html"),
+    ]
+    subprocess.run(
+        [sys.executable, "-m", "mmdu_analysis.cli", "report", *own], check=True, capture_output=True
+    )
+    page = browser.new_page(viewport={"width": 1000, "height": 800}, color_scheme="dark")
+    told = watch(page)
+    page.goto(f"file://{tmp_path / 'r.html'}")
+    assert page.locator("figure img").evaluate_all(
+        "images => images.every((i) => i.complete && i.naturalWidth > 300)"
+    )
+    judged = ["--data", str(sample_files / "scores"), "--benchmark", str(sample_files), "--format", "csv"]
+    command = [sys.executable, "-m", "mmdu_analysis.cli", "scores", *judged]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    table = page.locator("section", has=page.locator("h2", has_text="dimension by dimension")).locator(
+        "table"
+    )
+    shown = [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()]
+    assert len(shown) == len(printed) - 1
+    for cells, line in zip(shown, printed[1:], strict=True):
+        values = line.split(",")
+        assert cells[:2] == values[:2]
+        assert [float(cell) for cell in cells[2:6]] == pytest.approx(
+            [float(value) for value in values[2:6]], abs=0.0051
+        )
+    head = table.locator("th", has_text="mean")
+    head.click()
+    head.click()
+    means = [float(text) for text in table.locator("tbody tr td:nth-child(3)").all_inner_texts()]
+    assert means == sorted(means, reverse=True)
+    page.close()
+    assert told == []
