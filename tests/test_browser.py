@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import os
@@ -319,6 +320,20 @@ def test_pictures_only_from_the_data_folder(tmp_path):
     assert "not a readable picture" in pictures.get("1", 5).problem
     assert "unpack mmdu_pics.zip" in pictures.get("1", 6).problem
     assert pictures.get("1", 7).problem
+
+
+def test_pictures_inside_a_table_say_so(tmp_path):
+    picture = base64.b64encode(b"no picture").decode()
+    row = {
+        "index": ["0"],
+        "image": [str([picture])],
+        "question": ["['Image1: <ImageHere>. What?']"],
+        "answer": ["['A bird.']"],
+    }
+    pd.DataFrame(row).to_csv(tmp_path / "MMDU.tsv", sep="\t", index=False)
+    with pytest.warns(DataWarning):
+        pictures = Pictures(load_benchmark(tmp_path / "MMDU.tsv"))
+    assert "inside MMDU.tsv" in pictures.get("0", 1).problem
 
 
 def test_a_picture_of_40_megapixels(tmp_path):

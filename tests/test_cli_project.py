@@ -237,8 +237,12 @@ def run_notebook(path, data=None):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_run_on_the_shipped_facts_and_on_data(path, shared):
+def test_notebooks_run_on_the_shipped_facts(path):
     run_notebook(path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_on_data(path, shared):
     run_notebook(path, shared / "data" / "mmdu")
 
 

@@ -145,7 +145,7 @@ def context_ablation(effects: pd.DataFrame, *, metric: str = "Avg", ax: Axes | N
         ax.annotate(
             f"training {line.gain:+.1f}",
             (row, (line.from_score + line.to_score) / 2),
-            (5, -2),
+            (9, -2),
             textcoords="offset points",
             fontsize=6,
             color=GREY,

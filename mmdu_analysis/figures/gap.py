@@ -208,12 +208,8 @@ def score_and_size(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | No
     told = ""
     if "spearman" in table:
         told = f"Open models: Spearman {table['spearman'].iloc[0]:.2f} (p = {table['size_p'].iloc[0]:.2f}). "
-    say(
-        ax,
-        "Among open models of 6 to 26 billion,\nsize doesn't order the scores"
-        if _flat(table)
-        else "Score and size",
-    )
+    open_ = sized.loc[sized["access"] == "open", "parameters_b"]
+    say(ax, f"Open models of {open_.min():g} to {open_.max():g} billion:\n{_order(table)}")
     source_note(
         ax,
         f"{told}Closed models' sizes aren't published, so access and size can't be told apart there. "
@@ -222,8 +218,10 @@ def score_and_size(table: pd.DataFrame, *, dimension: str = "Avg", ax: Axes | No
     return ax
 
 
-def _flat(table: pd.DataFrame) -> bool:
-    return "size_p" in table and bool(table["size_p"].iloc[0] > 0.05)
+def _order(table: pd.DataFrame) -> str:
+    if "size_p" not in table:
+        return "scores against size"
+    return "size doesn't order the scores" if table["size_p"].iloc[0] > 0.05 else "scores go with size"
 
 
 def gap_along(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

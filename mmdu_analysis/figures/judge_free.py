@@ -57,7 +57,7 @@ def judge_free_metrics(validity: pd.DataFrame, *, ax: Axes | None = None) -> Axe
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     ax.set_xlabel("AUC: right answers have the higher value")
-    legend_below(ax)
+    legend_below(ax, ncol=1)
     strength = (validity["auc"] - 0.5).abs().groupby(validity["metric"]).min()
     good = [_NAMES.get(name, name) for name in strength.index[strength > _USEFUL - 0.5]]
     say(

@@ -69,6 +69,10 @@ def why_no_picture(roots: list[Path], path: str) -> str:
         return "no folder of pictures is known"
     relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
     boundary = roots[0].resolve()
+    if relative.parts and relative.parts[0].endswith(".tsv"):
+        return (
+            f"it is inside {relative.parts[0]} and isn't shown; load benchmark.json with its pictures instead"
+        )
     outside = ".." in relative.parts
     with suppress(OSError, ValueError):
         candidates = [Path(path), *(root / tail for root in roots for tail in (relative, relative.name))]
