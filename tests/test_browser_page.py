@@ -33,6 +33,19 @@ def title(page):
     return page.locator(".title").inner_text()
 
 
+def until(page, true):
+    """Wait until something is true: the list is filled after the dialogue is drawn."""
+    for _ in range(200):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not come true within 20 s")
+
+
+def row_scores(page):
+    return [int(text) for text in page.locator(".row > span:last-child").all_inner_texts()]
+
+
 def settle(page):
     """Wait until the list and the pictures of the strip are there."""
     page.wait_for_selector(".strip figure :is(img, .lost)")
@@ -95,7 +108,7 @@ def test_a_reader_in_jupyterlab(browser, tmp_path):
         page.wait_for_selector("article mark")
         hits = int(wait_count.first.inner_text().split()[0])
         assert 0 < hits < 110
-        assert page.locator(".row").count() == min(hits, page.locator(".row").count())
+        until(page, lambda: 0 < page.locator(".row").count() <= hits)
         page.keyboard.press("Escape")
 
         page.get_by_role("button", name="reset").click()  # filter
@@ -238,13 +251,7 @@ def test_hostile_and_odd_dialogues(browser, own_window, tmp_path):
     assert page.locator("header h1").is_visible()
     assert page.locator("article.focus .column", has_text="onerror").count() == 2
     page.locator(".mmdu").focus()
-    seen = {}
-    for _ in range(7):
-        page.keyboard.press("j")
-        page.wait_for_timeout(250)
-        seen[title(page).split(" · ")[0].removeprefix("dialogue ")] = page.locator("article").count()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert seen == {
+    turns = {
         "no images": 3,
         "no turns": 0,
         "many images": 2,
@@ -253,6 +260,11 @@ def test_hostile_and_odd_dialogues(browser, own_window, tmp_path):
         "chinese": 2,
         "long": 2,
     }
+    for name, count in turns.items():
+        page.keyboard.press("j")
+        page.locator(f".title:has-text('dialogue {name} ')").wait_for()
+        assert page.locator("article").count() == count
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("article.focus .text").first.inner_text().count("A long line") == 900
     page.close()
     assert told == []
@@ -269,9 +281,7 @@ def test_an_own_window_on_the_real_data(browser, own_window, shared):
     page.wait_for_selector("article.focus")
     assert page.url.count("token") == 0
     page.get_by_label("order").select_option("worst")
-    page.wait_for_timeout(500)
-    scores = [int(text) for text in page.locator(".row > span:last-child").all_inner_texts()]
-    assert scores == sorted(scores)
+    until(page, lambda: len(scores := row_scores(page)) > 10 and scores == sorted(scores))
     page.get_by_label("order").select_option("disagreement")
     page.get_by_label("kind").select_option("one image")
     page.locator(".count", has_text="of 110 dialogues").wait_for()
@@ -279,7 +289,7 @@ def test_an_own_window_on_the_real_data(browser, own_window, shared):
     page.get_by_label("images, least").fill("11")
     page.get_by_label("images, least").press("Enter")
     page.locator(".count", has_text="7 of 110 dialogues").wait_for()
-    assert page.locator(".row").count() == 7
+    until(page, lambda: page.locator(".row").count() == 7)
     lost = page.locator(".lost", has_text="unpack mmdu_pics.zip")
     page.reload()  # a window opened anew starts anew
     page.wait_for_selector("article.focus")
