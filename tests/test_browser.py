@@ -280,6 +280,14 @@ def test_no_message_breaks_the_session(sample, message):
     json.dumps(reply.content)
 
 
+def test_a_number_without_end_is_an_error_for_the_page(session):
+    for message in (
+        {"kind": "list", "start": float("inf"), "count": 1},
+        {"kind": "step", "by": float("inf")},
+    ):
+        assert session.handle(message).content["kind"] == "error"
+
+
 _sessions: dict[int, Session] = {}
 
 

@@ -151,7 +151,7 @@ class Session:
             return kinds[message["kind"]](message)
         except DataError as error:
             return Reply({"kind": "error", "text": str(error)}, [])
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             return Reply(
                 {"kind": "error", "text": f"a message could not be read ({type(error).__name__})"}, []
             )
