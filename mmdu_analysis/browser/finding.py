@@ -121,7 +121,6 @@ class Index:
             self.allowed = self._in_frame(where)
         self.n_turns = bench.dialogs["n_turns"].to_numpy()
         self.n_images = bench.dialogs["n_images"].to_numpy()
-        self._kinds: pd.Series | None = None
 
     def _rows_of(self, frame: pd.DataFrame) -> np.ndarray:
         """Give the row of `turns` for each row of a frame with ``dialog_id`` and ``turn``; -1 where there is none."""
@@ -240,17 +239,15 @@ class Index:
         spread[both] = np.nanmax(stacked[:, both], axis=0) - np.nanmin(stacked[:, both], axis=0)
         return self.dialog_means(spread)
 
-    @property
+    @cached_property
     def kinds(self) -> np.ndarray:
         """The kind of each question, found when it is first asked for."""
-        if self._kinds is None:
-            from mmdu_analysis.stats.breakdowns import kind_of
-            from mmdu_analysis.stats.references import question_images
+        from mmdu_analysis.stats.breakdowns import kind_of
+        from mmdu_analysis.stats.references import question_images
 
-            counts = question_images(self.bench).groupby(["dialog_id", "turn"]).size().rename("n")
-            n_about = self.turns[["dialog_id", "turn"]].join(counts, on=["dialog_id", "turn"])["n"]
-            self._kinds = kind_of(n_about.fillna(0).astype("int64"))
-        return self._kinds.to_numpy()
+        counts = question_images(self.bench).groupby(["dialog_id", "turn"]).size().rename("n")
+        n_about = self.turns[["dialog_id", "turn"]].join(counts, on=["dialog_id", "turn"])["n"]
+        return kind_of(n_about.fillna(0).astype("int64")).to_numpy()
 
     @cached_property
     def _columns(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.figures.style import COLUMN, GREY, new_axes, say, source_note
+from mmdu_analysis.figures.style import COLUMN, new_axes, say, source_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +67,4 @@ def audit_table(audit: pd.DataFrame, *, verdict: str = "differs", ax: Axes | Non
         f"rounding; the notes are in audit.csv. Source: {audit.attrs.get('source', '')}",
         synthetic=bool(audit.attrs.get("synthetic")),
     )
-    ax.title.set_color("black")
-    ax.texts[-1].set_color(GREY)
     return ax

@@ -90,8 +90,9 @@ def labelled_turns() -> pd.DataFrame:
 def breakdown(inputs: Inputs, what: str) -> pd.DataFrame:
     """Break the user's scores down, else the labels of the real answers; dimensions are the judge's."""
     if what == "dimension":
-        frame = score_breakdown(scores_of(inputs), what)
-        frame.attrs["source"] = scores_of(inputs).attrs["source"]
+        scores = scores_of(inputs)
+        frame = score_breakdown(scores, what)
+        frame.attrs["source"] = scores.attrs["source"]
         return frame
     if inputs.scores is None:
         return score_breakdown(labelled_turns(), what)
@@ -128,8 +129,9 @@ def turn_curves(inputs: Inputs) -> pd.DataFrame:
 
 def ranks(inputs: Inputs) -> pd.DataFrame:
     """Rank the models of the user's scores, else the sample's."""
-    frame = rank_models(scores_of(inputs))
-    frame.attrs["source"] = scores_of(inputs).attrs["source"]
+    scores = scores_of(inputs)
+    frame = rank_models(scores)
+    frame.attrs["source"] = scores.attrs["source"]
     return frame
 
 

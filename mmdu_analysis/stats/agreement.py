@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.schema import DIMENSIONS, DataError, require_columns
 from mmdu_analysis.stats.resampling import RESAMPLES, bootstrap_weights, interval
-from mmdu_analysis.stats.scores import as_scores, score_table, summarize_scores
+from mmdu_analysis.stats.scores import as_scores, dimension_order, score_table, summarize_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,8 +238,7 @@ def turn_agreement(
     scores = as_scores(scores).dropna(subset=["score", "turn", "dialog_id"])
     keys = ["model", "dialog_id", "turn", "dimension"]
     wide = scores.pivot_table(index=keys, columns="judge", values="score", observed=True).reset_index()
-    order = [name for name in DIMENSIONS.values() if name in set(wide["dimension"])]
-    order += sorted(set(wide["dimension"]) - set(order))
+    order = dimension_order(wide["dimension"])
     rows = []
     for a, b in combinations(scores["judge"].unique(), 2):
         both = wide.dropna(subset=[a, b])

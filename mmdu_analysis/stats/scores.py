@@ -140,7 +140,7 @@ def summarize_scores(
     names = [by] if isinstance(by, str) else list(by)
     names = [name for name in names if name != "dimension"]
     require_columns(scores, names, "scores to be summarized by them")
-    order = _dimension_order(scores["dimension"])
+    order = dimension_order(scores["dimension"])
     dimension = pd.Categorical(scores["dimension"], categories=order).codes.astype(np.int64)
     groups = scores.groupby(names, sort=True, dropna=False, observed=True) if names else None
     number = groups.ngroup().to_numpy() if groups is not None else np.zeros(len(scores), np.int64)
@@ -163,7 +163,8 @@ def summarize_scores(
     return frame
 
 
-def _dimension_order(dimensions: pd.Series) -> list[str]:
+def dimension_order(dimensions: pd.Series) -> list[str]:
+    """Give the dimensions there are: the paper's in its order, then others by name."""
     have = list(dimensions.unique())
     known = [name for name in DIMENSIONS.values() if name in have]
     return known + sorted(set(have) - set(known))
@@ -337,7 +338,7 @@ class _Pairing:
         scores = as_scores(scores)
         self.average, self.synthetic = average, bool(scores.attrs.get("synthetic"))
         self.models = list(scores["model"].unique())
-        self.order = _dimension_order(scores["dimension"])
+        self.order = dimension_order(scores["dimension"])
         value, weight = _weighed(scores["score"].to_numpy(float), average)
         keys = ["judge", "dialog_id", "turn", "dimension"]
         counted = scores[["model", *keys]].assign(value=np.where(weight > 0, value, np.nan))
