@@ -26,7 +26,6 @@ from .stats.breakdowns import turns_behind as turns_behind
 from .stats.compare import compare_distributions as compare_distributions
 from .stats.compare import compare_statistics as compare_statistics
 from .stats.dataset import dataset_statistics as dataset_statistics
-from .stats.dataset import dialog_lengths as dialog_lengths
 from .stats.dataset import distribution as distribution
 from .stats.decay import decay_curve as decay_curve
 from .stats.decay import memory_decay as memory_decay
@@ -39,6 +38,7 @@ from .stats.gap import gap_analysis as gap_analysis
 from .stats.gap import gap_breakdown as gap_breakdown
 from .stats.gap import size_effect as size_effect
 from .stats.length_control import adjust_for_length as adjust_for_length
+from .stats.lengths import dialog_lengths as dialog_lengths
 from .stats.references import image_references as image_references
 from .stats.references import question_images as question_images
 from .stats.scores import compare_all_models as compare_all_models

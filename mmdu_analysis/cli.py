@@ -129,7 +129,8 @@ def stats(
     from mmdu_analysis.io.benchmark import load_benchmark
     from mmdu_analysis.io.published import load_published
     from mmdu_analysis.stats import compare as comparison
-    from mmdu_analysis.stats.dataset import dataset_statistics, dialog_lengths
+    from mmdu_analysis.stats.dataset import dataset_statistics
+    from mmdu_analysis.stats.lengths import dialog_lengths
 
     lengths = dialog_lengths(load_benchmark(data), image_model=image_model)
     if not compare:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.io import files
 from mmdu_analysis.io.benchmark import Dialog, json_dialogs, literal_list
+from mmdu_analysis.io.records import json_records
 from mmdu_analysis.schema import DataError, Problem, report, short_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
+    from msgspec import Raw
 
 _BATCH = re.compile(r"\d+\s*-\s*\d+")  # the authors' scripts write into folders such as "0-10"
 
@@ -93,11 +97,11 @@ def _json_rows(file: Path, problems: list[Problem], synthetic: list[Path]) -> li
 
     A file whose dialogues are marked as made up is added to `synthetic`.
     """
-    records = [files.decode_loosely(raw) for _, _, raw in _first(file, problems)]
+    records = [files.decode_loosely(raw) for raw in _first(file)]
     if records and isinstance(records[0], dict) and "prediction" in records[0]:
         import pandas as pd
 
-        table = pd.DataFrame([files.decode_loosely(raw) for _, _, raw in files.json_records(file)])
+        table = pd.DataFrame([files.decode_loosely(raw) for raw in _raws(file)])
         return _prediction_rows(table, file, problems)
     rows = []
     try:
@@ -112,13 +116,16 @@ def _json_rows(file: Path, problems: list[Problem], synthetic: list[Path]) -> li
     return rows
 
 
-def _first(file: Path, problems: list[Problem]) -> list[files.RawRecord]:
+def _raws(file: Path) -> Iterator[bytes | Raw]:
+    return (record.raw for record in json_records(file) if not record.fault)
+
+
+def _first(file: Path) -> list[bytes | Raw]:
     """Give a file's first record, if it has one that is JSON."""
     try:
-        record = next(files.json_records(file), None)
-        if record is not None:
-            files.decode_loosely(record.raw)
-            return [record]
+        for raw in _raws(file):
+            files.decode_loosely(raw)
+            return [raw]
     except (DataError, ValueError, RecursionError):
         pass  # told by the reader that comes next
     return []

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from mmdu_analysis.io import files, pictures
+from mmdu_analysis.io.records import Block, RawRecord, block_records, json_records, read_block
 from mmdu_analysis.schema import (
     ASSISTANT_SPEAKERS,
     PLACEHOLDERS,
@@ -26,20 +27,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Part(msgspec.Struct):
+class Part(msgspec.Struct, gc=False):
     """One piece of an answer in the form ``[{"text": ...}]``."""
 
     text: str = ""
 
 
-class Message(msgspec.Struct, rename={"speaker": "from"}):
+class Message(msgspec.Struct, rename={"speaker": "from"}, gc=False):
     """One utterance of a dialogue."""
 
     speaker: str
     value: str | list[Part]
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     """One dialogue as the authors write it; other keys are allowed and ignored."""
 
     conversations: list[Message]
@@ -82,6 +83,16 @@ class Dialog:
     sizes: list[tuple[int, int] | None] = field(default_factory=list)
     unplaced: bool = False
     synthetic: bool = False
+
+    def placed(self) -> list[tuple[int, int]]:
+        """Give, for each turn, the placeholders in its question and the images shown so far."""
+        total = len(self.images) if self.unplaced else 0
+        result = []
+        for question in self.questions:
+            new = count_placeholders(question) if "<" in question else 0
+            total += new
+            result.append((new, min(total, len(self.images))))
+        return result
 
 
 @dataclass(frozen=True)
@@ -241,7 +252,7 @@ def read_dialogs(path: Path, problems: list[Problem]) -> Iterator[Dialog]:
         With its own faults already reported.
     """
     count = 0
-    for file in _benchmark_files(path):
+    for file in benchmark_files(path):
         source = _tsv_dialogs if files.has_suffix(file, files.TABLE_SUFFIXES) else json_dialogs
         for where, dialog in source(file, problems):
             count += 1
@@ -254,7 +265,8 @@ def read_dialogs(path: Path, problems: list[Problem]) -> Iterator[Dialog]:
         )
 
 
-def _benchmark_files(path: Path) -> list[Path]:
+def benchmark_files(path: Path) -> list[Path]:
+    """List the files of a path: itself, the known one in a folder, or all JSON files there."""
     if not path.is_dir():
         return [path]
     named = [
@@ -266,22 +278,102 @@ def _benchmark_files(path: Path) -> list[Path]:
 def json_dialogs(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Dialog]]:
     """Decode the records of one JSON file; what can't be decoded goes to `problems`."""
     decoder = msgspec.json.Decoder(Record)
-    name = short_path(path)
-    for where, key, raw in files.json_records(path):
+    for record in json_records(path):
         try:
-            record = decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            message, _, place = str(error).partition(" - at `$")
-            problems.append(Problem(name, where + place.rstrip("`"), f"{message}; the record is left out"))
-            continue
-        dialog_id = key if record.id is None else str(record.id)
-        if dialog_id is None:
-            problems.append(Problem(name, where, "the record has no 'id'; it is left out"))
-            continue
-        yield where, _pair(record, dialog_id)
+            yield record.where, decode_dialog(decoder, record)
+        except RecordError as error:
+            problems.append(Problem(short_path(path), record.where + error.place, str(error)))
 
 
-def _text(value: str | list[Part]) -> str:
+class RecordError(Exception):
+    """A record that is no dialogue; `place` is the JSON path within it."""
+
+    def __init__(self, place: str, text: str) -> None:
+        super().__init__(text)
+        self.place = place
+
+
+def decode_dialog(decoder: msgspec.json.Decoder[Record], record: RawRecord) -> Dialog:
+    """Decode one record.
+
+    Raises
+    ------
+    RecordError
+        If it is no dialogue.
+    """
+    if record.fault:
+        raise RecordError("", record.fault)
+    try:
+        decoded = decoder.decode(record.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise RecordError(place.rstrip("`"), f"{message}; the record is left out") from None
+    dialog_id = record.key if decoded.id is None else str(decoded.id)
+    if dialog_id is None:
+        raise RecordError("", "the record has no 'id'; it is left out")
+    return _pair(decoded, dialog_id)
+
+
+class Batch(NamedTuple):
+    """The dialogues of one block of a file.
+
+    Attributes
+    ----------
+    dialogs : list of Dialog
+        Those that could be read.
+    faults : list of tuple
+        What could not be used: the record as `RawRecord` without its bytes, the JSON path within it, and
+        what is wrong.
+    places : int
+        Records (lines) of the block, as `block_records` counts them.
+    """
+
+    dialogs: list[Dialog]
+    faults: list[tuple[RawRecord, str, str]]
+    places: int
+
+
+def decode_block(block: Block) -> Batch:
+    """Decode a block's records; each is a dialogue or a fault.
+
+    Raises
+    ------
+    UnsplitError
+        If the block doesn't hold whole records.
+    """
+    if block.layout == "list" and not block.damage:
+        try:
+            decoded = msgspec.json.decode(read_block(block), type=list[Record])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # one by one, to find which
+        else:
+            if all(record.id is not None for record in decoded):
+                dialogs = [_pair(record, str(record.id)) for record in decoded]
+                faults = [
+                    (RawRecord("list", number, b""), place, text)
+                    for number, dialog in enumerate(dialogs)
+                    for place, text in dialog.faults
+                ]
+                return Batch(dialogs, faults, len(decoded))
+    return decode_records(*block_records(block))
+
+
+def decode_records(records: list[RawRecord], places: int) -> Batch:
+    """Decode records one by one; `places` as in `Batch`."""
+    decoder = msgspec.json.Decoder(Record)
+    dialogs, faults = [], []
+    for record in records:
+        try:
+            dialog = decode_dialog(decoder, record)
+        except RecordError as error:
+            faults.append((record._replace(raw=b""), error.place, str(error)))
+            continue
+        faults += [(record._replace(raw=b""), place, text) for place, text in dialog.faults]
+        dialogs.append(dialog)
+    return Batch(dialogs, faults, places)
+
+
+def _joined(value: str | list[Part]) -> str:
     return value if isinstance(value, str) else "".join(part.text for part in value)
 
 
@@ -297,27 +389,30 @@ def _pair(record: Record, dialog_id: str) -> Dialog:
             dialog.faults.append((".image_inds", text))
     waiting = False
     for number, message in enumerate(record.conversations):
-        speaker, place = message.speaker.lower(), f".conversations[{number}]"
+        speaker, value = message.speaker.lower(), message.value
+        text = value if value.__class__ is str else _joined(value)
         if speaker in USER_SPEAKERS:
             if waiting:
-                dialog.faults.append((place, "a question follows a question; the first has no answer"))
-            dialog.questions.append(_text(message.value))
+                fault = "a question follows a question; the first has no answer"
+                dialog.faults.append((f".conversations[{number}]", fault))
+            dialog.questions.append(text)
             dialog.answers.append("")
             waiting = True
-        elif speaker not in ASSISTANT_SPEAKERS:
-            known = "user/human or assistant/gpt/bot"
-            dialog.faults.append(
-                (place, f"speaker {message.speaker!r}, expected {known}; the message is left out")
-            )
-        elif waiting:
-            dialog.answers[-1] = _text(message.value)
+        elif waiting and speaker in ASSISTANT_SPEAKERS:
+            dialog.answers[-1] = text
             waiting = False
         else:
-            dialog.faults.append((place, "an answer without a question before it; it is left out"))
+            dialog.faults.append((f".conversations[{number}]", _why_left_out(message.speaker)))
     if not dialog.questions:
         dialog.faults.append((".conversations", "a dialogue without any question"))
     _check_placeholders(dialog, numbered=record.image_inds is not None)
     return dialog
+
+
+def _why_left_out(speaker: str) -> str:
+    if speaker.lower() in ASSISTANT_SPEAKERS:
+        return "an answer without a question before it; it is left out"
+    return f"speaker {speaker!r}, expected user/human or assistant/gpt/bot; the message is left out"
 
 
 def count_placeholders(text: str) -> int:
@@ -326,7 +421,10 @@ def count_placeholders(text: str) -> int:
 
 
 def _check_placeholders(dialog: Dialog, *, numbered: bool) -> None:
-    placed, listed = sum(map(count_placeholders, dialog.questions)), len(dialog.images)
+    placed, listed = (
+        sum(count_placeholders(text) for text in dialog.questions if "<" in text),
+        len(dialog.images),
+    )
     dialog.unplaced = placed == 0 or (numbered and placed != listed)
     if placed != listed and not numbered:
         text = f"{listed} images listed and {placed} placeholders in the questions; counted as they are"
@@ -444,27 +542,27 @@ def frames(dialogs: list[Dialog], *, name: str, folder: Path | None, synthetic: 
     index = pd.Index([dialog.dialog_id for dialog in dialogs], dtype="str", name="dialog_id")
     counts = {"n_turns": [len(d.questions) for d in dialogs], "n_images": [len(d.images) for d in dialogs]}
     turns = _turn_frame(dialogs)
-    images = _image_frame(dialogs, pictures.picture_roots(folder) if folder else [])
+    images = image_frame(dialogs, pictures.picture_roots(folder) if folder else [])
     return Benchmark(name, synthetic, pd.DataFrame(counts, index=index), turns, images, folder=folder)
 
 
 def _turn_frame(dialogs: list[Dialog]) -> pd.DataFrame:
     import pandas as pd
 
-    ids, numbers, questions, answers, new, shown = [], [], [], [], [], []
+    ids: list[str] = []
+    numbers: list[int] = []
+    questions: list[str] = []
+    answers: list[str | None] = []
+    new: list[int] = []
+    shown: list[int] = []
     for dialog in dialogs:
-        placed = [count_placeholders(question) for question in dialog.questions]
-        total = len(dialog.images) if dialog.unplaced else 0
-        for turn, (question, answer, count) in enumerate(
-            zip(dialog.questions, dialog.answers, placed, strict=True), 1
-        ):
-            total += count
-            ids.append(dialog.dialog_id)
-            numbers.append(turn)
-            questions.append(question)
-            answers.append(answer if answer.strip() else None)
+        ids += [dialog.dialog_id] * len(dialog.questions)
+        numbers += range(1, len(dialog.questions) + 1)
+        questions += dialog.questions
+        answers += [answer if answer.strip() else None for answer in dialog.answers]
+        for count, so_far in dialog.placed():
             new.append(count)
-            shown.append(min(total, len(dialog.images)))
+            shown.append(so_far)
     return pd.DataFrame(
         {
             "dialog_id": pd.array(ids, dtype="str"),
@@ -484,7 +582,8 @@ def _first_turns(dialog: Dialog) -> list[int | None]:
     return [order[place] if place < len(order) else None for place in range(len(dialog.images))]
 
 
-def _image_frame(dialogs: list[Dialog], roots: list[Path]) -> pd.DataFrame:
+def image_frame(dialogs: list[Dialog], roots: list[Path]) -> pd.DataFrame:
+    """Lay the dialogues' images out as a frame, with the sizes of those that lie under `roots`."""
     import pandas as pd
 
     rows: list[tuple[str, int, str, int | None, int | None, int | None]] = []

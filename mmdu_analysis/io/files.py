@@ -1,32 +1,23 @@
-"""Reading files as people left them: gzip, JSON in four layouts, folders of JSON, tables."""
+"""Reading and writing files: packed or not, folders of JSON, tables; written whole or not at all."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import lzma
 import os
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
 from mmdu_analysis.schema import DataError, short_path
 
-JSON_SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+JSON_SUFFIXES = tuple(kind + packed for kind in (".json", ".jsonl") for packed in ("", ".gz", ".zst"))
 TABLE_SUFFIXES = (".tsv", ".csv", ".xlsx", ".tsv.gz", ".csv.gz")
-
-
-class RawRecord(NamedTuple):
-    """One record of a file, still as bytes, with the place where it stands."""
-
-    where: str
-    key: str | None
-    raw: bytes | msgspec.Raw
 
 
 def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
@@ -43,106 +34,77 @@ def stem(path: Path) -> str:
     return path.stem
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a whole file, unpacking gzip by its magic number, without the byte-order mark.
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a file, unpacking gzip and Zstandard by their magic numbers.
+
+    Yields
+    ------
+    tuple of (file, file)
+        The stream, to be read with `read_part`, and the file on the disk: the same where it isn't packed.
 
     Raises
     ------
     DataError
-        If the file is missing, a folder, unreadable, empty, cut or not UTF-8.
+        If the file is missing, a folder or unreadable.
     """
     name = short_path(path)
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError:
         raise DataError(f"{name}: no such file; check the path") from None
     except IsADirectoryError:
         raise DataError(f"{name}: got a folder, expected a file") from None
-    except OSError as error:
-        raise DataError(f"{name}: can't be read ({error.strerror or error})") from None
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-            raise DataError(f"{name}: the gzip data is damaged or cut ({error}); fetch it again") from None
+    except (OSError, ValueError) as error:  # no permission; a NUL in the name
+        raise DataError(f"{name}: can't be read ({getattr(error, 'strerror', None) or error})") from None
+    with file:
+        magic = file.read(4)
+        file.seek(0)
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(file) as unpacked:
+                yield cast("BinaryIO", unpacked), file
+        elif magic == b"\x28\xb5\x2f\xfd":
+            import pyarrow as pa
+
+            with pa.input_stream(file, compression="zstd") as unpacked:
+                yield unpacked, file
+        else:
+            yield file, file
+
+
+def read_part(stream: BinaryIO, path: Path, size: int = -1) -> bytes:
+    """Read from a stream of `open_unpacked`.
+
+    Raises
+    ------
+    DataError
+        If the packed data is damaged or cut, or the disk fails.
+    """
+    try:
+        return stream.read(size) if size >= 0 else stream.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{short_path(path)}: the packed data is damaged or cut ({error}); fetch it again"
+        ) from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file, unpacked, without the byte-order mark.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, a folder, unreadable, empty, cut or UTF-16.
+    """
+    name = short_path(path)
+    with open_unpacked(path) as (stream, _):
+        data = read_part(stream, path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{name}: got UTF-16 text, expected UTF-8; save it again as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise DataError(f"{name}: the file is empty; expected JSON")
     return data
-
-
-def json_records(path: Path) -> Iterator[RawRecord]:
-    """Split a JSON file into its records, without decoding them.
-
-    A list of records, a dict of records, one record alone, and JSON Lines are told apart by
-    their content, not by the file's name.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        JSON or JSON Lines, plain or gzip.
-
-    Yields
-    ------
-    RawRecord
-        ``where`` is a JSON path (``$[17]``, ``$['64']``) or a line (``line 3``).
-
-    Raises
-    ------
-    DataError
-        If the file is not JSON at all.
-    """
-    data = read_bytes(path)
-    first = data.lstrip()[:1]
-    if first not in (b"[", b"{"):
-        raise DataError(
-            f"{short_path(path)}: got no JSON list or object (starts with {data[:12]!r}), expected one"
-        )
-    try:
-        if first == b"[":
-            items = msgspec.json.decode(data, type=list[msgspec.Raw])
-            for number, raw in enumerate(items):
-                yield RawRecord(f"$[{number}]", None, raw)
-            return
-        table = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        lines = [] if first == b"[" else data.splitlines()
-        if len(lines) > 1 and _is_json_object(lines[0]):
-            yield from _line_records(lines)
-            return
-        raise DataError(f"{short_path(path)}: {_why_not_json(data, error)}; fetch or save it again") from None
-    if "conversations" in table or not all(bytes(raw)[:1] in (b"{", b"[") for raw in table.values()):
-        yield RawRecord("$", None, data)
-        return
-    for key, raw in table.items():
-        yield RawRecord(f"$[{key!r}]", key, raw)
-
-
-def _is_json_object(line: bytes) -> bool:
-    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-        return True
-    return False
-
-
-def _line_records(lines: list[bytes]) -> Iterator[RawRecord]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield RawRecord(f"line {number}", None, line)
-
-
-def _why_not_json(data: bytes, error: Exception) -> str:
-    try:
-        data.decode()
-    except UnicodeDecodeError as wrong:
-        return f"not UTF-8 text (byte {wrong.start})"
-    if isinstance(error, RecursionError):
-        return "the JSON is nested too deeply to be a dialogue"
-    if "truncated" in str(error):
-        return "the JSON is cut off before its end"
-    return f"not valid JSON ({error})"
 
 
 def decode_loosely(raw: bytes | msgspec.Raw) -> Any:

@@ -1,17 +1,17 @@
-"""How long the dialogues are: the one pass over the data, Table 1 and Figure 4."""
+"""How long the dialogues are: Table 1 and Figure 4, from the frame of `dialog_lengths`."""
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.io.benchmark import Benchmark, frames, read_dialogs
-from mmdu_analysis.schema import DataError, Problem, report, require_columns
+from mmdu_analysis.io.benchmark import Benchmark
+from mmdu_analysis.schema import DataError, require_columns
+from mmdu_analysis.stats.lengths import dialog_lengths
+from mmdu_analysis.stats.measure import KINDS, SUMS
 from mmdu_analysis.stats.references import question_images
-from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_tokens, without_placeholders
+from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, without_placeholders
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = Benchmark | pd.DataFrame | str | Path | Sequence[str | Path]
 
-_BATCH = 2_000
-_SUMS = ("text_tokens", "image_tokens", "image_text_tokens", "question_tokens", "answer_tokens")
-KINDS = ("no_image_questions", "single_image_questions", "multi_image_questions")
 STATISTICS = (
     "dialogs",
     "image_text_tokens",
@@ -61,142 +58,6 @@ second, 10 images in ``3-10``, 8,000 tokens in ``8-12k`` and 12,000 too. ``<2`` 
 the paper doesn't have, appear only where there are any.
 """
 _COLUMN = {"turns": "n_turns", "images": "n_images", "tokens": "image_text_tokens"}
-
-
-def dialog_lengths(
-    source: Benchmark | str | Path | Sequence[str | Path],
-    engine: str = "local",
-    *,
-    encoding: str = DEFAULT_ENCODING,
-    image_model: str = "paper",
-) -> pd.DataFrame:
-    """Measure every dialogue: the one pass over the data that all statistics derive from.
-
-    Parameters
-    ----------
-    source : Benchmark, or path or paths
-        Files are read in batches, and may be globs.
-    engine : {"local"}, default "local"
-        Where the work is done.
-    encoding : str, default "o200k_base"
-        As in `count_tokens`. Placeholders are not text and don't count.
-    image_model : str, default "paper"
-        As in `image_tokens`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, the sums ``text_tokens``,
-        ``image_tokens``, ``image_text_tokens``, ``question_tokens``, ``answer_tokens``, the maxima
-        ``max_question_tokens``, ``max_answer_tokens``, and how many questions are about one, several
-        and no image. ``attrs``: ``encoding``, ``image_token_model``, ``unique_images``, ``synthetic``,
-        ``missing_answers``, ``fallback_images``, ``problems``, ``name``.
-
-    Raises
-    ------
-    DataError
-        If a file has no usable dialogue, or the engine is unknown.
-    """
-    import pandas as pd
-
-    if engine != "local":
-        raise DataError(f"engine {engine!r} is unknown; expected 'local'")
-    problems: list[Problem] = []
-    if isinstance(source, Benchmark):
-        benches: Iterable[Benchmark] = [source]
-        name, problems = source.name, list(source.problems)
-    else:
-        paths = _paths(source)
-        benches, name = _batches(paths, problems), paths[0].stem if len(paths) == 1 else f"{len(paths)} files"
-    parts, paths_seen, attrs = [], set(), {"missing_answers": 0, "fallback_images": 0, "synthetic": False}
-    for bench in benches:
-        part = _measure(bench, encoding, image_model)
-        paths_seen.update(bench.images["path"])
-        attrs["missing_answers"] += part.attrs["missing_answers"]
-        attrs["fallback_images"] += part.attrs["fallback_images"]
-        attrs["synthetic"] |= bench.synthetic
-        parts.append(part)
-    for part in parts:
-        part.attrs = {}
-    frame = pd.concat(parts)
-    twice = frame.index.duplicated()
-    problems += [
-        Problem(name, f"id {key!r}", "the id stands twice; the first is kept") for key in frame.index[twice]
-    ]
-    frame = frame.loc[~twice]
-    if not isinstance(source, Benchmark):
-        report(problems, strict=False, advice='lengths.attrs["problems"]')
-    frame.attrs = attrs | {
-        "encoding": encoding,
-        "image_token_model": image_model,
-        "unique_images": len(paths_seen),
-        "problems": tuple(problems),
-        "name": name,
-    }
-    return frame
-
-
-def _paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    items = [source] if isinstance(source, str | Path) else list(source)
-    paths: list[Path] = []
-    for item in items:
-        found = (
-            sorted(glob.glob(str(item)))
-            if glob.has_magic(str(item)) and not Path(item).exists()
-            else [str(item)]
-        )
-        if not found:
-            raise DataError(f"{item}: the pattern matches no file; check the path")
-        paths += map(Path, found)
-    return paths
-
-
-def _batches(paths: list[Path], problems: list[Problem]) -> Iterator[Benchmark]:
-    for path in paths:
-        dialogs = read_dialogs(path, problems)
-        while batch := list(islice(dialogs, _BATCH)):
-            unique = {dialog.dialog_id: dialog for dialog in reversed(batch)}
-            extra = [dialog for dialog in batch if unique[dialog.dialog_id] is not dialog]
-            problems += [
-                Problem(str(path), f"id {dialog.dialog_id!r}", "the id stands twice; the first is kept")
-                for dialog in extra
-            ]
-            ordered = [dialog for dialog in batch if unique[dialog.dialog_id] is dialog]
-            folder, made_up = path if path.is_dir() else path.parent, any(d.synthetic for d in ordered)
-            yield frames(ordered, name=path.stem, folder=folder, synthetic=made_up)
-
-
-def _measure(bench: Benchmark, encoding: str, image_model: str) -> pd.DataFrame:
-    """Measure the dialogues of one batch."""
-    import pandas as pd
-
-    turns = question_tokens(bench, encoding)
-    turns["answer_tokens"] = answer_tokens(bench, encoding)
-    by_turn = turns.groupby("dialog_id", sort=False)
-    costs = image_tokens(bench.images, image_model)
-    image_sums = costs.groupby(bench.images["dialog_id"], sort=False).sum()
-    frame = pd.DataFrame(
-        {
-            "n_turns": bench.dialogs["n_turns"],
-            "n_images": bench.dialogs["n_images"],
-            "image_tokens": image_sums.reindex(bench.dialogs.index, fill_value=0),
-            "question_tokens": by_turn["question_tokens"].sum(),
-            "answer_tokens": by_turn["answer_tokens"].sum(),
-            "max_question_tokens": by_turn["question_tokens"].max(),
-            "max_answer_tokens": by_turn["answer_tokens"].max(),
-            **{kind: (turns["kind"] == kind).groupby(turns["dialog_id"]).sum() for kind in KINDS},
-        },
-        index=bench.dialogs.index,
-    )
-    frame = frame.fillna(0).astype("int64")  # a dialogue without turns has no group
-    frame.insert(2, "text_tokens", frame["question_tokens"] + frame["answer_tokens"])
-    frame.insert(4, "image_text_tokens", frame["text_tokens"] + frame["image_tokens"])
-    frame.attrs = {
-        "missing_answers": int(turns["answer_tokens"].isna().sum()),
-        "fallback_images": costs.attrs["fallback"],
-    }
-    order = ["n_turns", "n_images", *_SUMS, "max_question_tokens", "max_answer_tokens"]
-    return frame[[*order, "single_image_questions", "multi_image_questions", "no_image_questions"]]
 
 
 def question_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.DataFrame:
@@ -257,7 +118,7 @@ def as_lengths(source: Source) -> pd.DataFrame:
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
-        require_columns(source, ("n_turns", "n_images", *_SUMS), "a frame of dialog_lengths")
+        require_columns(source, ("n_turns", "n_images", *SUMS), "a frame of dialog_lengths")
         return source
     return dialog_lengths(source)
 

@@ -42,6 +42,9 @@ _ORDINAL = re.compile(
 )
 _CHINESE = {char: number for number, char in enumerate("一二三四五六七八九", 1)}
 _COMPARED = re.compile(r"\b(?:compar|contrast|relat|similar|next|closer|oppos)\w*\b[^.?!]*$", re.IGNORECASE)
+_NO_LIST = frozenset(
+    ("", ".", "?", "!", "'", "\u2019", '"', ":")
+)  # most numbers are followed by one of these
 _SPAN_SIGN = re.compile(_SPAN, re.IGNORECASE)
 _LONGEST_RANGE = 200
 _ALL_WORDS = ("images", "pictures", "photos", "photographs", "each", "every", "either", "图")
@@ -84,23 +87,23 @@ def _without_labels(text: str) -> str:
 
 def _references(plain: str) -> tuple[int, ...]:
     found: set[int] = set()
-    place = 0
-    while (match := _FIRST.search(plain, place)) is not None:
-        numbers, place = _list_from(plain, match)
-        found.update(numbers)
+    match = _FIRST.search(plain)
+    while match is not None:
+        match = _FIRST.search(plain, _add_list(plain, match, found))
     if "第" in plain:
         for match in _ORDINAL.finditer(plain):
             found.update(_ordinals(match))
-    return tuple(sorted(number for number in found if number > 0))
+    found.discard(0)
+    return tuple(sorted(found))
 
 
-def _list_from(text: str, match: re.Match[str]) -> tuple[set[int], int]:
-    """Follow a list or range from its first image; gives the numbers and where the list ends."""
-    last, plural, end = int(match["number"]), match["head"].lower().endswith("s"), match.end()
+def _add_list(text: str, match: re.Match[str], result: set[int]) -> int:
+    """Follow a list or range from its first image; adds the numbers and gives where the list ends."""
+    head, number = match.groups()
+    last, end, plural = int(number), match.end(), head[-1] in "sS"
     found = {last}
-    while (step := _NEXT.match(text, end)) is not None:
-        number = int(step["number"])
-        bare = step["head"] is None
+    while text[end : end + 1] not in _NO_LIST and (step := _NEXT.match(text, end)) is not None:
+        number, bare = int(step["number"]), step["head"] is None
         if bare and not plural and not _continues(text, step):
             break
         span = _SPAN_SIGN.search(step["join"])
@@ -116,7 +119,8 @@ def _list_from(text: str, match: re.Match[str]) -> tuple[set[int], int]:
             found.update(range(last, number + 1))
         found.add(number)
         last, end = number, step.end()
-    return found, end
+    result |= found
+    return end
 
 
 def _continues(text: str, step: re.Match[str]) -> bool:

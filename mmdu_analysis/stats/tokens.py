@@ -24,13 +24,14 @@ _NEWEST_LETTERS = re.compile(
     "\U000187f8-\U000187ff\U00018d09-\U00018d1e\U00018d80-\U00018df2\U0001e6c0-\U0001e6ff\U0002b73a-\U0002b73f"
     "\U0002cea2-\U0002cead\U000323b0-\U00033479]"
 )
+_ASCII = bytes(range(128))
 _OFFLINE_ENCODINGS = ("o200k_base", "cl100k_base", "o200k_harmony")
 
 FALLBACK_SIZE = (800, 603)
 """Width and height assumed for a picture that isn't at hand: the median of MMDU's own pictures."""
 
 
-def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING) -> np.ndarray:
+def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, threads: int = 0) -> np.ndarray:
     """Count the tokens of each text, exactly as tiktoken does, without the web.
 
     Parameters
@@ -40,6 +41,8 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING) -> np.n
     encoding : str, default "o200k_base"
         GPT-4o's by default. toktok-rs counts ``o200k_base``, ``cl100k_base`` and ``o200k_harmony``;
         tiktoken the others, from a file that it fetches from the web on first use.
+    threads : int, default 0
+        How many to count with; 0 takes every core.
 
     Returns
     -------
@@ -73,19 +76,23 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING) -> np.n
     import toktok
 
     try:
-        counts = toktok.batch_count(items, encoding)
+        counts = toktok.batch_count(items, encoding, threads)
     except UnicodeEncodeError:  # lone surrogates: tiktoken replaces them, so do we
         fixed = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in items]
-        counts = toktok.batch_count(fixed, encoding)
+        counts = toktok.batch_count(fixed, encoding, threads)
     result = np.array(counts, dtype=np.int64)
-    newest = [
-        place for place, text in enumerate(items) if not text.isascii() and _NEWEST_LETTERS.search(text)
-    ]
+    newest = [place for place, text in enumerate(items) if not text.isascii() and _has_newest_letter(text)]
     if newest:
         with suppress(DataError):  # offline toktok's count stands, which differs by a token or so a letter
             ids = _tiktoken(encoding).encode_ordinary_batch([items[place] for place in newest])
             result[newest] = [len(item) for item in ids]
     return result
+
+
+def _has_newest_letter(text: str) -> bool:
+    """Look among the few letters that are not ASCII, which is several times as fast as among all."""
+    rare = text.encode("utf-8", "surrogatepass").translate(None, _ASCII)
+    return _NEWEST_LETTERS.search(rare.decode("utf-8", "surrogatepass")) is not None
 
 
 def _tiktoken(encoding: str) -> tiktoken.Encoding:

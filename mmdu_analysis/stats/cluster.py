@@ -1,0 +1,88 @@
+"""The streamed pass on a Dask cluster: the same tasks, the same numbers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from mmdu_analysis.schema import DataError, Problem, short_path
+from mmdu_analysis.stats.measure import Options
+from mmdu_analysis.stats.streaming import Engine, Group, Result, Task, work
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+RETRIES = 3
+"""How often a task is tried again that fails, or whose worker is lost."""
+
+
+@contextmanager
+def dask_engine(options: Options, scheduler: str | None = None) -> Iterator[Engine]:
+    """Run tasks on a Dask cluster.
+
+    Parameters
+    ----------
+    options : Options
+        How to measure.
+    scheduler : str, optional
+        Address of a running scheduler; by default a cluster of one process a core on this machine.
+
+    Yields
+    ------
+    callable
+        An `Engine`. What fails after all retries becomes a problem with the file's name and place.
+
+    Raises
+    ------
+    DataError
+        If Dask isn't installed, or no scheduler answers at the address.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise DataError("engine 'dask' needs the extra: pip install 'mmdu-analysis[dask]'") from None
+    if scheduler is None:
+        with (
+            LocalCluster(processes=True, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            yield partial(_run, client=client, options=options)
+        return
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise DataError(f"no Dask scheduler answers at {scheduler} ({error}); check the address") from None
+    with client:
+        yield partial(_run, client=client, options=options)
+
+
+def _run(tasks: Iterable[Task], client: Client, options: Options) -> Iterator[tuple[Task, Result]]:
+    """Keep every worker busy with a few tasks, and give the results in the order of the tasks."""
+    waiting: deque[tuple[Task, Any]] = deque()
+    source = iter(tasks)
+    try:
+        while True:
+            wanted = 4 * max(1, sum(client.ncores().values()))
+            for task in islice(source, max(0, wanted - len(waiting))):
+                waiting.append((task, client.submit(work, task, options, pure=False, retries=RETRIES)))
+            if not waiting:
+                return
+            task, future = waiting.popleft()
+            yield task, _result(task, future)
+    finally:
+        client.cancel([future for _, future in waiting])
+
+
+def _result(task: Task, future: Any) -> Result:
+    try:
+        return future.result()
+    except Exception as error:  # whatever a worker died of
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        paths = task.paths if isinstance(task, Group) else (task.path,)
+        where = f"bytes {task.start:,} to {task.stop:,}" if hasattr(task, "start") else ""
+        text = f"could not be measured after {RETRIES + 1} tries ({type(error).__name__}: {reason}); left out"
+        return Result(problems=[Problem(short_path(path), where, text) for path in paths])

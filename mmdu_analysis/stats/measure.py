@@ -1,0 +1,232 @@
+"""Measure a batch of dialogues: lengths in tokens, images, kinds of questions. No frames, so that it is light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mmdu_analysis.schema import PLACEHOLDERS
+from mmdu_analysis.stats.references import turn_images
+from mmdu_analysis.stats.tokens import count_tokens, image_token_model, image_tokens
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mmdu_analysis.io.benchmark import Benchmark, Dialog
+
+KINDS = ("no_image_questions", "single_image_questions", "multi_image_questions")
+SUMS = ("text_tokens", "image_tokens", "image_text_tokens", "question_tokens", "answer_tokens")
+LENGTH_COLUMNS = (
+    "n_turns",
+    "n_images",
+    *SUMS,
+    "max_question_tokens",
+    "max_answer_tokens",
+    "single_image_questions",
+    "multi_image_questions",
+    "no_image_questions",
+)
+
+
+class Options(NamedTuple):
+    """How dialogues are measured: the encoding of texts, and the estimator of an image's tokens."""
+
+    encoding: str
+    image_model: str
+
+
+class Texts(NamedTuple):
+    """Dialogues laid flat: one entry a dialogue, or one a turn with the dialogue's place in `owner`."""
+
+    ids: list[str]
+    owner: np.ndarray
+    questions: list[str]
+    answers: list[str | None]
+    images_so_far: list[int]
+    image_numbers: list[list[int]]
+    image_tokens: np.ndarray
+    image_paths: Iterable[str]
+    fallback_images: int
+
+
+class Lengths(NamedTuple):
+    """What `dialog_lengths` is put together from.
+
+    Attributes
+    ----------
+    ids : list of str
+        One a dialogue.
+    columns : dict of str to numpy.ndarray
+        `LENGTH_COLUMNS`, int64, one number a dialogue.
+    images : numpy.ndarray
+        uint64 fingerprints of the picture paths, each once.
+    missing_answers, fallback_images : int
+        As in the attrs of `dialog_lengths`.
+    """
+
+    ids: list[str]
+    columns: dict[str, np.ndarray]
+    images: np.ndarray
+    missing_answers: int
+    fallback_images: int
+
+
+def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
+    """Lay decoded dialogues flat; pictures are looked up in `folder` only where the estimator needs sizes."""
+    import numpy as np
+
+    rule = image_token_model(model)
+    counts = np.array([len(dialog.images) for dialog in dialogs], dtype=np.int64)
+    fallback = 0
+    if rule.uses_size:
+        from mmdu_analysis.io.benchmark import image_frame
+        from mmdu_analysis.io.pictures import picture_roots
+
+        tokens = image_tokens(image_frame(dialogs, picture_roots(folder)), model)
+        fallback = tokens.attrs["fallback"]
+        costs = _sums(np.repeat(np.arange(len(dialogs)), counts), tokens.to_numpy(), len(dialogs))
+    else:
+        costs = counts * rule.rule(0, 0)
+    return Texts(
+        [dialog.dialog_id for dialog in dialogs],
+        np.repeat(np.arange(len(dialogs)), [len(dialog.questions) for dialog in dialogs]),
+        [question for dialog in dialogs for question in dialog.questions],
+        [answer if answer.strip() else None for dialog in dialogs for answer in dialog.answers],
+        [so_far for dialog in dialogs for _, so_far in dialog.placed()],
+        [dialog.image_numbers for dialog in dialogs],
+        costs,
+        (path for dialog in dialogs for path in dialog.images),
+        fallback,
+    )
+
+
+def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
+    """Lay a benchmark's frames flat."""
+    ids = bench.dialogs.index
+    costs = image_tokens(bench.images, model)
+    numbers = bench.images.groupby("dialog_id", sort=False)["image"].agg(list).to_dict()
+    answers = bench.turns["answer"]
+    return Texts(
+        ids.tolist(),
+        ids.get_indexer(bench.turns["dialog_id"]),
+        bench.turns["question"].tolist(),
+        answers.astype(object).where(answers.notna(), None).tolist(),
+        bench.turns["images_so_far"].tolist(),
+        [numbers.get(key, []) for key in ids],
+        _sums(ids.get_indexer(bench.images["dialog_id"]), costs.to_numpy(), len(ids)),
+        bench.images["path"],
+        costs.attrs["fallback"],
+    )
+
+
+def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
+    """Measure dialogues.
+
+    Parameters
+    ----------
+    texts : Texts
+        The dialogues.
+    encoding : str
+        As in `count_tokens`.
+    threads : int, default 0
+        To count tokens with; 0 takes every core.
+
+    Returns
+    -------
+    Lengths
+        One number a dialogue and column.
+    """
+    import numpy as np
+
+    size = len(texts.ids)
+    there = np.array([answer is not None for answer in texts.answers], dtype=bool)
+    answers = [plain_text(answer) for answer in texts.answers if answer is not None]
+    question_tokens = count_tokens(map(plain_text, texts.questions), encoding, threads=threads)
+    answer_tokens = count_tokens(answers, encoding, threads=threads)
+    kinds = np.array(_kinds(texts), dtype=np.int64)
+    questions = _sums(texts.owner, question_tokens, size)
+    answered = _sums(texts.owner[there], answer_tokens, size)
+    columns = {
+        "n_turns": np.bincount(texts.owner, minlength=size),
+        "n_images": np.array([len(numbers) for numbers in texts.image_numbers]),
+        "text_tokens": questions + answered,
+        "image_tokens": texts.image_tokens,
+        "image_text_tokens": questions + answered + texts.image_tokens,
+        "question_tokens": questions,
+        "answer_tokens": answered,
+        "max_question_tokens": _maxima(texts.owner, question_tokens, size),
+        "max_answer_tokens": _maxima(texts.owner[there], answer_tokens, size),
+        **{
+            kind: np.bincount(texts.owner[kinds == place], minlength=size) for place, kind in enumerate(KINDS)
+        },
+    }
+    return Lengths(
+        texts.ids,
+        {name: columns[name].astype(np.int64) for name in LENGTH_COLUMNS},
+        _fingerprints(texts.image_paths),
+        int((~there).sum()),
+        texts.fallback_images,
+    )
+
+
+def plain_text(text: str) -> str:
+    """Remove placeholders from one text, as `without_placeholders` does from many."""
+    if "<" in text:
+        for placeholder in PLACEHOLDERS:
+            text = text.replace(placeholder, "")
+    return text
+
+
+def _kinds(texts: Texts) -> list[int]:
+    """Tell for each question whether it is about no image, one, or several."""
+    return [
+        min(2, len(turn_images(question, texts.image_numbers[owner], so_far)[0]))
+        for owner, question, so_far in zip(
+            texts.owner.tolist(), texts.questions, texts.images_so_far, strict=True
+        )
+    ]
+
+
+def _sums(owner: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    import numpy as np
+
+    result = np.zeros(size, dtype=np.int64)
+    np.add.at(result, owner, values)
+    return result
+
+
+def _maxima(owner: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    import numpy as np
+
+    result = np.zeros(size, dtype=np.int64)
+    np.maximum.at(result, owner, values)
+    return result
+
+
+def _fingerprints(paths: Iterable[str]) -> np.ndarray:
+    """Give each path as 8 bytes: enough to count those that differ without keeping them."""
+    import numpy as np
+
+    digests = b"".join(
+        blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8).digest() for path in paths
+    )
+    return np.unique(np.frombuffer(digests, dtype="<u8"))
+
+
+def join_lengths(parts: list[Lengths]) -> Lengths:
+    """Put measured batches behind one another."""
+    import numpy as np
+
+    columns = {
+        name: np.concatenate([part.columns[name] for part in parts] or [np.zeros(0, np.int64)])
+        for name in LENGTH_COLUMNS
+    }
+    return Lengths(
+        [key for part in parts for key in part.ids],
+        columns,
+        np.unique(np.concatenate([part.images for part in parts] or [np.zeros(0, np.uint64)])),
+        sum(part.missing_answers for part in parts),
+        sum(part.fallback_images for part in parts),
+    )
