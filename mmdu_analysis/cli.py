@@ -29,6 +29,24 @@ DataOption = Annotated[
     str | None,
     typer.Option("--data", help="Benchmark file or folder, or a name: sample, benchmark, mmdu-45k."),
 ]
+FilesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="Benchmark file, folder or pattern, or a name: sample, benchmark, mmdu-45k; may be repeated.",
+    ),
+]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="local: all cores of this machine; dask: a cluster.")
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786."),
+]
+CacheOption = Annotated[
+    bool,
+    typer.Option("--cache/--no-cache", help="Use what was measured before on files that haven't changed."),
+]
 ScoresOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -114,7 +132,7 @@ def figures(
 
 @app.command()
 def stats(
-    data: DataOption = None,
+    data: FilesOption = None,
     out: OutOption = None,
     form: FormatOption = Format.markdown,
     image_model: Annotated[
@@ -124,15 +142,21 @@ def stats(
     compare: Annotated[
         bool, typer.Option("--compare", help="Print the paper's numbers beside the data's.")
     ] = False,
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
+    cache: CacheOption = True,
 ) -> None:
     """Print Table 1 for any data: how many dialogues, turns, images, tokens."""
-    from mmdu_analysis.io.benchmark import load_benchmark
+    import pandas as pd
+
     from mmdu_analysis.io.published import load_published
     from mmdu_analysis.stats import compare as comparison
     from mmdu_analysis.stats.dataset import dataset_statistics
     from mmdu_analysis.stats.lengths import dialog_lengths
 
-    lengths = dialog_lengths(load_benchmark(data), image_model=image_model)
+    lengths = dialog_lengths(
+        data_source(data), engine, image_model=image_model, scheduler=scheduler, use_cache=cache
+    )
     if not compare:
         print_table(dataset_statistics(lengths), form, out)
         return
@@ -140,11 +164,65 @@ def stats(
     shares = comparison.compare_distributions(lengths, load_published("distributions"))
     shares = shares.rename(columns={"distribution": "statistic", "bin": "measure"}).drop(columns="count")
     shares["measure"] = shares["measure"] + ", %"
-    import pandas as pd
-
     both = pd.concat([table, shares], ignore_index=True)
     both.attrs = dict(lengths.attrs)
     print_table(both, form, out)
+
+
+def data_source(data: list[str] | None) -> Any:
+    """Give what `dialog_lengths` takes: the paths that --data names, or the sample."""
+    from mmdu_analysis.io.benchmark import load_benchmark, resolve_source
+
+    if data and len(data) > 1:
+        return data
+    path = resolve_source(data[0] if data else None)
+    return load_benchmark("sample") if path is None else path
+
+
+@app.command()
+def subset(
+    data: FilesOption = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="File to write: .json or .jsonl, with .gz packed.")
+    ] = Path("subset.json"),
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            help="What to keep, in the columns of dialog_lengths: 'n_images <= 3 and text_tokens < 8000'.",
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, help="Draw this many of what is kept.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
+    image_model: Annotated[
+        str, typer.Option("--image-model", help="Estimator of an image's tokens.")
+    ] = "paper",
+    engine: EngineOption = "local",
+    scheduler: SchedulerOption = None,
+    cache: CacheOption = True,
+) -> None:
+    """Cut a data set down by length, images and turns; the records stay as they are, byte for byte."""
+    from mmdu_analysis.io.benchmark import Benchmark, benchmark_files
+    from mmdu_analysis.io.export import write_subset
+    from mmdu_analysis.stats.lengths import dialog_lengths, find_paths
+    from mmdu_analysis.stats.subsets import choose_dialogs
+
+    source = data_source(data)
+    lengths = dialog_lengths(source, engine, image_model=image_model, scheduler=scheduler, use_cache=cache)
+    chosen, steps = choose_dialogs(lengths, where, sample, seed)
+    if isinstance(source, Benchmark):
+        source.select(chosen).to_json(out)
+    else:
+        files = [file for path in find_paths(source) for file in benchmark_files(path)]
+        written = write_subset(files, chosen, out)
+        if written != len(chosen):
+            raise DataError(
+                f"{out}: {written} of {len(chosen)} dialogues were found again; did a file change?"
+            )
+    print_table(steps, Format.markdown, None)
+    print(out)
 
 
 def access_of(pairs: list[str] | None) -> dict[str, str]:

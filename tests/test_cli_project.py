@@ -289,7 +289,7 @@ def test_the_readmes_commands_run_as_they_stand(tmp_path):
         assert done.returncode == 0, f"{line}: {done.stderr}"
         assert done.stdout or line.startswith("mmdu validate") or "--out turns.csv" in line
     made = {path.name for path in tmp_path.iterdir()}
-    assert made == {"demo", "turns.csv", "drawn", "report.html", "page.html"}
+    assert made == {"demo", "turns.csv", "drawn", "report.html", "page.html", "part.json"}
 
 
 def test_the_readme_has_an_example_of_every_command():

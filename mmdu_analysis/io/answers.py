@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.io import files
-from mmdu_analysis.io.benchmark import Dialog, json_dialogs, literal_list
+from mmdu_analysis.io.dialogs import Dialog, json_dialogs, literal_list
 from mmdu_analysis.io.records import json_records
 from mmdu_analysis.schema import DataError, Problem, report, short_path
 

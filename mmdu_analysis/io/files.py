@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import msgspec
 
 from mmdu_analysis.schema import DataError, short_path
 
+_PIECE = 1 << 18
 JSON_SUFFIXES = tuple(kind + packed for kind in (".json", ".jsonl") for packed in ("", ".gz", ".zst"))
 TABLE_SUFFIXES = (".tsv", ".csv", ".xlsx", ".tsv.gz", ".csv.gz")
 
@@ -75,17 +77,35 @@ def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 def read_part(stream: BinaryIO, path: Path, size: int = -1) -> bytes:
     """Read from a stream of `open_unpacked`.
 
+    Parameters
+    ----------
+    stream : file
+        The stream.
+    path : pathlib.Path
+        Its file, for the message.
+    size : int, default -1
+        How many bytes; what lies before a damaged place is given first. By default all, or none.
+
     Raises
     ------
     DataError
-        If the packed data is damaged or cut, or the disk fails.
+        If the packed data is damaged or cut here, or the disk fails.
     """
-    try:
-        return stream.read(size) if size >= 0 else stream.read()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{short_path(path)}: the packed data is damaged or cut ({error}); fetch it again"
-        ) from None
+    parts: list[bytes] = []
+    left = size
+    while left:
+        try:
+            part = stream.read() if size < 0 else stream.read(min(left, _PIECE))
+        except (OSError, EOFError, zlib.error) as error:
+            if parts and size > 0:
+                break
+            text = f"{short_path(path)}: the packed data is damaged or cut ({error}); fetch it again"
+            raise DataError(text) from None
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -188,6 +208,35 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path, known: set[str]) -> Iterator[Path]:
+    """Give a temporary folder beside `folder` that takes its place when the block ends well.
+
+    Raises
+    ------
+    DataError
+        If `folder` is a file, or holds anything but files of the names `known`, which are replaced.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{short_path(folder)}: got a file, expected a folder to write into")
+    others = sorted({path.name for path in folder.iterdir()} - known) if folder.exists() else []
+    if others:
+        raise DataError(
+            f"{short_path(folder)}: holds other files ({others[0]}); give a new or an empty folder"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        new, old = temporary / "new", temporary / "old"
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _umask() -> int:

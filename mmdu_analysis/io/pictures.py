@@ -20,6 +20,37 @@ def picture_roots(folder: Path) -> list[Path]:
     return [folder, *map(Path, children)]
 
 
+class PictureNames:
+    """Tell quickly which pictures can't be there: every folder is listed once.
+
+    A benchmark of 135,000 pictures that aren't at hand would otherwise cost half a million looks at the disk.
+    """
+
+    def __init__(self, roots: list[Path]) -> None:
+        self.roots = roots
+        self.listed: dict[str, frozenset[str]] = {}
+
+    def may_exist(self, path: str) -> bool:
+        """Tell whether `find_picture` can succeed, roots and letter case as they are on the disk."""
+        parent, _, name = path.replace("\\", "/").strip("/").rpartition("/")
+        return any(
+            name in self._names(folder) for root in self.roots for folder in (f"{root}/{parent}", str(root))
+        )
+
+    def size(self, path: str) -> tuple[int, int] | None:
+        """Give width and height in pixels; None where the picture isn't there, or is none."""
+        found = find_picture(self.roots, path) if self.may_exist(path) else None
+        return picture_size(found) if found else None
+
+    def _names(self, folder: str) -> frozenset[str]:
+        if folder not in self.listed:
+            try:
+                self.listed[folder] = frozenset(os.listdir(folder))
+            except (OSError, ValueError):  # no such folder; a name that can't be one
+                self.listed[folder] = frozenset()
+        return self.listed[folder]
+
+
 def find_picture(roots: list[Path], path: str) -> Path | None:
     """Find a picture under one of `roots`.
 

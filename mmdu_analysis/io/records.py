@@ -169,7 +169,7 @@ def _is_single(body: bytes, whole: bool) -> bool:
     return re.match(rb"\{\s*%s\s*:\s*\{" % _STRING, body) is None
 
 
-def file_blocks(path: Path, layout: Layout, size: int = BLOCK_SIZE) -> Iterator[Block]:
+def file_blocks(path: Path, layout: Layout, size: int | None = None) -> Iterator[Block]:
     """Cut a list or JSON Lines into blocks, without decoding anything.
 
     Parameters
@@ -178,8 +178,8 @@ def file_blocks(path: Path, layout: Layout, size: int = BLOCK_SIZE) -> Iterator[
         The file: plain, gzip or Zstandard.
     layout : Layout
         From `find_layout`; ``list`` or ``lines``.
-    size : int, default BLOCK_SIZE
-        Bytes that a block has about.
+    size : int, optional
+        Bytes that a block has about; by default `BLOCK_SIZE`.
 
     Yields
     ------
@@ -191,6 +191,7 @@ def file_blocks(path: Path, layout: Layout, size: int = BLOCK_SIZE) -> Iterator[
     DataError
         Where a packed file is damaged, after the blocks before that place.
     """
+    size = size or BLOCK_SIZE
     separator = re.compile(rb"\n") if layout.name == "lines" else layout.separator
     with files.open_unpacked(path) as (stream, file):
         if stream is file:

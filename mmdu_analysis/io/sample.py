@@ -13,8 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.io.benchmark import Benchmark, Dialog, frames
+from mmdu_analysis.io.benchmark import Benchmark
+from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.files import atomic_path
+from mmdu_analysis.io.frames import columns, frames
+from mmdu_analysis.io.pictures import PictureNames
 from mmdu_analysis.schema import DIMENSION_NAMES, SYNTHETIC_LABEL
 
 if TYPE_CHECKING:
@@ -254,7 +257,8 @@ def sample_benchmark() -> Benchmark:
     Benchmark
         With ``synthetic=True``. The same on every call.
     """
-    return frames(_sample()[0], name=SYNTHETIC_LABEL, folder=None, synthetic=True)
+    made = frames([columns(_sample()[0], PictureNames([]))])
+    return Benchmark(SYNTHETIC_LABEL, True, made.dialogs, made.turns, made.images, forms=made.forms)
 
 
 def sample_truth() -> SampleTruth:

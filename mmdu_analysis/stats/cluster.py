@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from mmdu_analysis.io.records import Block
 from mmdu_analysis.schema import DataError, Problem, short_path
 from mmdu_analysis.stats.measure import Options
 from mmdu_analysis.stats.streaming import Engine, Group, Result, Task, work
@@ -83,6 +84,6 @@ def _result(task: Task, future: Any) -> Result:
     except Exception as error:  # whatever a worker died of
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         paths = task.paths if isinstance(task, Group) else (task.path,)
-        where = f"bytes {task.start:,} to {task.stop:,}" if hasattr(task, "start") else ""
+        where = f"bytes {task.start:,} to {task.stop:,}" if isinstance(task, Block) else ""
         text = f"could not be measured after {RETRIES + 1} tries ({type(error).__name__}: {reason}); left out"
         return Result(problems=[Problem(short_path(path), where, text) for path in paths])

@@ -14,7 +14,8 @@ from mmdu_analysis.stats.tokens import count_tokens, image_token_model, image_to
 if TYPE_CHECKING:
     import numpy as np
 
-    from mmdu_analysis.io.benchmark import Benchmark, Dialog
+    from mmdu_analysis.io.benchmark import Benchmark
+    from mmdu_analysis.io.dialogs import Dialog
 
 KINDS = ("no_image_questions", "single_image_questions", "multi_image_questions")
 SUMS = ("text_tokens", "image_tokens", "image_text_tokens", "question_tokens", "answer_tokens")
@@ -81,10 +82,9 @@ def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
     counts = np.array([len(dialog.images) for dialog in dialogs], dtype=np.int64)
     fallback = 0
     if rule.uses_size:
-        from mmdu_analysis.io.benchmark import image_frame
-        from mmdu_analysis.io.pictures import picture_roots
+        from mmdu_analysis.io.frames import image_frame
 
-        tokens = image_tokens(image_frame(dialogs, picture_roots(folder)), model)
+        tokens = image_tokens(image_frame(dialogs, folder), model)
         fallback = tokens.attrs["fallback"]
         costs = _sums(np.repeat(np.arange(len(dialogs)), counts), tokens.to_numpy(), len(dialogs))
     else:

@@ -6,30 +6,24 @@ works on it reads it, decodes and measures it, and gives back numbers only: no t
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mmdu_analysis.io import files, records
-from mmdu_analysis.io.benchmark import Dialog, decode_block, decode_records, read_dialogs
+from mmdu_analysis.io.benchmark import read_dialogs
+from mmdu_analysis.io.dialogs import Dialog, decode_block, decode_records
+from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.schema import DataError, Problem, short_path
 from mmdu_analysis.stats.measure import Lengths, Options, measure, texts_of_dialogs
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-_SMALL = 16 << 20
-"""Bytes below which a file, or all of them, isn't worth splitting up."""
 _GROUP_FILES = 200
 _BATCH = 2_000
 
@@ -211,11 +205,13 @@ def _tasks(paths: Sequence[Path], layouts: dict[Path, records.Layout]) -> Iterat
     group: list[Path] = []
     for path in paths:
         size = path.stat().st_size
-        small = size < _SMALL or files.has_suffix(path, files.TABLE_SUFFIXES)
+        small = size < WORTH_SPLITTING or files.has_suffix(path, files.TABLE_SUFFIXES)
         if small:
             group.append(path)
         if group and (
-            not small or len(group) >= _GROUP_FILES or sum(p.stat().st_size for p in group[-8:]) > _SMALL
+            not small
+            or len(group) >= _GROUP_FILES
+            or sum(p.stat().st_size for p in group[-8:]) > WORTH_SPLITTING
         ):
             yield Group(tuple(group))
             group = []
@@ -267,40 +263,7 @@ def local_engine(options: Options, total_bytes: int) -> Engine:
     callable
         An `Engine`.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if total_bytes < _SMALL or cores == 1:
-        return lambda tasks: ((task, work(task, options)) for task in tasks)
-    return partial(_pool_engine, options=options, cores=cores)
-
-
-def _pool_engine(tasks: Iterable[Task], options: Options, cores: int) -> Iterator[tuple[Task, Result]]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    # A fork starts at once and works from a notebook and from a script without a main guard. What the tasks
-    # use holds no locks across it: they decode, count and add, and start no threads.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    waiting: deque[tuple[Task, Any]] = deque()
-    source, warmed = iter(tasks), None
-    with warnings.catch_warnings(), ProcessPoolExecutor(cores, mp_context=context) as pool:
-        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-        try:
-            while True:
-                for task in islice(source, 2 * cores - len(waiting)):
-                    waiting.append((task, pool.submit(work, task, options)))
-                if not waiting:
-                    return
-                if not warmed:  # pandas is needed at the end: its import passes while the others work
-                    warmed = Thread(target=import_module, args=("pandas",))
-                    warmed.start()
-                task, future = waiting.popleft()
-                yield task, future.result()
-        except BrokenProcessPool:
-            raise DataError(
-                "a process that measured dialogues was killed, perhaps for want of memory; "
-                "free some, or give fewer files at once"
-            ) from None
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    do = partial(work, options=options)
+    if total_bytes < WORTH_SPLITTING or count_cores() == 1:
+        return lambda tasks: ((task, do(task)) for task in tasks)
+    return partial(in_order, do)

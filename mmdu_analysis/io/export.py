@@ -1,0 +1,207 @@
+"""Write a benchmark: in the authors' form, or as Parquet; and take a part out of a file as it stands."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import msgspec
+
+from mmdu_analysis.io import files
+from mmdu_analysis.io.records import json_records
+from mmdu_analysis.schema import DataError, Problem, short_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.io.benchmark import Benchmark
+
+_FRAMES = ("dialogs", "turns", "images", "forms")
+_BATCH = 2_000
+
+
+def write_json(bench: Benchmark, path: Path) -> None:
+    """Write a benchmark's frames in the authors' form; what `Benchmark.to_json` does."""
+    with _writing(path) as out:
+        out.write_all(msgspec.json.encode(record) for record in _records(bench))
+
+
+def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
+    """Put the dialogues together again, some thousand at a time."""
+    ids = bench.dialogs.index
+    turns = bench.turns.groupby("dialog_id", sort=False).indices
+    images = bench.images.groupby("dialog_id", sort=False).indices
+    forms = bench.forms.reindex(ids) if bench.forms is not None else None
+    for start in range(0, len(ids), _BATCH):
+        for place, key in enumerate(ids[start : start + _BATCH], start):
+            form = forms.iloc[place] if forms is not None else None
+            yield _record(
+                key,
+                bench.turns.iloc[turns.get(key, [])],
+                bench.images.iloc[images.get(key, [])],
+                form,
+                bench.synthetic,
+            )
+
+
+def _record(
+    key: str, turns: pd.DataFrame, images: pd.DataFrame, form: pd.Series | None, synthetic: bool
+) -> dict[str, Any]:
+    user, assistant = (form["user"], form["assistant"]) if form is not None else ("user", "assistant")
+    numbers = images["image"].tolist()
+    talk: list[dict[str, str]] = []
+    for question, answer in zip(turns["question"], turns["answer"].fillna(""), strict=True):
+        talk += [{"from": user, "value": question}, {"from": assistant, "value": answer}]
+    record: dict[str, Any] = {"id": int(key) if form is not None and form["number_id"] else key}
+    record["image"] = images["path"].tolist()
+    if numbers != list(range(1, len(numbers) + 1)):
+        record["image_inds"] = numbers
+    record["conversations"] = talk
+    return record | ({"synthetic": True} if synthetic else {})
+
+
+class _Writer:
+    """Records behind one another: as one JSON list, or each on a line."""
+
+    def __init__(self, stream: BinaryIO, lines: bool) -> None:
+        self.stream, self.lines, self.count = stream, lines, 0
+
+    def write_all(self, records: Iterable[bytes]) -> None:
+        self.stream.write(b"" if self.lines else b"[")
+        for raw in records:
+            self.stream.write((b"" if self.lines else b",\n" if self.count else b"\n") + raw)
+            self.stream.write(b"\n" if self.lines else b"")
+            self.count += 1
+        self.stream.write(b"" if self.lines else b"\n]\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[_Writer]:
+    """Open a file to be written whole or not at all; its name says whether lines, and whether gzip."""
+    name = path.name.lower()
+    if not name.endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz")):
+        raise DataError(
+            f"{short_path(path)}: expected a name that ends with .json or .jsonl, with .gz or not"
+        )
+    if path.is_dir():
+        raise DataError(f"{short_path(path)}: got a folder, expected a file to write")
+    with files.atomic_path(path) as temporary:
+        if name.endswith(".gz"):
+            with temporary.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+                yield _Writer(cast("BinaryIO", packed), ".jsonl" in name)
+        else:
+            with temporary.open("wb") as raw:
+                yield _Writer(raw, ".jsonl" in name)
+
+
+def write_subset(sources: Sequence[Path], dialog_ids: Iterable[str], path: Path) -> int:
+    """Copy some dialogues out of JSON files, byte for byte, without holding the others.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Files, read one after another.
+    dialog_ids : iterable of str
+        Which to keep. Of two with one id the first is.
+    path : pathlib.Path
+        What to write: a JSON list, or with ``.jsonl`` one record a line; ``.gz`` packs it.
+
+    Returns
+    -------
+    int
+        How many were written.
+    """
+    with _writing(path) as out:
+        out.write_all(_chosen(sources, set(dialog_ids), lines=out.lines))
+        return out.count
+
+
+def _chosen(sources: Sequence[Path], wanted: set[str], *, lines: bool) -> Iterator[bytes]:
+    decoder = msgspec.json.Decoder(_Key)
+    for source in sources:
+        if files.has_suffix(source, files.TABLE_SUFFIXES):
+            raise DataError(f"{short_path(source)}: got a table, expected JSON; load it and use to_json")
+        for record in json_records(source):
+            if record.fault:
+                continue
+            try:
+                found = decoder.decode(record.raw)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            key = record.key if found.id is None else str(found.id)
+            if key in wanted:
+                wanted.discard(key)
+                yield _with_id(bytes(record.raw), found.id, key, lines)
+
+
+class _Key(msgspec.Struct, gc=False):
+    """A record's id alone."""
+
+    id: int | str | None = None
+
+
+def _with_id(raw: bytes, found: int | str | None, key: str, lines: bool) -> bytes:
+    """Give a record as it stands; one that only its key named gets that as its id."""
+    if found is None:
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        fields.pop("id", None)
+        return msgspec.json.encode({"id": key, **fields})
+    if lines and (b"\n" in raw or b"\r" in raw):
+        return msgspec.json.format(raw, indent=-1)
+    return raw
+
+
+def write_parquet(bench: Benchmark, folder: Path) -> None:
+    """Write a benchmark's frames; what `Benchmark.to_parquet` does."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = {
+        "name": bench.name,
+        "synthetic": bench.synthetic,
+        "folder": str(bench.folder.resolve()) if bench.folder else None,
+        "problems": [list(problem) for problem in bench.problems],
+    }
+    with files.atomic_folder(
+        folder, known={*(f"{name}.parquet" for name in _FRAMES), "benchmark.meta.json"}
+    ) as new:
+        for name in _FRAMES:
+            frame = getattr(bench, name)
+            if frame is not None:
+                pq.write_table(pa.Table.from_pandas(frame), new / f"{name}.parquet", compression="zstd")
+        (new / "benchmark.meta.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def read_parquet(folder: Path) -> dict[str, Any] | None:
+    """Read the fields of a `Benchmark` from a folder of `write_parquet`; None where it isn't one.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged or missing.
+    """
+    if not (folder / "benchmark.meta.json").is_file():
+        return None
+    import pandas as pd
+
+    name = short_path(folder)
+    try:
+        about = json.loads((folder / "benchmark.meta.json").read_text(encoding="utf-8"))
+        fields: dict[str, Any] = {
+            part: pd.read_parquet(folder / f"{part}.parquet")
+            for part in _FRAMES
+            if part != "forms" or (folder / "forms.parquet").is_file()
+        }
+        fields |= {"name": str(about["name"]), "synthetic": bool(about["synthetic"])}
+        fields["problems"] = tuple(Problem(*map(str, problem)) for problem in about["problems"])
+        fields["folder"] = Path(about["folder"]) if about["folder"] else None
+        return fields | {"path": folder}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{name}: not a whole Parquet copy of a benchmark ({reason}); write it again"
+        ) from None

@@ -1,0 +1,205 @@
+"""Lay dialogues out as tidy frames, batch by batch, so that a large file's texts are held only once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mmdu_analysis.io import pictures
+from mmdu_analysis.io.dialogs import Dialog
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BATCH = 2_000
+
+
+class Columns(NamedTuple):
+    """Some dialogues as Arrow arrays: one dict a frame, and whether any is marked as made up."""
+
+    dialogs: dict[str, Any]
+    turns: dict[str, Any]
+    images: dict[str, Any]
+    synthetic: bool
+
+
+class Frames(NamedTuple):
+    """The frames of a `Benchmark`.
+
+    Attributes
+    ----------
+    dialogs, turns, images : pandas.DataFrame
+        As in `Benchmark`.
+    forms : pandas.DataFrame
+        One row a dialogue (index ``dialog_id``), how its file wrote it: ``number_id`` (the id is a number),
+        ``user``, ``assistant`` (the speakers' names).
+    synthetic : bool
+        Whether any dialogue is marked as made up.
+    twice : list of str
+        Ids that stood twice; the first dialogue is kept.
+    """
+
+    dialogs: pd.DataFrame
+    turns: pd.DataFrame
+    images: pd.DataFrame
+    forms: pd.DataFrame
+    synthetic: bool
+    twice: list[str]
+
+
+def columns(dialogs: list[Dialog], names: pictures.PictureNames) -> Columns:
+    """Lay some dialogues out as Arrow arrays; `names` tells where to look for pictures."""
+    synthetic = any(dialog.synthetic for dialog in dialogs)
+    return Columns(
+        _dialog_columns(dialogs), _turn_columns(dialogs), _image_columns(dialogs, names), synthetic
+    )
+
+
+def batched_columns(dialogs: Iterable[Dialog], names: pictures.PictureNames) -> Iterator[Columns]:
+    """Lay dialogues out batch by batch; each is let go as soon as it is laid out."""
+    source = iter(dialogs)
+    while batch := list(islice(source, _BATCH)):
+        yield columns(batch, names)
+
+
+def save_columns(part: Columns, path: Path) -> None:
+    """Write laid-out dialogues as Arrow streams behind one another."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as file:
+        for arrays in part[:3]:
+            batch = pa.RecordBatch.from_pydict(arrays)
+            with pa.ipc.new_stream(file, batch.schema) as stream:
+                stream.write_batch(batch)
+
+
+def map_columns(path: Path, *, synthetic: bool) -> Columns:
+    """Map what `save_columns` wrote into memory, and remove the file's name; its bytes live as long as the map."""
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as file:
+        batches = []
+        for _ in range(3):
+            with pa.ipc.open_stream(file) as stream:
+                batches.append(stream.read_all())
+    path.unlink()
+    dialogs, turns, images = (
+        {name: batch[name].combine_chunks() for name in batch.column_names} for batch in batches
+    )
+    return Columns(dialogs, turns, images, synthetic)
+
+
+def frames(parts: Iterable[Columns]) -> Frames:
+    """Put batches behind one another as frames.
+
+    Parameters
+    ----------
+    parts : iterable of Columns
+        In the order of the dialogues.
+
+    Returns
+    -------
+    Frames
+        Of two dialogues with one id the first.
+    """
+    import numpy as np
+
+    found = list(parts) or [columns([], pictures.PictureNames([]))]
+    about = _joined([part.dialogs for part in found])
+    turns, images = _joined([part.turns for part in found]), _joined([part.images for part in found])
+    twice = about["dialog_id"].duplicated().to_numpy()
+    if twice.any():
+        turns = turns.loc[~np.repeat(twice, about["n_turns"])].reset_index(drop=True)
+        images = images.loc[~np.repeat(twice, about["n_images"])].reset_index(drop=True)
+    kept = about.loc[~twice].set_index("dialog_id")
+    return Frames(
+        kept[["n_turns", "n_images"]].copy(),
+        turns,
+        images,
+        kept[["number_id", "user", "assistant"]].copy(),
+        any(part.synthetic for part in found),
+        about.loc[twice, "dialog_id"].tolist(),
+    )
+
+
+def image_frame(dialogs: list[Dialog], folder: Path) -> pd.DataFrame:
+    """Lay the images of some dialogues out as a frame, with the sizes of those that lie in `folder`."""
+    return _joined([_image_columns(dialogs, pictures.PictureNames(pictures.picture_roots(folder)))])
+
+
+def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
+    """Put batches of Arrow arrays behind one another, as the columns of a frame."""
+    import pandas as pd
+    import pyarrow as pa
+
+    result = {}
+    for name, first in parts[0].items():
+        whole = pa.chunked_array([part[name] for part in parts])
+        if pa.types.is_large_string(first.type):
+            result[name] = pd.array(whole, dtype="str")
+        elif name in ("first_turn", "width", "height"):
+            result[name] = pd.array(whole.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get))
+        else:
+            result[name] = whole.to_numpy()
+    return pd.DataFrame(result)
+
+
+def _texts(values: list[str] | list[str | None]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, type=pa.large_string())
+
+
+def _numbers(values: list[int] | list[int | None]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values, type=pa.int64())
+
+
+def _dialog_columns(dialogs: list[Dialog]) -> dict[str, Any]:
+    import pyarrow as pa
+
+    return {
+        "dialog_id": _texts([dialog.dialog_id for dialog in dialogs]),
+        "n_turns": _numbers([len(dialog.questions) for dialog in dialogs]),
+        "n_images": _numbers([len(dialog.images) for dialog in dialogs]),
+        "number_id": pa.array([dialog.number_id for dialog in dialogs], type=pa.bool_()),
+        "user": _texts([dialog.speakers[0] for dialog in dialogs]),
+        "assistant": _texts([dialog.speakers[1] for dialog in dialogs]),
+    }
+
+
+def _turn_columns(dialogs: list[Dialog]) -> dict[str, Any]:
+    placed = [pair for dialog in dialogs for pair in dialog.placed()]
+    answers = [answer if answer.strip() else None for dialog in dialogs for answer in dialog.answers]
+    return {
+        "dialog_id": _texts([dialog.dialog_id for dialog in dialogs for _ in dialog.questions]),
+        "turn": _numbers([turn for dialog in dialogs for turn in range(1, len(dialog.questions) + 1)]),
+        "question": _texts([question for dialog in dialogs for question in dialog.questions]),
+        "answer": _texts(answers),
+        "new_images": _numbers([new for new, _ in placed]),
+        "images_so_far": _numbers([so_far for _, so_far in placed]),
+    }
+
+
+def _image_columns(dialogs: list[Dialog], names: pictures.PictureNames) -> dict[str, Any]:
+    sizes = [
+        size for dialog in dialogs for size in (dialog.sizes or [names.size(path) for path in dialog.images])
+    ]
+    return {
+        "dialog_id": _texts([dialog.dialog_id for dialog in dialogs for _ in dialog.images]),
+        "image": _numbers([number for dialog in dialogs for number in dialog.image_numbers]),
+        "path": _texts([path for dialog in dialogs for path in dialog.images]),
+        "first_turn": _numbers([turn for dialog in dialogs for turn in _first_turns(dialog)]),
+        "width": _numbers([size[0] if size else None for size in sizes]),
+        "height": _numbers([size[1] if size else None for size in sizes]),
+    }
+
+
+def _first_turns(dialog: Dialog) -> list[int | None]:
+    if dialog.unplaced:
+        return [None] * len(dialog.images)
+    order = [turn for turn, (new, _) in enumerate(dialog.placed(), 1) for _ in range(new)]
+    return [order[place] if place < len(order) else None for place in range(len(dialog.images))]

@@ -1,0 +1,78 @@
+"""Do the same work on many pieces on all cores of this machine, and get the results in order."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import islice
+from threading import Thread
+from typing import Any, TypeVar
+
+from mmdu_analysis.schema import DataError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORTH_SPLITTING = 16 << 20
+"""Bytes below which files aren't worth splitting up: other processes would start as they are done."""
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
+    """Do tasks on all cores.
+
+    Parameters
+    ----------
+    work : callable
+        Can be pickled, as its results can.
+    tasks : iterable
+        Taken as they are needed, a few ahead of the results.
+
+    Yields
+    ------
+    tuple
+        Each task and its result, in the order of the tasks.
+
+    Raises
+    ------
+    DataError
+        If a process is killed.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    # A fork starts at once and works from a notebook and from a script without a main guard. What the tasks
+    # use holds no locks across it: they decode, count and add.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    waiting: deque[tuple[T, Any]] = deque()
+    source, cores, warmed = iter(tasks), count_cores(), None
+    with warnings.catch_warnings(), ProcessPoolExecutor(cores, mp_context=context) as pool:
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+        try:
+            while True:
+                for task in islice(source, 2 * cores - len(waiting)):
+                    waiting.append((task, pool.submit(work, task)))
+                if not waiting:
+                    return
+                if not warmed:  # pandas is needed at the end: its import passes while the others work
+                    warmed = Thread(target=import_module, args=("pandas",))
+                    warmed.start()
+                task, future = waiting.popleft()
+                yield task, future.result()
+        except BrokenProcessPool:
+            raise DataError(
+                "a process that read the data was killed, perhaps for want of memory; "
+                "free some, or give fewer files at once"
+            ) from None
+        finally:
+            for _, future in waiting:
+                future.cancel()

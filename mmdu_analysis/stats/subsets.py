@@ -1,0 +1,123 @@
+"""Choose dialogues by their lengths, and say what each condition cuts."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.schema import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ALLOWED = (
+    ast.Expression,
+    ast.BoolOp,
+    ast.And,
+    ast.Or,
+    ast.UnaryOp,
+    ast.Not,
+    ast.USub,
+    ast.BinOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.Div,
+    ast.Compare,
+    ast.Lt,
+    ast.LtE,
+    ast.Gt,
+    ast.GtE,
+    ast.Eq,
+    ast.NotEq,
+    ast.In,
+    ast.NotIn,
+    ast.List,
+    ast.Tuple,
+    ast.Load,
+    ast.Name,
+    ast.Constant,
+)
+"""What a condition may be made of: no calls, no attributes, no subscripts."""
+
+
+def choose_dialogs(
+    lengths: pd.DataFrame, where: str | None = None, sample: int | None = None, seed: int = 0
+) -> tuple[list[str], pd.DataFrame]:
+    """Choose dialogues for a smaller data set.
+
+    Parameters
+    ----------
+    lengths : pandas.DataFrame
+        From `dialog_lengths`.
+    where : str, optional
+        A condition in its columns and ``dialog_id``, such as ``n_images <= 3 and text_tokens < 8000``:
+        comparisons, ``and``, ``or``, ``not``, ``in``, arithmetic, numbers and texts.
+    sample : int, optional
+        How many to draw of those, without replacement.
+    seed : int, default 0
+        Of the draw.
+
+    Returns
+    -------
+    tuple of (list of str, pandas.DataFrame)
+        The ids in the order of the data, and one row a step: ``step``, ``dialogs`` left after it, ``cut``.
+        The parts that ``and`` joins are one step each, in turn. ``attrs`` as in `lengths`.
+
+    Raises
+    ------
+    DataError
+        If the condition can't be read, keeps nothing, or more are to be drawn than there are.
+    """
+    import pandas as pd
+
+    problems = lengths.attrs.get("problems", ())
+    left = lengths
+    steps = [(f"read ({len(problems)} problems reported)" if problems else "read", len(left), 0)]
+    for part in _parts(where, lengths) if where else []:
+        kept = left.loc[_holds(left, part)]
+        steps.append((part, len(kept), len(left) - len(kept)))
+        left = kept
+    if left.empty:
+        raise DataError(f"--where {where!r} keeps none of {len(lengths):,} dialogues; loosen it")
+    if sample is not None:
+        if sample > len(left):
+            raise DataError(f"--sample {sample:,}: only {len(left):,} dialogues are left; ask for no more")
+        drawn = left.sample(sample, random_state=seed)
+        steps.append((f"draw of {sample:,}, seed {seed}", len(drawn), len(left) - len(drawn)))
+        left = left.loc[left.index.isin(drawn.index)]
+    table = pd.DataFrame(steps, columns=["step", "dialogs", "cut"])
+    table.attrs = {key: value for key, value in lengths.attrs.items() if key in ("synthetic", "name")}
+    return left.index.tolist(), table
+
+
+def _parts(where: str, lengths: pd.DataFrame) -> list[str]:
+    """Check a condition, and split it where ``and`` joins its parts."""
+    known = ["dialog_id", *lengths.columns]
+    try:
+        tree = ast.parse(where.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise DataError(f"--where {where!r} can't be read; expected such as 'n_images <= 3'") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id not in known:
+            raise DataError(f"--where names {node.id!r}; expected {', '.join(known)}")
+        if not isinstance(node, _ALLOWED):
+            raise DataError(
+                f"--where {where!r}: got a {type(node).__name__.lower()}, "
+                "expected comparisons of columns, joined by and, or, not"
+            )
+    match tree.body:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return [ast.unparse(part) for part in parts]
+    return [ast.unparse(tree.body)]
+
+
+def _holds(frame: pd.DataFrame, condition: str) -> pd.Series:
+    """Evaluate a condition that `_parts` has checked."""
+    try:
+        result = frame.eval(condition, engine="python")
+    except Exception as error:  # pandas' own kinds: a text compared with a number, a division of texts
+        raise DataError(f"--where {condition!r} can't be evaluated ({error})") from None
+    if getattr(getattr(result, "dtype", None), "kind", None) != "b":
+        raise DataError(f"--where {condition!r} is no condition; expected such as 'n_images <= 3'")
+    return result

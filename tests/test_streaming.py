@@ -1,0 +1,338 @@
+"""The streamed pass: every layout, faults on the way, the cache, a cluster; and cutting data down."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import threading
+import time
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_benchmark import record
+
+from mmdu_analysis import DataError, dialog_lengths, load_benchmark
+from mmdu_analysis.io import benchmark, cache, export, records
+from mmdu_analysis.schema import DataWarning
+from mmdu_analysis.stats import streaming
+from mmdu_analysis.stats.lengths import find_paths
+from mmdu_analysis.stats.subsets import choose_dialogs
+
+pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
+
+
+def many(count=300):
+    made = [record(number) for number in range(count)]
+    for number, entry in enumerate(made):
+        entry["conversations"][1]["value"] = "word " * (number % 40 + 1)
+    return made
+
+
+LAYOUTS = {
+    "list": json.dumps,
+    "indented": lambda r: json.dumps(r, indent=1),
+    "dict": lambda r: json.dumps({str(x["id"]): x for x in r}),
+    "lines": lambda r: "\n".join(map(json.dumps, r)) + "\n\n",
+}
+PACKINGS = {"": bytes, ".gz": gzip.compress, ".zst": lambda data: pa.compress(data, "zstd", asbytes=True)}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Make a small file go the way of a large one: many blocks, other processes."""
+    monkeypatch.setattr(records, "BLOCK_SIZE", 4_000)
+    monkeypatch.setattr(streaming, "WORTH_SPLITTING", 1)
+    monkeypatch.setattr(benchmark, "WORTH_SPLITTING", 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_every_layout_measures_the_same(tmp_path, small_blocks, layout, packing):
+    path = tmp_path / f"data.json{packing}"
+    path.write_bytes(PACKINGS[packing](LAYOUTS[layout](many()).encode()))
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "data.json").write_text(json.dumps(many()))
+    bench = load_benchmark(tmp_path / "plain" / "data.json")
+    wanted = dialog_lengths(bench)
+    found = dialog_lengths(path)
+    pd.testing.assert_frame_equal(found, wanted)
+    assert found.attrs["unique_images"] == wanted.attrs["unique_images"] == 2
+    again = load_benchmark(path)
+    pd.testing.assert_frame_equal(again.turns, bench.turns)
+    pd.testing.assert_frame_equal(again.images, bench.images)
+
+
+def test_lengths_are_those_of_a_loop_by_hand(tmp_path):
+    from mmdu_analysis import count_tokens
+
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(many(30)))
+    found = dialog_lengths(path)
+    for entry in many(30):
+        texts = [
+            m["value"] if isinstance(m["value"], str) else "".join(part["text"] for part in m["value"])
+            for m in entry["conversations"]
+        ]
+        counts = count_tokens([text.replace("<ImageHere>", "") for text in texts]).tolist()
+        row = found.loc[str(entry["id"])]
+        assert row["question_tokens"] == sum(counts[::2])
+        assert row["max_answer_tokens"] == max(counts[1::2])
+        assert (row["single_image_questions"], row["n_turns"], row["image_tokens"]) == (2, 2, 2 * 471)
+
+
+STRINGS = st.text(st.sampled_from('},{"id:1[]\\ \nä'), max_size=30)
+VALUES = st.recursive(
+    STRINGS | st.integers() | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "a"]), inner, max_size=2)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"id": st.integers(), "x": VALUES}), min_size=1, max_size=12),
+    st.integers(1, 60),
+    st.sampled_from(["list", "indented", "dict", "lines"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_records_are_split_where_they_end(tmp_path_factory, made, size, layout):
+    if layout == "dict":
+        made = list({entry["id"]: entry for entry in made}.values())
+    path = tmp_path_factory.mktemp("r") / "data.json"
+    path.write_text(LAYOUTS[layout](made), encoding="utf-8")
+    before, records.BLOCK_SIZE = records.BLOCK_SIZE, size
+    try:
+        found = list(records.json_records(path))
+    finally:
+        records.BLOCK_SIZE = before
+    if layout == "dict" and len(made) == 1 and not isinstance(made[0], dict):
+        return
+    assert not any(entry.fault for entry in found)
+    assert [json.loads(bytes(entry.raw)) for entry in found] == made
+
+
+FAULTS = {
+    "wrong type": (lambda text: text.replace('"id": 200,', '"id": [200],', 1), "$[200].id", "Expected"),
+    "no json": (lambda text: text.replace('"id": 200,', '"id": 200;', 1), "$[200]", "not valid JSON"),
+    "not a number": (lambda text: text.replace('"id": 200,', '"id": NaN,', 1), "$[200]", "malformed"),
+    "cut": (lambda text: text[: text.index('"id": 201') - 30], "$[200]", "cut off"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_fault_is_named_and_the_rest_counted(tmp_path, small_blocks, case, packing):
+    spoil, where, message = FAULTS[case]
+    path = tmp_path / f"data.json{packing}"
+    path.write_bytes(PACKINGS[packing](spoil(json.dumps(many())).encode()))
+    with pytest.warns(DataWarning):
+        found = dialog_lengths(path)
+    assert "200" not in found.index
+    assert len(found) == (200 if case == "cut" else 299)
+    (problem,) = found.attrs["problems"]
+    assert (problem.file, problem.where) == (str(path), where)
+    assert message in problem.problem
+    bench = load_benchmark(path)
+    assert bench.dialogs.index.tolist() == found.index.tolist()
+    assert problem in bench.problems
+
+
+@pytest.mark.parametrize("packing", [".gz", ".zst"])
+@pytest.mark.parametrize("layout", ["list", "lines"])
+def test_of_a_damaged_archive_the_beginning_is_kept(tmp_path, small_blocks, packing, layout):
+    path = tmp_path / f"data.json{packing}"
+    made = many(3_000)
+    for number, entry in enumerate(made):
+        entry["conversations"][1]["value"] = "".join(chr(97 + number * k % 26) for k in range(400))
+    data = PACKINGS[packing](LAYOUTS[layout](made).encode())
+    path.write_bytes(data[: len(data) * 3 // 4])
+    with pytest.warns(DataWarning):
+        found = dialog_lengths(path)
+    assert 0 < len(found) < 3_000
+    assert any("damaged or cut" in problem.problem for problem in found.attrs["problems"])
+
+
+def test_ids_that_stand_twice_and_several_files(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(many(3)))
+    (tmp_path / "b.json").write_text(json.dumps(many(5)))
+    (tmp_path / "c.json").write_text("nothing")
+    found = dialog_lengths([tmp_path / "*.json"])
+    assert found.index.tolist() == ["0", "1", "2", "3", "4"]
+    texts = [str(problem) for problem in found.attrs["problems"]]
+    assert sum("stands twice" in text for text in texts) == 3
+    assert sum("c.json: got no JSON" in text for text in texts) == 1
+    with pytest.raises(DataError, match="matches no file"):
+        find_paths(str(tmp_path / "*.tsv"))
+    with pytest.raises(DataError, match="no such file"):
+        dialog_lengths([tmp_path / "a.json", tmp_path / "d.json"])
+
+
+@pytest.fixture
+def cached_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMDU_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_SMALLEST", 1)
+    monkeypatch.setattr(streaming, "WORTH_SPLITTING", 1)
+    monkeypatch.setattr(cache, "_FRESH_NS", -1)
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([*many(20), {"id": 5}]))
+    return path
+
+
+def test_a_second_run_comes_from_the_cache(cached_file, monkeypatch):
+    first = dialog_lengths(cached_file)
+    monkeypatch.setattr(streaming, "work", pytest.fail)  # nothing may be measured
+    second = dialog_lengths(cached_file)
+    pd.testing.assert_frame_equal(first, second)
+    assert first.attrs == second.attrs
+
+
+def test_the_cache_knows_when_a_file_changed(cached_file):
+    assert len(dialog_lengths(cached_file)) == 20
+    before = cached_file.stat()
+    text = cached_file.read_text().replace("word", "ward")  # the same length
+    cached_file.write_text(text.replace('"id": 19', '"id": 99'))
+    os.utime(cached_file, ns=(before.st_atime_ns, before.st_mtime_ns))  # and the same time of change
+    assert "99" in dialog_lengths(cached_file).index
+    for entry in cache.folder().iterdir():
+        entry.write_bytes(entry.read_bytes()[:100])
+    assert len(dialog_lengths(cached_file)) == 20
+
+
+def test_what_was_just_changed_is_not_remembered(cached_file, monkeypatch):
+    monkeypatch.setattr(cache, "_FRESH_NS", 2_000_000_000)
+    dialog_lengths(cached_file)
+    assert not cache.folder().exists()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as made:
+        yield made
+
+
+def test_a_killed_worker_changes_nothing(tmp_path, small_blocks, cluster):
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(many(4_000)))
+    wanted = dialog_lengths(path)
+    victim = next(iter(cluster.workers.values())).pid
+
+    def kill():
+        time.sleep(0.5)
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = dialog_lengths(path, "dask", scheduler=cluster.scheduler_address)
+    killer.join()
+    pd.testing.assert_frame_equal(found, wanted)
+    assert found.attrs == wanted.attrs
+
+
+def test_a_bad_shard_is_named_by_a_cluster_too(tmp_path, cluster):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps([record(name)]))
+    (tmp_path / "bad.json").write_text("{")
+    found = dialog_lengths([tmp_path / "*.json"], "dask", scheduler=cluster.scheduler_address)
+    assert found.index.tolist() == ["a", "b"]
+    assert "bad.json" in str(found.attrs["problems"][0])
+    with pytest.raises(DataError, match="no Dask scheduler answers"):
+        dialog_lengths([tmp_path / "*.json"], "dask", scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(DataError, match="engine 'spark' is unknown"):
+        dialog_lengths(tmp_path / "a.json", "spark")
+
+
+SPEAKERS = [("user", "assistant"), ("human", "gpt"), ("Human", "bot")]
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.jsonl", "out.json.gz"])
+def test_to_json_gives_back_what_came_in(tmp_path, name):
+    made = [record(number, *SPEAKERS[number % 3]) for number in range(6)]
+    made[1]["id"], made[2]["image_inds"] = "a", [2, 5]
+    for entry in made:
+        entry["conversations"][3]["value"] = 'quotes " \\ \u2028 \x7f ä 图\n'
+    (tmp_path / "in.json").write_text(json.dumps(made))
+    load_benchmark(tmp_path / "in.json").to_json(tmp_path / name)
+    found = [json.loads(bytes(raw.raw)) for raw in records.json_records(tmp_path / name)]
+    assert found == made
+    with pytest.raises(DataError, match="ends with"):
+        load_benchmark(tmp_path / "in.json").to_json(tmp_path / "out.txt")
+
+
+def test_the_sample_keeps_its_mark_in_json(sample, tmp_path):
+    sample.select(["3", "1"]).to_json(tmp_path / "part.json")
+    part = load_benchmark(tmp_path / "part.json")
+    assert part.synthetic
+    assert part.dialogs.index.tolist() == ["3", "1"]
+
+
+def test_parquet_gives_back_the_same_benchmark(tmp_path, real):
+    real.to_parquet(tmp_path / "copy")
+    real.to_parquet(tmp_path / "copy")  # over itself
+    again = load_benchmark(tmp_path / "copy")
+    for frame in ("dialogs", "turns", "images", "forms"):
+        pd.testing.assert_frame_equal(getattr(again, frame), getattr(real, frame))
+    assert (again.name, again.synthetic, again.problems) == (real.name, real.synthetic, real.problems)
+    assert again.folder == real.folder.resolve()
+    (tmp_path / "copy" / "turns.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="not a whole Parquet copy"):
+        load_benchmark(tmp_path / "copy")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(DataError, match=r"holds other files \(thesis\.tex\)"):
+        real.to_parquet(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_subset_keeps_records_byte_for_byte(tmp_path, layout):
+    made = many(20)
+    path = tmp_path / "data.json"
+    path.write_text(LAYOUTS[layout](made).replace('"assistant"', '"\\u0061ssistant"'))
+    assert export.write_subset([path], ["7", "3", "x"], tmp_path / "part.json") == 2
+    raws = {bytes(entry.raw) for entry in records.json_records(path)}
+    part = [bytes(entry.raw) for entry in records.json_records(tmp_path / "part.json")]
+    assert [json.loads(raw)["id"] for raw in part] == [3, 7]
+    assert set(part) <= raws
+    assert export.write_subset([path], ["7"], tmp_path / "part.jsonl") == 1
+    assert len((tmp_path / "part.jsonl").read_text().splitlines()) == 1
+
+
+def test_conditions_cut_and_say_what():
+    lengths = dialog_lengths(load_benchmark("sample"))
+    chosen, steps = choose_dialogs(lengths, "n_images <= 3 and (n_turns > 15 or n_turns < 5)", 5, seed=1)
+    kept = lengths[(lengths["n_images"] <= 3) & ((lengths["n_turns"] > 15) | (lengths["n_turns"] < 5))]
+    assert set(chosen) <= set(kept.index)
+    assert steps["dialogs"].tolist() == [110, int((lengths["n_images"] <= 3).sum()), len(kept), 5]
+    assert steps["cut"].sum() == 105
+    assert choose_dialogs(lengths, None, 5, seed=1)[0] == choose_dialogs(lengths, None, 5, seed=1)[0]
+    assert chosen == [key for key in lengths.index if key in chosen]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "__import__('os').system('touch x')",
+        "n_turns.__class__",
+        "@lengths",
+        "n_images[0] > 1",
+        "n_pictures > 2",
+        "n_turns >",
+        "n_turns + 1",
+        "n_turns > 'a'",
+        "n_turns > 99",
+        "(lambda: 1)()",
+    ],
+)
+def test_conditions_that_are_none_are_one_line(where):
+    lengths = dialog_lengths(load_benchmark("sample"))
+    with pytest.raises(DataError) as caught:
+        choose_dialogs(lengths, where)
+    assert "\n" not in str(caught.value)
