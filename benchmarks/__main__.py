@@ -1,4 +1,7 @@
-"""Import time, token counts and score summaries, each against a plain way and with its correctness check."""
+"""Every benchmark: each against a plain way, in one run and with its correctness check.
+
+``python -m benchmarks`` runs all and writes the results; ``python -m benchmarks NAME ...`` runs some and prints them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks import scale
+from benchmarks.results import Result, write_results
 from mmdu_analysis.io.benchmark import Benchmark
 
 RUNS = 5
@@ -29,15 +35,14 @@ def run_python(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def import_time() -> None:
+def import_time() -> Iterator[Result]:
     """``import mmdu_analysis`` against ``import pandas``, cold processes in turn."""
-    bare = median_seconds(lambda: run_python("pass"))
-    ours = median_seconds(lambda: run_python("import mmdu_analysis")) - bare
-    pandas = median_seconds(lambda: run_python("import pandas")) - bare
-    print(f"import: {ours * 1000:.0f} ms, pandas {pandas * 1000:.0f} ms, ratio {ours / pandas:.2f}")
+    ours = median_seconds(lambda: run_python("import mmdu_analysis"))
+    pandas = median_seconds(lambda: run_python("import pandas"))
+    yield Result("python -c 'import mmdu_analysis'", "python -c 'import pandas'", ours, pandas)
 
 
-def token_counts() -> None:
+def token_counts() -> Iterator[Result]:
     """Count the sample's texts, against tiktoken in a loop."""
     cache = Path(__file__).parents[2] / "shared" / "tiktoken_cache"
     if cache.is_dir():
@@ -56,12 +61,10 @@ def token_counts() -> None:
     assert count_tokens(texts).tolist() == [len(encoding.encode_ordinary(text)) for text in texts]
     ours = median_seconds(lambda: count_tokens(texts))
     loop = median_seconds(lambda: [len(encoding.encode_ordinary(text)) for text in texts])
-    print(
-        f"token counts: {ours * 1000:.0f} ms, tiktoken's loop {loop * 1000:.0f} ms, {loop / ours:.1f} times as fast"
-    )
+    yield Result(f"count tokens of {len(texts):,} texts", "tiktoken's loop", ours, loop)
 
 
-def score_summaries() -> None:
+def score_summaries() -> Iterator[Result]:
     """Summarise 17 models x 110 dialogues x 15 turns x 7 dimensions, against a loop over the rows."""
     import numpy as np
 
@@ -89,9 +92,11 @@ def score_summaries() -> None:
     frame = summarize_scores(scores)
     for row in frame.itertuples():
         assert abs(row.mean - by_hand[row.model, row.dimension]) < 1e-9
-    print(
-        f"score summaries: {len(scores):,} scores with 5,000 resamples {ours * 1000:.0f} ms; a row loop with one "
-        f"resample {loop * 1000:.0f} ms, {loop / ours:.1f} times as long"
+    yield Result(
+        f"summarise {len(scores):,} scores, 5,000 resamples",
+        "row loop as VLMEvalKit's, 1 resample",
+        ours,
+        loop,
     )
 
 
@@ -125,7 +130,7 @@ def many_dialogues(count: int = 45_000, turns: int = 9) -> Benchmark:
     )
 
 
-def dialogue_browser() -> None:
+def dialogue_browser() -> Iterator[Result]:
     """Open, step and search in 45,000 dialogues, on the Python side; search against pandas' own."""
     from mmdu_analysis.browser.session import Session
 
@@ -150,15 +155,52 @@ def dialogue_browser() -> None:
     search = median_seconds(lambda: session.handle({"kind": "filter", "filters": {"query": next(found)}}))
     pandas = median_seconds(lambda: pandas_search(words[1]))
     megabytes = sum(bench.turns[name].str.len().sum() for name in ("question", "answer")) / 1e6
-    print(
-        f"dialogue browser: {len(bench.dialogs):,} dialogues, {megabytes:,.0f} MB of text: open {opening * 1000:.0f} ms, step "
-        f"{step * 1000:.0f} ms, search {search * 1000:.0f} ms; pandas' own search {pandas * 1000:.0f} ms, "
-        f"{pandas / search:.1f} times as long"
-    )
+    size = f"{len(bench.dialogs):,} dialogues, {megabytes:,.0f} MB of text"
+    yield Result(f"browser: open {size}", "", opening)
+    yield Result("browser: step", "", step)
+    yield Result("browser: search", "pandas' own search", search, pandas)
+
+
+def commands() -> Iterator[Result]:
+    """Run a cold ``mmdu gap``, and draw all figures twice; against starting Python with pandas."""
+    bare = median_seconds(lambda: run_python("import pandas"))
+    command = [sys.executable, "-m", "mmdu_analysis.cli"]
+    gap = median_seconds(lambda: subprocess.run([*command, "gap"], check=True, capture_output=True))
+    yield Result("mmdu gap, cold", "python -c 'import pandas'", gap, bare)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("mmdu figures, all 50", "mmdu figures, again"):
+            start = time.perf_counter()
+            subprocess.run([*command, "figures", "--out", folder], check=True, capture_output=True)
+            yield Result(name, "", time.perf_counter() - start)
+
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
+    "import": import_time,
+    "tokens": token_counts,
+    "scores": score_summaries,
+    "browser": dialogue_browser,
+    "commands": commands,
+    "limits": scale.limits,
+    "pass": scale.streamed_pass,
+    "memory": scale.memory_growth,
+    "load": scale.loading,
+    "cluster": scale.cluster,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run benchmarks by name; all of them are written down too."""
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        sys.exit(f"no benchmark {sorted(unknown)}; expected {', '.join(BENCHMARKS)}")
+    results = []
+    for name in names or BENCHMARKS:
+        for result in BENCHMARKS[name]():
+            print(result, flush=True)
+            results.append(result)
+    if not names:
+        write_results(results)
 
 
 if __name__ == "__main__":
-    import_time()
-    token_counts()
-    score_summaries()
-    dialogue_browser()
+    main(sys.argv[1:])

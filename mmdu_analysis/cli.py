@@ -179,6 +179,32 @@ def data_source(data: list[str] | None) -> Any:
     return load_benchmark("sample") if path is None else path
 
 
+class DataSet(StrEnum):
+    """What can be downloaded."""
+
+    benchmark = "benchmark"
+    mmdu_45k = "mmdu-45k"
+
+
+@app.command()
+def download(
+    name: Annotated[DataSet, typer.Argument(help="Which data set of laolao77/MMDU.")],
+    images: Annotated[
+        bool, typer.Option("--images", help="Also its pictures, unpacked beside the JSON.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; by default the hub's cache, where --data finds it.")
+    ] = None,
+) -> None:
+    """Download MMDU from the Hugging Face hub (CC BY-NC 4.0); a cut download goes on where it stopped."""
+    from mmdu_analysis.io.hub import download as fetch
+    from mmdu_analysis.io.hub import remote_files
+
+    for file in remote_files(name.value, images=images):
+        print(f"mmdu: {file.name}: {file.size / 1e6:,.1f} MB", file=sys.stderr)
+    print(fetch(name.value, images=images, folder=out))
+
+
 @app.command()
 def subset(
     data: FilesOption = None,

@@ -33,6 +33,7 @@ from mmdu_analysis.figures.inputs import Inputs
 from mmdu_analysis.figures.style import house_style
 from mmdu_analysis.io.files import atomic_path
 from mmdu_analysis.io.published import load_published
+from mmdu_analysis.io.tables import without_formulas
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
@@ -639,7 +640,9 @@ def _write(spec: FigureSpec, inputs: Inputs, folder: Path) -> tuple[list[Path], 
     plt.close(figure)
     with atomic_path(paths[2]) as temporary:
         keep_index = numbers.index.name is not None
-        numbers.to_csv(temporary, index=keep_index, lineterminator="\n", float_format="%.10g")
+        without_formulas(numbers).to_csv(
+            temporary, index=keep_index, lineterminator="\n", float_format="%.10g"
+        )
     return paths, title
 
 

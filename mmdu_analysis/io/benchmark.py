@@ -201,8 +201,7 @@ def resolve_source(source: str | Path | None) -> Path | None:
         found = cached(str(source))
         if found is None:
             raise DataError(
-                f"{source}: not in the hub's cache; fetch it with "
-                f"'hf download laolao77/MMDU {source}.json --repo-type dataset', or give a path"
+                f"{source}: not in the hub's cache; fetch it with 'mmdu download {source}', or give a path"
             )
         return found
     return Path(source).expanduser()

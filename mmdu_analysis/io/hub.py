@@ -1,11 +1,29 @@
-"""What the Hugging Face hub's cache on this machine already holds."""
+"""Fetch MMDU from the Hugging Face hub: into its cache or a folder, checked by size and checksum."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from mmdu_analysis.io.archives import unzip
+from mmdu_analysis.schema import DataError
 
 REPOSITORY = "laolao77/MMDU"
 FILES = {"benchmark": "benchmark.json", "mmdu-45k": "mmdu-45k.json"}
+ARCHIVES = {"benchmark": "mmdu_pics.zip", "mmdu-45k": "mmdu-45k_pics.zip"}
+
+
+class RemoteFile(NamedTuple):
+    """A file on the hub: its name, its size in bytes, and its checksum (None where the hub gives none)."""
+
+    name: str
+    size: int
+    sha256: str | None
 
 
 def cached(name: str) -> Path | None:
@@ -25,3 +43,144 @@ def cached(name: str) -> Path | None:
 
     found = try_to_load_from_cache(REPOSITORY, FILES[name], repo_type="dataset")
     return Path(found) if isinstance(found, str) else None
+
+
+def remote_files(name: str, *, images: bool = False) -> list[RemoteFile]:
+    """Ask the hub which files a download takes.
+
+    Parameters
+    ----------
+    name : {"benchmark", "mmdu-45k"}
+        Which data set.
+    images : bool, default False
+        With the archive of its pictures.
+
+    Returns
+    -------
+    list of RemoteFile
+        With sizes and checksums.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or the hub can't be reached or doesn't give the files.
+    """
+    from huggingface_hub import HfApi, RepoFile
+
+    if name not in FILES:
+        raise DataError(f"no data set {name!r} to download; expected {' or '.join(FILES)}")
+    wanted = [FILES[name], *([ARCHIVES[name]] if images else [])]
+    with _told(name):
+        found = HfApi().get_paths_info(REPOSITORY, wanted, repo_type="dataset")
+    there = {
+        item.path: RemoteFile(item.path, item.size, item.lfs.sha256 if item.lfs else None)
+        for item in found
+        if isinstance(item, RepoFile)
+    }
+    missing = [path for path in wanted if path not in there]
+    if missing:
+        raise DataError(f"{missing[0]}: not in {REPOSITORY} on the hub (any more); give a path to a copy")
+    return [there[path] for path in wanted]
+
+
+def download(name: str, *, images: bool = False, folder: str | Path | None = None) -> Path:
+    """Download a data set from the Hugging Face hub; what is there already isn't fetched again.
+
+    Parameters
+    ----------
+    name : {"benchmark", "mmdu-45k"}
+        Which data set of ``laolao77/MMDU`` (CC BY-NC 4.0).
+    images : bool, default False
+        Also the archive of its pictures, unpacked beside the JSON.
+    folder : str or path, optional
+        Where to; by default the hub's cache, in which ``load_benchmark(name)`` finds it.
+
+    Returns
+    -------
+    pathlib.Path
+        The JSON file.
+
+    Raises
+    ------
+    DataError
+        If the hub can't be reached or refuses, the disk is full, or what came isn't what the hub has.
+
+    Notes
+    -----
+    ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_CACHE`` are heeded, as everywhere in huggingface_hub. A download
+    that was cut goes on where it stopped.
+    """
+    files = remote_files(name, images=images)
+    target = Path(folder).expanduser() if folder is not None else None
+    if target is not None and target.exists() and not target.is_dir():
+        raise DataError(f"{target}: got a file, expected a folder to download into")
+    paths = [_fetch(file, target) for file in files]
+    if images:
+        unzip(paths[1], paths[0].parent)
+    return paths[0]
+
+
+def _fetch(file: RemoteFile, folder: Path | None) -> Path:
+    """Fetch one file and check it; what came wrong is removed."""
+    from huggingface_hub import hf_hub_download
+
+    with _told(file.name):
+        path = Path(hf_hub_download(REPOSITORY, file.name, repo_type="dataset", local_dir=folder))
+    wrong = _what_is_wrong(path, file)
+    if wrong:
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise DataError(f"{file.name}: {wrong}; it was removed, download it again")
+    return path
+
+
+def _what_is_wrong(path: Path, file: RemoteFile) -> str:
+    size = path.stat().st_size
+    if size != file.size:
+        return f"{size:,} bytes came, expected {file.size:,}"
+    if file.sha256 is not None:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != file.sha256:
+            return f"the checksum is {found[:12]}..., expected {file.sha256[:12]}..."
+    return ""
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell the hub's and the network's many errors in one line each, without an address or a token in it."""
+    import httpx
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise DataError(f"{what}: the hub asks for access; accept its terms there and set HF_TOKEN") from None
+    except (errors.HfHubHTTPError, httpx.HTTPStatusError) as error:
+        status = error.response.status_code if error.response is not None else None
+        raise DataError(f"{what}: {_ANSWERS.get(status or 0, _other(status))}") from None
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, httpx.HTTPError, ConnectionError):
+        endpoint = " (HF_ENDPOINT is set)" if os.environ.get("HF_ENDPOINT") else ""
+        raise DataError(
+            f"{what}: the hub can't be reached or the connection broke{endpoint}; what came is kept, "
+            "try again, or give a path to a copy"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"{what}: the disk is full; free some, or set HF_HUB_CACHE to another disk"
+            ) from None
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"{what}: can't be written ({reason}); check the folder's permissions") from None
+
+
+_ANSWERS = {
+    401: "the hub answered 401: the token is not valid; set HF_TOKEN to a valid one, or unset it",
+    403: "the hub answered 403: access refused; set HF_TOKEN to a token that may read it",
+    404: "the hub answered 404: no such file there (any more); give a path to a copy",
+    429: "the hub answered 429: too many requests; wait some minutes, then try again",
+}
+
+
+def _other(status: int | None) -> str:
+    return f"the hub answered {status or 'with an error'}; try again later"

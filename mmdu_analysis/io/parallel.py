@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -55,7 +56,7 @@ def in_order(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     waiting: deque[tuple[T, Any]] = deque()
     source, cores, warmed = iter(tasks), count_cores(), None
-    with warnings.catch_warnings(), ProcessPoolExecutor(cores, mp_context=context) as pool:
+    with warnings.catch_warnings(), ProcessPoolExecutor(cores, context, gc.disable) as pool:
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
             while True:

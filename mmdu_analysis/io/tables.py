@@ -42,7 +42,7 @@ def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: 
     """
     table = frame.reset_index() if frame.index.name else frame
     if form is Format.csv:
-        text = table.to_csv(index=False, lineterminator="\n")
+        text = without_formulas(table).to_csv(index=False, lineterminator="\n")
     elif form is Format.json:
         text = table.to_json(orient="records", indent=1, force_ascii=False) + "\n"
     else:
@@ -60,6 +60,42 @@ def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: 
         return
     with atomic_path(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Put a quote before texts that a spreadsheet would execute, such as ``=cmd|...`` in a model's name.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A table that is to be written as CSV; its numbers and column names stay.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy where there is such a text, in a cell or in the index.
+    """
+    import pandas as pd
+
+    safe = table.copy()
+    for column in table:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            safe[column] = [_no_formula(value) for value in table[column]]
+    if not pd.api.types.is_numeric_dtype(table.index) and table.index.nlevels == 1:
+        safe.index = table.index.map(_no_formula)
+    safe.index.names = table.index.names
+    return safe
+
+
+def _no_formula(value: Any) -> Any:
+    """Quote a text that begins as a formula does; a number in text stays."""
+    if not isinstance(value, str) or not value or value[0] not in _FORMULA or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
+
+
+_FORMULA = frozenset("=+-@\t\r")
+_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?")
 
 
 def format_table(table: pd.DataFrame, form: Format | str, *, digits: int = 2, bold: bool = False) -> str:
