@@ -84,9 +84,15 @@ def main() -> None:
     except DataError as error:
         print(f"mmdu: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("mmdu: stopped", file=sys.stderr)
+        sys.exit(130)
     except BrokenPipeError:  # the reader, such as head, has had enough
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        print(f"mmdu: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

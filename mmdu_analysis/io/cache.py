@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io.files import atomic_path
+from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,5 +100,9 @@ def save(
     if before is None or before != stamp(path):
         return
     text = np.frombuffer(json.dumps(meta | {"stamp": before}).encode(), dtype=np.uint8)
-    with suppress(OSError), atomic_path(_entry(path, what)) as temporary, temporary.open("wb") as file:
+    with (
+        suppress(OSError, DataError),
+        atomic_path(_entry(path, what)) as temporary,
+        temporary.open("wb") as file,
+    ):
         np.savez(file, **{**arrays, "meta": text})  # type: ignore[arg-type]

@@ -149,17 +149,16 @@ def _what_is_wrong(path: Path, file: RemoteFile) -> str:
 @contextmanager
 def _told(what: str) -> Iterator[None]:
     """Tell the hub's and the network's many errors in one line each, without an address or a token in it."""
-    import httpx
     from huggingface_hub import errors
 
     try:
         yield
     except errors.GatedRepoError:
         raise DataError(f"{what}: the hub asks for access; accept its terms there and set HF_TOKEN") from None
-    except (errors.HfHubHTTPError, httpx.HTTPStatusError) as error:
+    except errors.HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else None
         raise DataError(f"{what}: {_ANSWERS.get(status or 0, _other(status))}") from None
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, httpx.HTTPError, ConnectionError):
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, errors.HTTPError, ConnectionError):
         endpoint = " (HF_ENDPOINT is set)" if os.environ.get("HF_ENDPOINT") else ""
         raise DataError(
             f"{what}: the hub can't be reached or the connection broke{endpoint}; what came is kept, "
