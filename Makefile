@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DATA ?=
 
-.PHONY: setup figures test chromium lint lab notebooks docs bench clean help
+.PHONY: setup figures test chromium lint lab notebooks docs bench faults clean help
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets.
@@ -34,11 +34,12 @@ chromium:
 	  && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "Chromium isn't here and can't be installed: the browser's tests will skip"
 
-lint: $(STAMP)  ## Check style, types and layers.
+lint: $(STAMP)  ## Check style, types, layers, and the dependencies' licences and advisories.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_dependencies.py
 
 lab: $(STAMP)  ## Open JupyterLab on the notebooks.
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -49,8 +50,11 @@ notebooks: $(STAMP)  ## Run the notebooks on the shipped facts and save them wit
 docs: $(STAMP)  ## Build the API pages into docs/api/.
 	$(BIN)/pdoc -d numpy --no-show-source -o docs/api mmdu_analysis '!mmdu_analysis.cli'
 
-bench: $(STAMP)  ## Measure speed, side by side with plain scripts.
+bench: $(STAMP)  ## Measure speed, side by side with plain scripts (a quarter of an hour, 4 GB of disk).
 	$(BIN)/python -m benchmarks
+
+faults: $(STAMP)  ## Spoil 40,000 files and replies, kill 100 commands.
+	$(BIN)/python -m benchmarks.faults
 
 clean:  ## Remove .venv and caches; figures/ stays.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .import_linter_cache

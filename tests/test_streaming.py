@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -336,3 +338,16 @@ def test_conditions_that_are_none_are_one_line(where):
     with pytest.raises(DataError) as caught:
         choose_dialogs(lengths, where)
     assert "\n" not in str(caught.value)
+
+
+def test_two_commands_at_once_share_the_cache(cached_file, tmp_path):
+    code = (
+        "import sys, mmdu_analysis.io.cache as cache, mmdu_analysis as mmdu, warnings\n"
+        "warnings.simplefilter('ignore'); cache._SMALLEST, cache._FRESH_NS = 1, -1\n"
+        "for _ in range(20): print(len(mmdu.dialog_lengths(sys.argv[1])), flush=True)"
+    )
+    command = [sys.executable, "-c", code, str(cached_file)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in running:
+        assert process.communicate()[0].split() == ["20"] * 20
+    assert len(list(cache.folder().iterdir())) == 1

@@ -160,7 +160,9 @@ def decode_dialog(decoder: msgspec.json.Decoder[Record], record: RawRecord) -> D
         raise RecordError("", record.fault)
     try:
         decoded = decoder.decode(record.raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise RecordError("", f"not UTF-8 text (byte {error.start}); the record is left out") from None
+    except (msgspec.DecodeError, RecursionError) as error:
         message, _, place = str(error).partition(" - at `$")
         raise RecordError(place.rstrip("`"), f"{message}; the record is left out") from None
     dialog_id = record.key if decoded.id is None else str(decoded.id)

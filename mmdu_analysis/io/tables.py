@@ -88,10 +88,11 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _no_formula(value: Any) -> Any:
-    """Quote a text that begins as a formula does; a number in text stays."""
-    if not isinstance(value, str) or not value or value[0] not in _FORMULA or _NUMBER.fullmatch(value):
+    """Quote a text that begins as a formula does; a number in text stays. Only line feeds end lines in it."""
+    if not isinstance(value, str) or not value:
         return value
-    return f"'{value}"
+    formula = value[0] in _FORMULA and not _NUMBER.fullmatch(value)
+    return "'" * formula + value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 _FORMULA = frozenset("=+-@\t\r")
