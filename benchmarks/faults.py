@@ -6,7 +6,9 @@ tenth of that.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import random
 import shutil
 import signal
@@ -15,10 +17,12 @@ import sys
 import tempfile
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark, parse_judge_reply
+from tests.hub_server import Hub
 
 TOKENS = [
     *(
@@ -160,18 +164,15 @@ def spoil_replies(count: int, seed: int = 0) -> Iterator[str]:
         yield "scores" if reply.scores else "problem"
 
 
-def whole(path: Path) -> bool:
-    """Tell whether a written file is whole, by its end."""
+def whole(path: Path, hub: Hub) -> bool:
+    """Tell whether a written file is whole: by its end, or against what the hub has."""
     data = path.read_bytes()
-    ends = {
-        ".png": b"IEND\xaeB`\x82",
-        ".pdf": b"%%EOF\n",
-        ".html": b"</html>\n",
-        ".jsonl": b"}\n",
-        ".csv": b"\n",
-    }
-    end = ends.get(path.suffix, b"")
-    return data.rstrip().endswith(end.rstrip()) and bool(data)
+    if path.name in hub.files:
+        return data == hub.files[path.name]
+    if path.suffix == ".jpg":
+        return len(data) == 10_000
+    ends = {".png": b"IEND\xaeB`\x82", ".pdf": b"%%EOF", ".jsonl": b"}", ".md": b"|"}
+    return bool(data) and data.rstrip().endswith(ends.get(path.suffix, b""))
 
 
 NOTES = """
@@ -183,33 +184,56 @@ for turn in range(100_000):
 """
 
 
+def killable(folder: Path, hub: Hub) -> dict[str, tuple[list[str], float]]:
+    """Give the commands that are killed: their arguments, and the seconds that they take at most."""
+    mmdu = ["-m", "mmdu_analysis.cli"]
+    only = [part for name in ("turns", "main_results", "gap_pairs") for part in ("--only", name)]
+    return {
+        "figures": ([*mmdu, "figures", *only, "--out", str(folder / "figures")], 5),
+        "report": ([*mmdu, "report", "--format", "markdown", "--out", str(folder / "r.md")], 4),
+        "notes": (["-c", NOTES, str(folder / "notes.jsonl")], 2),
+        "download": ([*mmdu, "download", "benchmark", "--images", "--out", str(folder / "data")], 4),
+    }
+
+
 def kill_commands(count: int, seed: int = 0) -> Iterator[str]:
-    """Kill figures, reports and the saving of notes at random moments; yields how far each had come."""
+    """Kill figures, reports, downloads and the saving of notes at random moments; what is left must be whole."""
     rng = random.Random(seed)
+    data = json.dumps(records(rng, 20_000)).encode()
+    pictures = io.BytesIO()
+    with zipfile.ZipFile(pictures, "w") as packed:
+        for number in range(300):
+            packed.writestr(f"mmdu_pics/{number}.jpg", rng.randbytes(10_000))
+    hub = Hub({"benchmark.json": data, "mmdu_pics.zip": pictures.getvalue()})
+    hub.slow = 0.002
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        jobs: dict[str, tuple[list[str], float]] = {
-            "figures": (["-m", "mmdu_analysis.cli", "figures", "--only", "turns", "--only", "main_results",
-                         "--only", "gap_pairs", "--out", str(folder / "figures")], 5),
-            "report": (["-m", "mmdu_analysis.cli", "report", "--format", "markdown", "--out", str(folder / "r.md")], 4),
-            "notes": (["-c", NOTES, str(folder / "notes.jsonl")], 2),
-        }  # fmt: skip
+        env = os.environ | {"HF_ENDPOINT": hub.address, "HF_HUB_CACHE": str(folder / ".cache")}
+        jobs = killable(folder, hub)
         for number in range(count):
             job = list(jobs)[number % len(jobs)]
             arguments, longest = jobs[job]
             process = subprocess.Popen(
-                [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env
             )
             try:
-                process.wait(rng.uniform(0.2, longest))
+                assert process.wait(rng.uniform(0.2, longest)) == 0, job  # not killed: it must have gone well
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-            found = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-            assert all(whole(path) for path in found), [path for path in found if not whole(path)]
-            if number % len(jobs) == 0:
+            found = [
+                path
+                for path in folder.rglob("*")
+                if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+            ]
+            broken = [path for path in found if not whole(path, hub)]
+            assert not broken, broken
+            if number % (2 * len(jobs)) == 0:
                 shutil.rmtree(folder / "figures", ignore_errors=True)
+                shutil.rmtree(folder / "data", ignore_errors=True)
             yield job
+    hub.shutdown()
+    hub.server_close()
 
 
 def tally(name: str, results: Iterator[str]) -> None:

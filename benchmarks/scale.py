@@ -38,7 +38,7 @@ LOADS = {
     "frame = pd.read_json(sys.argv[1])[['id', 'conversations']].explode('conversations', ignore_index=True)\n"
     "talk = pd.json_normalize(frame['conversations'].tolist())\n"
     "turns = int((talk['from'] == 'user').sum())",
-    "DuckDB": "import duckdb\n"
+    "DuckDB": "import duckdb; duckdb.sql('set enable_progress_bar = false')\n"
     "turns = duckdb.sql(f\"select id, unnest(conversations) as m from read_json('{sys.argv[1]}', "
     "maximum_object_size=1000000000)\").df()['m'].map(lambda m: m['from'] == 'user').sum()",
     "Polars": "import polars as pl\n"

@@ -251,7 +251,7 @@ def test_spoiled_replies_end_in_scores_or_a_problem():
 
 
 def test_killed_commands_leave_no_half_file():
-    assert list(faults.kill_commands(9))
+    assert set(faults.kill_commands(12)) == {"figures", "report", "notes", "download"}
 
 
 @given(st.text())
@@ -322,12 +322,14 @@ def test_nothing_that_comes_in_is_executed(tmp_path, monkeypatch, payload):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "name", ["=cmd|' /C calc'!A0", "+1+SUM(1)", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "+A1", "\tx", "\rx"]
+)
 def test_a_model_s_name_is_no_formula(tmp_path, name):
     from mmdu_analysis.io.tables import Format, print_table
 
-    frame = pd.DataFrame({"model": [name, "-5", "plain"], "gap": [-1.5, 2.0, -3.0]})
+    frame = pd.DataFrame({"model": [name, "+5.4k", "plain"], "gap": [-1.5, 2.0, -3.0]})
     print_table(frame, Format.csv, tmp_path / "t.csv")
     found = pd.read_csv(tmp_path / "t.csv", dtype=str)
-    assert found["model"].tolist() == ["'" + name.replace("\r", "\n"), "-5", "plain"]
+    assert found["model"].tolist() == ["'" + name.replace("\r", "\n"), "+5.4k", "plain"]
     assert found["gap"].tolist() == ["-1.5", "2.0", "-3.0"]

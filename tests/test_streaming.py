@@ -252,6 +252,21 @@ def test_a_bad_shard_is_named_by_a_cluster_too(tmp_path, cluster):
         dialog_lengths(tmp_path / "a.json", "spark")
 
 
+def test_what_fails_after_all_tries_is_named(tmp_path, cluster):
+    from distributed import Client
+
+    from mmdu_analysis.stats import cluster as engine
+
+    path = tmp_path / "shard.json"
+    task = records.Block(path, "list", 1_000, 2_000)  # a file that vanished meanwhile
+    with Client(cluster) as client:
+        future = client.submit(streaming.work, task, streaming.Options("o200k_base", "paper"), retries=1)
+        (problem,) = engine._result(task, future).problems
+    assert problem.file == str(path)
+    assert problem.where == "bytes 1,000 to 2,000"
+    assert "FileNotFoundError" in problem.problem
+
+
 SPEAKERS = [("user", "assistant"), ("human", "gpt"), ("Human", "bot")]
 
 

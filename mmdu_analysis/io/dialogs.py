@@ -97,12 +97,12 @@ class Dialog:
 
     def placed(self) -> list[tuple[int, int]]:
         """Give, for each turn, the placeholders in its question and the images shown so far."""
-        total = len(self.images) if self.unplaced else 0
+        total, most = len(self.images) if self.unplaced else 0, len(self.images)
         result = []
         for question in self.questions:
             new = count_placeholders(question) if "<" in question else 0
             total += new
-            result.append((new, min(total, len(self.images))))
+            result.append((new, total if total < most else most))
         return result
 
 
@@ -253,10 +253,29 @@ def _pair(record: Record, dialog_id: str) -> Dialog:
         else:
             text = f"{len(record.image_inds)} numbers for {len(record.image)} images; they are ignored"
             dialog.faults.append((".image_inds", text))
+    if not _take_turns(record.conversations, dialog):
+        _pair_one_by_one(record.conversations, dialog)
+    if not dialog.questions:
+        dialog.faults.append((".conversations", "a dialogue without any question"))
+    _check_placeholders(dialog, numbered=record.image_inds is not None)
+    return dialog
+
+
+def _take_turns(messages: list[Message], dialog: Dialog) -> bool:
+    """Pair messages that are texts and whose speakers take turns, as nearly all do: several times as fast."""
+    speakers = [message.speaker for message in messages]
+    texts = [message.value for message in messages]
+    pairs = len(messages) // 2
+    if speakers != [*dialog.speakers] * pairs or set(map(type, texts)) != {str}:
+        return False
+    dialog.questions, dialog.answers = texts[::2], texts[1::2]  # type: ignore[assignment]
+    return True
+
+
+def _pair_one_by_one(messages: list[Message], dialog: Dialog) -> None:
     waiting = False
-    for number, message in enumerate(record.conversations):
-        speaker, value = message.speaker.lower(), message.value
-        text = value if value.__class__ is str else _joined(value)
+    for number, message in enumerate(messages):
+        speaker, text = message.speaker.lower(), _joined(message.value)
         if speaker in USER_SPEAKERS:
             if waiting:
                 fault = "a question follows a question; the first has no answer"
@@ -269,15 +288,13 @@ def _pair(record: Record, dialog_id: str) -> Dialog:
             waiting = False
         else:
             dialog.faults.append((f".conversations[{number}]", _why_left_out(message.speaker)))
-    if not dialog.questions:
-        dialog.faults.append((".conversations", "a dialogue without any question"))
-    _check_placeholders(dialog, numbered=record.image_inds is not None)
-    return dialog
 
 
 def _speakers(messages: list[Message]) -> tuple[str, str]:
     """Give the names of the first two speakers, as far as they are a user and an assistant."""
-    user, assistant = (message.speaker for message in messages[:2]) if len(messages) > 1 else ("user", "")
+    user, assistant = (messages[0].speaker, messages[1].speaker) if len(messages) > 1 else ("user", "")
+    if (user, assistant) == ("user", "assistant"):
+        return user, assistant
     return (
         user if user.lower() in USER_SPEAKERS else "user",
         assistant if assistant.lower() in ASSISTANT_SPEAKERS else "assistant",

@@ -62,21 +62,22 @@ def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: 
         temporary.write_text(text, encoding="utf-8")
 
 
-def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+def without_formulas(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
     """Put a quote before texts that a spreadsheet would execute, such as ``=cmd|...`` in a model's name.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        A table that is to be written as CSV; its numbers and column names stay.
+    table : pandas.DataFrame or pandas.Series
+        What is to be written as CSV; its numbers and column names stay.
 
     Returns
     -------
     pandas.DataFrame
-        A copy where there is such a text, in a cell or in the index.
+        A copy, safe in its cells and its index.
     """
     import pandas as pd
 
+    table = table.to_frame() if isinstance(table, pd.Series) else table
     safe = table.copy()
     for column in table:
         if not pd.api.types.is_numeric_dtype(table[column]):
@@ -91,12 +92,12 @@ def _no_formula(value: Any) -> Any:
     """Quote a text that begins as a formula does; a number in text stays. Only line feeds end lines in it."""
     if not isinstance(value, str) or not value:
         return value
-    formula = value[0] in _FORMULA and not _NUMBER.fullmatch(value)
+    formula = value[0] in _FORMULA and not _PLAIN.fullmatch(value)
     return "'" * formula + value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 _FORMULA = frozenset("=+-@\t\r")
-_NUMBER = re.compile(r"[+-]?[\d.,]+(?:[eE][+-]?\d+)?%?")
+_PLAIN = re.compile(r"[+-][\d.][\w\s.,%+-]*")  # "-5", "+3.8, of R +6.5": no call, no reference to elsewhere
 
 
 def format_table(table: pd.DataFrame, form: Format | str, *, digits: int = 2, bold: bool = False) -> str:

@@ -62,7 +62,7 @@ class Lengths(NamedTuple):
     columns : dict of str to numpy.ndarray
         `LENGTH_COLUMNS`, int64, one number a dialogue.
     images : numpy.ndarray
-        uint64 fingerprints of the picture paths, each once.
+        uint64 fingerprints of the picture paths; each once where parts were joined.
     missing_answers, fallback_images : int
         As in the attrs of `dialog_lengths`.
     """
@@ -212,7 +212,7 @@ def _fingerprints(paths: Iterable[str]) -> np.ndarray:
     digests = b"".join(
         blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8).digest() for path in paths
     )
-    return np.unique(np.frombuffer(digests, dtype="<u8"))
+    return np.frombuffer(digests, dtype="<u8")
 
 
 def join_lengths(parts: list[Lengths]) -> Lengths:
