@@ -49,14 +49,33 @@ class Result(NamedTuple):
 
 
 def write_results(results: Iterable[Result]) -> None:
-    """Write ``results.csv`` and ``results.png`` beside the benchmarks."""
+    """Write ``results.csv``, ``results.md`` and ``results.png`` beside the benchmarks."""
     import pandas as pd
 
     table = pd.DataFrame(list(results))
     table["ratio"] = table["peer_seconds"] / table["seconds"]
     table["memory_ratio"] = table["memory"] / table["peer_memory"]
     table.round(4).to_csv(HERE / "results.csv", index=False)
+    write_table(table)
     draw_ratios(table.dropna(subset="ratio"))
+
+
+def write_table(table: pd.DataFrame) -> None:
+    """Write the results as Markdown."""
+    from mmdu_analysis.io.tables import format_table
+
+    names = {
+        "what": "what",
+        "peer": "against, or how fast",
+        "seconds": "s",
+        "peer_seconds": "its s",
+        "ratio": "times as long",
+        "memory": "MiB",
+        "peer_memory": "its MiB",
+    }
+    shown = table[list(names)].rename(columns=names).astype({"MiB": "Float64", "its MiB": "Float64"})
+    shown[["MiB", "its MiB"]] = shown[["MiB", "its MiB"]].round().astype("Int64")
+    (HERE / "results.md").write_text(format_table(shown, "markdown"), encoding="utf-8")
 
 
 def draw_ratios(frame: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmdu_analysis.schema import PLACEHOLDERS
-from mmdu_analysis.stats.references import turn_images
+from mmdu_analysis.stats.references import count_turn_images
 from mmdu_analysis.stats.tokens import count_tokens, image_token_model, image_tokens
 
 if TYPE_CHECKING:
@@ -181,8 +181,9 @@ def plain_text(text: str) -> str:
 
 def _kinds(texts: Texts) -> list[int]:
     """Tell for each question whether it is about no image, one, or several."""
+    have = [frozenset(numbers) for numbers in texts.image_numbers]
     return [
-        min(2, len(turn_images(question, texts.image_numbers[owner], so_far)[0]))
+        count_turn_images(question, have[owner], so_far)
         for owner, question, so_far in zip(
             texts.owner.tolist(), texts.questions, texts.images_so_far, strict=True
         )

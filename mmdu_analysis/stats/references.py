@@ -42,9 +42,10 @@ _ORDINAL = re.compile(
 )
 _CHINESE = {char: number for number, char in enumerate("一二三四五六七八九", 1)}
 _COMPARED = re.compile(r"\b(?:compar|contrast|relat|similar|next|closer|oppos)\w*\b[^.?!]*$", re.IGNORECASE)
+# What follows most numbers, and begins no list: an end, a quote, or a word that isn't and, or, as, to, until ...
 _NO_LIST = frozenset(
-    ("", ".", "?", "!", "'", "\u2019", '"', ":")
-)  # most numbers are followed by one of these
+    ("", ".", "?", "!", "'", "\u2019", '"', ":", *(f" {letter}" for letter in "bcdefghijklmnpqrsvwxyz"))
+)
 _SPAN_SIGN = re.compile(_SPAN, re.IGNORECASE)
 _LONGEST_RANGE = 200
 _ALL_WORDS = ("images", "pictures", "photos", "photographs", "each", "every", "either", "图")
@@ -77,7 +78,7 @@ def image_references(text: str) -> tuple[int, ...]:
     >>> image_references("Compare images 2, 3 and 5 with image 7 to image 9.")
     (2, 3, 5, 7, 8, 9)
     """
-    return _references(_without_labels(text))
+    return tuple(sorted(_references(_without_labels(text))))
 
 
 def _without_labels(text: str) -> str:
@@ -85,24 +86,31 @@ def _without_labels(text: str) -> str:
     return _HERE.sub(" ", _LABEL.sub(" ", text)) if "<" in text else text
 
 
-def _references(plain: str) -> tuple[int, ...]:
+def _references(plain: str, enough: frozenset[int] | None = None) -> set[int]:
+    """Find the numbers in a text without labels; with `enough` only until two of those are found."""
     found: set[int] = set()
     match = _FIRST.search(plain)
     while match is not None:
-        match = _FIRST.search(plain, _add_list(plain, match, found))
+        end = _add_list(plain, match, found)
+        if enough is not None and len(found & enough) > 1:
+            return found
+        match = _FIRST.search(plain, end)
     if "第" in plain:
         for match in _ORDINAL.finditer(plain):
             found.update(_ordinals(match))
     found.discard(0)
-    return tuple(sorted(found))
+    return found
 
 
 def _add_list(text: str, match: re.Match[str], result: set[int]) -> int:
     """Follow a list or range from its first image; adds the numbers and gives where the list ends."""
     head, number = match.groups()
     last, end, plural = int(number), match.end(), head[-1] in "sS"
+    if text[end : end + 1] in _NO_LIST or text[end : end + 2] in _NO_LIST:
+        result.add(last)
+        return end
     found = {last}
-    while text[end : end + 1] not in _NO_LIST and (step := _NEXT.match(text, end)) is not None:
+    while (step := _NEXT.match(text, end)) is not None:
         number, bare = int(step["number"]), step["head"] is None
         if bare and not plural and not _continues(text, step):
             break
@@ -180,9 +188,33 @@ def turn_images(question: str, have: list[int], images_so_far: int) -> tuple[lis
     plain = _without_labels(question)
     named = _references(plain)
     if not named and _names_all(plain):
-        named = tuple(sorted(have[:images_so_far]))
-    known = [image for image in named if image in have]
+        return sorted(have[:images_so_far]), 0
+    known = sorted(named.intersection(have))
     return known, len(named) - len(known)
+
+
+def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -> int:
+    """Count the images that one question is about, up to two: what tells its kind, faster than `turn_images`.
+
+    Parameters
+    ----------
+    question : str
+        The question.
+    have : frozenset of int
+        Numbers of the dialogue's images.
+    images_so_far : int
+        How many of them were shown up to this turn.
+
+    Returns
+    -------
+    int
+        0, 1, or 2 for two and more.
+    """
+    plain = _without_labels(question)
+    named = _references(plain, have)
+    if not named:
+        return min(2, images_so_far) if _names_all(plain) else 0
+    return min(2, len(named & have))
 
 
 def question_images(bench: Benchmark) -> pd.DataFrame:
