@@ -1,6 +1,6 @@
 """Every benchmark: each against a plain way, in one run and with its correctness check.
 
-``python -m benchmarks`` runs all and writes the results; ``python -m benchmarks NAME ...`` runs some and prints them.
+``python -m benchmarks`` runs all and writes the results; ``python -m benchmarks NAME ...`` runs some and replaces theirs.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
 
 
 def main(names: list[str]) -> None:
-    """Run benchmarks by name; all of them are written down too."""
+    """Run benchmarks by name, by default all, and write the results down."""
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
         sys.exit(f"no benchmark {sorted(unknown)}; expected {', '.join(BENCHMARKS)}")
@@ -198,8 +198,7 @@ def main(names: list[str]) -> None:
         for result in BENCHMARKS[name]():
             print(result, flush=True)
             results.append(result)
-    if not names:
-        write_results(results)
+    write_results(results, whole=not names)
 
 
 if __name__ == "__main__":

@@ -48,13 +48,20 @@ class Result(NamedTuple):
         return text
 
 
-def write_results(results: Iterable[Result]) -> None:
-    """Write ``results.csv``, ``results.md`` and ``results.png`` beside the benchmarks."""
+def write_results(results: Iterable[Result], *, whole: bool = True) -> None:
+    """Write ``results.csv``, ``results.md`` and ``results.png``; where not `whole`, replace rows of the same names."""
     import pandas as pd
 
     table = pd.DataFrame(list(results))
     table["ratio"] = table["peer_seconds"] / table["seconds"]
     table["memory_ratio"] = table["memory"] / table["peer_memory"]
+    if not whole and (HERE / "results.csv").is_file():
+        before = pd.read_csv(HERE / "results.csv", keep_default_na=True).fillna({"peer": ""})
+        keys = ["what", "peer"]
+        new = table.set_index(keys)
+        kept = before.set_index(keys)
+        kept.update(new)
+        table = pd.concat([kept, new.loc[~new.index.isin(kept.index)]]).reset_index()
     table.round(4).to_csv(HERE / "results.csv", index=False)
     write_table(table)
     draw_ratios(table.dropna(subset="ratio"))

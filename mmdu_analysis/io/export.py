@@ -172,7 +172,13 @@ def write_parquet(bench: Benchmark, folder: Path) -> None:
         for name in _FRAMES:
             frame = getattr(bench, name)
             if frame is not None:
-                pq.write_table(pa.Table.from_pandas(frame), new / f"{name}.parquet", compression="zstd")
+                pq.write_table(
+                    pa.Table.from_pandas(frame),
+                    new / f"{name}.parquet",
+                    compression="lz4",  # twice the size of zstd's, and read twice as fast
+                    use_dictionary=["dialog_id", "path"],
+                    row_group_size=50_000,
+                )
         (new / "benchmark.meta.json").write_text(json.dumps(about), encoding="utf-8")
 
 
