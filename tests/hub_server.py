@@ -24,6 +24,9 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request, client_address):
+        """Say nothing of clients that were killed."""
+
     @property
     def address(self):
         return f"http://127.0.0.1:{self.server_address[1]}"
