@@ -1,4 +1,4 @@
-"""The command line: ``mmdu figures | stats | scores | gap | audit | validate | browse | report | sample``."""
+"""The command line: ``mmdu`` with its commands, each of which answers ``--help``."""
 
 from __future__ import annotations
 
@@ -203,12 +203,13 @@ def download(
     ] = None,
 ) -> None:
     """Download MMDU from the Hugging Face hub (CC BY-NC 4.0); a cut download goes on where it stopped."""
+    from mmdu_analysis.io.hub import RemoteFile
     from mmdu_analysis.io.hub import download as fetch
-    from mmdu_analysis.io.hub import remote_files
 
-    for file in remote_files(name.value, images=images):
+    def announce(file: RemoteFile) -> None:
         print(f"mmdu: {file.name}: {file.size / 1e6:,.1f} MB", file=sys.stderr)
-    print(fetch(name.value, images=images, folder=out))
+
+    print(fetch(name.value, images=images, folder=out, announce=announce))
 
 
 @app.command()

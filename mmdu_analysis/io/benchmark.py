@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmdu_analysis.io import export, files
-from mmdu_analysis.io.dialogs import Dialog, decode_block, json_dialogs, tsv_dialogs
+from mmdu_analysis.io.dialogs import Dialog, decode_block, fault_problems, json_dialogs, tsv_dialogs
 from mmdu_analysis.io.frames import Frames, batched_columns, columns, frames, map_columns, save_columns
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.io.pictures import PictureNames, picture_roots
@@ -294,9 +294,7 @@ def _read_blocks(
     for _, laid_out in in_order(lay_out, file_blocks(path, layout)):
         if laid_out is None:
             return None
-        for record, place, text in laid_out.faults:
-            where = record._replace(number=record.number + number).where
-            found.append(Problem(short_path(path), where + place, text))
+        found += fault_problems(path, laid_out.faults, number)
         parts.append(map_columns(laid_out.path, synthetic=laid_out.synthetic))
         number += laid_out.places
     made = frames(parts)

@@ -132,12 +132,21 @@ def json_dialogs(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Dia
 def _one_by_one(
     path: Path, records: Iterable[RawRecord], problems: list[Problem]
 ) -> Iterator[tuple[str, Dialog]]:
+    for record, found in _decoded(records):
+        if isinstance(found, RecordError):
+            problems.append(Problem(short_path(path), record.where + found.place, str(found)))
+        else:
+            yield record.where, found
+
+
+def _decoded(records: Iterable[RawRecord]) -> Iterator[tuple[RawRecord, Dialog | RecordError]]:
+    """Decode records one after another; one that is no dialogue comes with its error."""
     decoder = msgspec.json.Decoder(Record)
     for record in records:
         try:
-            yield record.where, decode_dialog(decoder, record)
+            yield record, decode_dialog(decoder, record)
         except RecordError as error:
-            problems.append(Problem(short_path(path), record.where + error.place, str(error)))
+            yield record, error
 
 
 class RecordError(Exception):
@@ -190,6 +199,14 @@ class Batch(NamedTuple):
     places: int
 
 
+def fault_problems(path: Path, faults: list[tuple[RawRecord, str, str]], base: int) -> list[Problem]:
+    """Tell a block's faults with their places in the file, of which `base` records (lines) stand before it."""
+    return [
+        Problem(short_path(path), record._replace(number=record.number + base).where + place, text)
+        for record, place, text in faults
+    ]
+
+
 def decode_block(block: Block) -> Batch:
     """Decode a block's records; each is a dialogue or a fault.
 
@@ -224,16 +241,15 @@ def _whole_block(block: Block) -> list[Dialog] | None:
 
 def decode_records(records: list[RawRecord], places: int) -> Batch:
     """Decode records one by one; `places` as in `Batch`."""
-    decoder = msgspec.json.Decoder(Record)
-    dialogs, faults = [], []
-    for record in records:
-        try:
-            dialog = decode_dialog(decoder, record)
-        except RecordError as error:
-            faults.append((record._replace(raw=b""), error.place, str(error)))
-            continue
-        faults += [(record._replace(raw=b""), place, text) for place, text in dialog.faults]
-        dialogs.append(dialog)
+    dialogs: list[Dialog] = []
+    faults: list[tuple[RawRecord, str, str]] = []
+    for record, found in _decoded(records):
+        place_only = record._replace(raw=b"")
+        if isinstance(found, RecordError):
+            faults.append((place_only, found.place, str(found)))
+        else:
+            faults += [(place_only, place, text) for place, text in found.faults]
+            dialogs.append(found)
     return Batch(dialogs, faults, places)
 
 

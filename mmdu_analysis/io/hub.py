@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +83,13 @@ def remote_files(name: str, *, images: bool = False) -> list[RemoteFile]:
     return [there[path] for path in wanted]
 
 
-def download(name: str, *, images: bool = False, folder: str | Path | None = None) -> Path:
+def download(
+    name: str,
+    *,
+    images: bool = False,
+    folder: str | Path | None = None,
+    announce: Callable[[RemoteFile], None] | None = None,
+) -> Path:
     """Download a data set from the Hugging Face hub; what is there already isn't fetched again.
 
     Parameters
@@ -94,6 +100,8 @@ def download(name: str, *, images: bool = False, folder: str | Path | None = Non
         Also the archive of its pictures, unpacked beside the JSON.
     folder : str or path, optional
         Where to; by default the hub's cache, in which ``load_benchmark(name)`` finds it.
+    announce : callable, optional
+        Told of each file and its size before anything is fetched.
 
     Returns
     -------
@@ -114,6 +122,9 @@ def download(name: str, *, images: bool = False, folder: str | Path | None = Non
     target = Path(folder).expanduser() if folder is not None else None
     if target is not None and target.exists() and not target.is_dir():
         raise DataError(f"{target}: got a file, expected a folder to download into")
+    if announce is not None:
+        for file in files:
+            announce(file)
     paths = [_fetch(file, target) for file in files]
     if images:
         unzip(paths[1], paths[0].parent)

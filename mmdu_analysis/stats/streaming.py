@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mmdu_analysis.io import files, records
 from mmdu_analysis.io.benchmark import read_dialogs
-from mmdu_analysis.io.dialogs import Dialog, decode_block, decode_records
+from mmdu_analysis.io.dialogs import Dialog, decode_block, decode_records, fault_problems
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.schema import DataError, Problem, short_path
 from mmdu_analysis.stats.measure import Lengths, Options, measure, texts_of_dialogs
@@ -142,9 +142,7 @@ class FileLengths:
         self.lengths += result.lengths
         self.synthetic |= result.synthetic
         self.problems += result.problems
-        for record, place, text in result.faults:
-            where = record._replace(number=record.number + base).where
-            self.problems.append(Problem(short_path(self.paths[0]), where + place, text))
+        self.problems += fault_problems(self.paths[0], result.faults, base)
         self.count += result.places
 
 
@@ -203,19 +201,17 @@ def _advance(progress: tqdm, task: Task) -> None:
 def _tasks(paths: Sequence[Path], layouts: dict[Path, records.Layout]) -> Iterator[Task]:
     """Make tasks of files; what they look like is remembered in `layouts`."""
     group: list[Path] = []
+    grouped = 0
     for path in paths:
         size = path.stat().st_size
         small = size < WORTH_SPLITTING or files.has_suffix(path, files.TABLE_SUFFIXES)
+        if group and (not small or len(group) >= _GROUP_FILES or grouped + size > WORTH_SPLITTING):
+            yield Group(tuple(group))
+            group, grouped = [], 0
         if small:
             group.append(path)
-        if group and (
-            not small
-            or len(group) >= _GROUP_FILES
-            or sum(p.stat().st_size for p in group[-8:]) > WORTH_SPLITTING
-        ):
-            yield Group(tuple(group))
-            group = []
-        if not small:
+            grouped += size
+        else:
             yield from _file_tasks(path, layouts)
     if group:
         yield Group(tuple(group))
