@@ -28,11 +28,12 @@ from mmdu_analysis import DataError, browse, load_benchmark, sample_answers, sam
 from mmdu_analysis.browser.export import export_page
 from mmdu_analysis.browser.finding import Filters, Index
 from mmdu_analysis.browser.notes import Notes
-from mmdu_analysis.browser.session import Session
+from mmdu_analysis.browser.session import SIZES, Session
 from mmdu_analysis.browser.texts import MOST_CHARACTERS, question_parts, render_markdown, word_differences
-from mmdu_analysis.browser.thumbnails import SIZES, Pictures
+from mmdu_analysis.io.scaled import Pictures
 from mmdu_analysis.schema import DataWarning
 
+THUMB = SIZES["thumb"]
 HOSTILE = (
     "<script>window.hit=1</script><img src=x onerror='window.hit=1'><svg onload=window.hit=1></svg>"
     "<style>*{display:none}</style>[a](javascript:window.hit=1) ![x](http://example.invalid/x.png) "
@@ -319,15 +320,15 @@ def test_pictures_only_from_the_data_folder(tmp_path):
     with pytest.warns(DataWarning):
         pictures = Pictures(load_benchmark(data / "benchmark.json"))
     for image in (1, 2, 3):
-        found = pictures.get("1", image)
+        found = pictures.get("1", image, THUMB)
         assert found.data == b""
         assert "leads outside" in found.problem
-    shown = pictures.get("1", 4)
+    shown = pictures.get("1", 4, THUMB)
     assert shown.mime == "image/jpeg"
-    assert max(Image.open(io.BytesIO(shown.data)).size) == SIZES["thumb"]
-    assert "not a readable picture" in pictures.get("1", 5).problem
-    assert "unpack mmdu_pics.zip" in pictures.get("1", 6).problem
-    assert pictures.get("1", 7).problem
+    assert max(Image.open(io.BytesIO(shown.data)).size) == THUMB
+    assert "not a readable picture" in pictures.get("1", 5, THUMB).problem
+    assert "unpack mmdu_pics.zip" in pictures.get("1", 6, THUMB).problem
+    assert pictures.get("1", 7, THUMB).problem
 
 
 def test_pictures_inside_a_table_say_so(tmp_path):
@@ -341,19 +342,19 @@ def test_pictures_inside_a_table_say_so(tmp_path):
     pd.DataFrame(row).to_csv(tmp_path / "MMDU.tsv", sep="\t", index=False)
     with pytest.warns(DataWarning):
         pictures = Pictures(load_benchmark(tmp_path / "MMDU.tsv"))
-    assert "inside MMDU.tsv" in pictures.get("0", 1).problem
+    assert "inside MMDU.tsv" in pictures.get("0", 1, THUMB).problem
 
 
 def test_a_picture_of_40_megapixels(tmp_path):
     Image.new("RGB", (8000, 5000), "navy").save(tmp_path / "big.jpg")
     (tmp_path / "b.json").write_text(json.dumps([record(1, ["big.jpg"])]))
     pictures = Pictures(load_benchmark(tmp_path / "b.json"))
-    assert max(Image.open(io.BytesIO(pictures.get("1", 1, "full").data)).size) == SIZES["full"]
+    assert max(Image.open(io.BytesIO(pictures.get("1", 1, 1600).data)).size) == 1600
 
 
 def test_the_real_pictures(real):
     pictures = Pictures(real)
-    problems = [p for key in pictures.paths if (p := pictures.get(*key).problem)]
+    problems = [p for key in pictures.paths if (p := pictures.get(*key, THUMB).problem)]
     assert len(problems) == 4
     assert all("unpack mmdu_pics.zip" in problem for problem in problems)
 

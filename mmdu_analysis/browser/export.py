@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmdu_analysis.browser.session import Session
+from mmdu_analysis.browser.session import SIZES, Session
 from mmdu_analysis.io.files import atomic_path
 
 STATIC = Path(__file__).parent / "static"
@@ -60,7 +60,7 @@ def _data(session: Session) -> dict[str, Any]:
         }
     pictures = {}
     for image in dialog["images"]:
-        picture = session.pictures.get(session.selection["dialog_id"], image["image"], "full")
+        picture = session.pictures.get(session.selection["dialog_id"], image["image"], SIZES["full"])
         data = base64.b64encode(picture.data).decode()
         pictures[image["image"]] = {"mime": picture.mime, "problem": picture.problem, "data": data}
     return {

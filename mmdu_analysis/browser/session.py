@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mmdu_analysis.browser.finding import KINDS, ORDERS, Filters, Index
 from mmdu_analysis.browser.notes import TAGS, Notes
 from mmdu_analysis.browser.texts import cut, question_parts, render_markdown, word_differences
-from mmdu_analysis.browser.thumbnails import Pictures
+from mmdu_analysis.io.scaled import Pictures
 from mmdu_analysis.schema import SHORT_NAMES, SYNTHETIC_LABEL, DataError
 from mmdu_analysis.stats.references import turn_images
 from mmdu_analysis.stats.tokens import context_tokens, count_tokens, without_placeholders
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
 _MOST_ROWS = 200
+SIZES = {"thumb": 360, "full": 1600}
+"""Longest side of a picture in pixels."""
 
 
 class Reply(NamedTuple):
@@ -360,7 +362,7 @@ class Session:
     def _picture(self, message: dict[str, Any]) -> Reply:
         dialog_id, image = str(message["dialog_id"]), int(message["image"])
         size = "full" if message.get("size") == "full" else "thumb"
-        picture = self.pictures.get(dialog_id, image, size)
+        picture = self.pictures.get(dialog_id, image, SIZES[size])
         content = {
             "kind": "picture",
             "dialog_id": dialog_id,

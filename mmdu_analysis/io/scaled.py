@@ -1,4 +1,4 @@
-"""Pictures at the size that is shown: scaled here, cached, sent as bytes."""
+"""Pictures at the size that is shown or sent: scaled here, cached, given as bytes."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
-SIZES = {"thumb": 360, "full": 1600}
-"""Longest side in pixels."""
 _MOST_PIXELS = 250_000_000
+_SENT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP")  # what every server that takes pictures reads
+_UPRIGHT = 1
+_ORIENTATION = 0x0112
 
 
 class Picture(NamedTuple):
-    """A picture to show, or the reason why there is none.
+    """A picture, or the reason why there is none.
 
     Attributes
     ----------
     data : bytes
-        JPEG or PNG; empty where there is none.
+        Empty where there is none.
     mime : str
-        ``image/jpeg`` or ``image/png``.
+        ``image/jpeg``, ``image/png`` or ``image/webp``.
     problem : str
         Why there is none; empty where there is one.
     """
@@ -54,7 +55,7 @@ class Pictures:
         keys = bench.images[["dialog_id", "image"]].itertuples(index=False, name=None)
         self.paths = dict(zip(keys, bench.images["path"], strict=True))
 
-    def get(self, dialog_id: str, image: int, size: str = "thumb") -> Picture:
+    def get(self, dialog_id: str, image: int, side: int, *, keep: bool = False) -> Picture:
         """Give one picture, scaled.
 
         Parameters
@@ -63,16 +64,18 @@ class Pictures:
             The dialogue.
         image : int
             1-based number in the dialogue.
-        size : {"thumb", "full"}
-            A key of `SIZES`.
+        side : int
+            The longest side at most, in pixels.
+        keep : bool, default False
+            Give the file's own bytes where it is small enough, upright, and JPEG, PNG or WebP. By default
+            every picture is encoded anew, as JPEG or PNG.
 
         Returns
         -------
         Picture
-            With a problem where it can't be shown.
+            With a problem where there is none.
         """
         path = self.paths.get((dialog_id, image))
-        side = SIZES.get(size, SIZES["thumb"])
         if path is None:
             return Picture(b"", problem="the dialogue has no such image")
         if self.drawn:
@@ -80,11 +83,11 @@ class Pictures:
         found = find_picture(self.roots, path)
         if found is None:
             return Picture(b"", problem=why_no_picture(self.roots, path))
-        return _load(found, found.stat().st_mtime_ns, side)
+        return _load(found, found.stat().st_mtime_ns, side, keep)
 
 
 @lru_cache(maxsize=256)
-def _load(path: Path, _changed: int, side: int) -> Picture:
+def _load(path: Path, _changed: int, side: int, keep: bool) -> Picture:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -92,12 +95,20 @@ def _load(path: Path, _changed: int, side: int) -> Picture:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 if picture.width * picture.height > _MOST_PIXELS:
-                    text = f"{picture.width} x {picture.height} pixels are too many to show"
+                    text = f"{picture.width} x {picture.height} pixels are too many"
                     return Picture(b"", problem=text)
+                if keep and _can_stay(picture, side):
+                    picture.load()  # a damaged file is told here, not by the server
+                    return Picture(path.read_bytes(), Image.MIME[str(picture.format)])
                 picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or a half at once
                 return _encode(ImageOps.exif_transpose(picture), side)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         return Picture(b"", problem=f"not a readable picture ({type(error).__name__}); fetch it again")
+
+
+def _can_stay(picture: Image, side: int) -> bool:
+    upright = picture.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT
+    return picture.format in _SENT_AS_THEY_ARE and max(picture.size) <= side and upright
 
 
 def _encode(picture: Image, side: int) -> Picture:
