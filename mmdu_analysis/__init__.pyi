@@ -41,6 +41,7 @@ from .stats.length_control import adjust_for_length as adjust_for_length
 from .stats.lengths import dialog_lengths as dialog_lengths
 from .stats.references import image_references as image_references
 from .stats.references import question_images as question_images
+from .stats.repeats import judge_variance as judge_variance
 from .stats.scores import compare_all_models as compare_all_models
 from .stats.scores import compare_models as compare_models
 from .stats.scores import rank_models as rank_models

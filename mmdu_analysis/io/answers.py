@@ -36,7 +36,8 @@ def load_answers(path: str | Path, model: str | None = None, *, strict: bool = F
     Returns
     -------
     pandas.DataFrame
-        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``.
+        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``. Where the file states turns,
+        as `mmdu answer` does, they count; else a turn is its place.
         ``attrs["problems"]`` holds what could not be used, ``attrs["synthetic"]`` is True where files are
         marked as made up.
 
@@ -132,7 +133,8 @@ def _first(file: Path) -> list[bytes | Raw]:
 
 
 def _dialog_rows(dialog: Dialog) -> list[tuple[str, int, str]]:
-    return [(dialog.dialog_id, turn, answer) for turn, answer in enumerate(dialog.answers, 1)]
+    turns = dialog.stated_turns or range(1, len(dialog.answers) + 1)
+    return [(dialog.dialog_id, turn, answer) for turn, answer in zip(turns, dialog.answers, strict=True)]
 
 
 def _prediction_rows(table: pd.DataFrame, file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:

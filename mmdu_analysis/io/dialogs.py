@@ -43,6 +43,7 @@ class Message(msgspec.Struct, rename={"speaker": "from"}, gc=False):
 
     speaker: str
     value: str | list[Part]
+    turn: int | None = None
 
 
 class Record(msgspec.Struct, gc=False):
@@ -81,6 +82,9 @@ class Dialog:
         True where the record's id is a number.
     speakers : tuple of str
         What the file calls the user and the assistant.
+    stated_turns : list of int or None
+        Each question's turn where the answers' file says so, as `mmdu answer` writes it: turns that failed are
+        absent. None where a turn is its place.
     """
 
     dialog_id: str
@@ -94,6 +98,7 @@ class Dialog:
     synthetic: bool = False
     number_id: bool = False
     speakers: tuple[str, str] = ("user", "assistant")
+    stated_turns: list[int] | None = None
 
     def placed(self) -> list[tuple[int, int]]:
         """Give, for each turn, the placeholders in its question and the images shown so far."""
@@ -273,6 +278,8 @@ def _pair(record: Record, dialog_id: str) -> Dialog:
         _pair_one_by_one(record.conversations, dialog)
     if not dialog.questions:
         dialog.faults.append((".conversations", "a dialogue without any question"))
+    if record.conversations and record.conversations[-1].turn is not None:
+        dialog.stated_turns = _stated_turns(record.conversations, len(dialog.questions))
     _check_placeholders(dialog, numbered=record.image_inds is not None)
     return dialog
 
@@ -304,6 +311,13 @@ def _pair_one_by_one(messages: list[Message], dialog: Dialog) -> None:
             waiting = False
         else:
             dialog.faults.append((f".conversations[{number}]", _why_left_out(message.speaker)))
+
+
+def _stated_turns(messages: list[Message], n_questions: int) -> list[int] | None:
+    """Give the turns that the answers state; None unless each does, once and rising."""
+    turns = [m.turn or 0 for m in messages if m.speaker.lower() in ASSISTANT_SPEAKERS]
+    rising = all(before < after for before, after in zip([0, *turns], turns, strict=False))
+    return turns if len(turns) == n_questions and rising else None
 
 
 def _speakers(messages: list[Message]) -> tuple[str, str]:

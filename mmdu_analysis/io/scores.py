@@ -43,12 +43,15 @@ class _Extras:
         ``(dialog_id, turn)`` -> the images that a person says the turn is about.
     reasons : dict
         ``(file, place)`` -> the judge's reason.
+    repeats : dict
+        ``(file, place)`` -> which of several judgements of the turn it is, from 1.
     synthetic : bool
         True where a file is marked as made up.
     """
 
     images: dict[tuple[str, int], str] = field(default_factory=dict)
     reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    repeats: dict[tuple[str, str], int] = field(default_factory=dict)
     synthetic: bool = False
 
 
@@ -71,8 +74,8 @@ def load_scores(
         function's columns, or a table of labels (``model, dialog_id, turn, correct``). Several models may be
         several folders.
     model, judge : str, optional
-        Names, where the file doesn't give them. By default the folder's or file's name, and
-        ``"judge"``.
+        Names, which hold whatever the files say. By default what they say, else the folder's or file's
+        name, and ``"judge"``.
     benchmark : Benchmark, optional
         Says how many turns each dialogue has. Without it the authors' files can't tell which turn a
         score belongs to.
@@ -87,7 +90,8 @@ def load_scores(
         One row a model, judge, turn and dimension: ``model``, ``judge``, ``dialog_id``, ``turn`` (NA
         where the file can't tell), ``dimension``, ``score`` (0-10, NaN where missing). Labels that say
         which images a turn is about keep them in a column ``images``; where files hold the judge's reasons
-        (whole replies as texts, or a key ``reason``), they stand in a column ``reason``.
+        (whole replies as texts, or a key ``reason``), they stand in a column ``reason``; where a turn was judged
+        several times (``mmdu judge --repeat``), a column ``repeat`` counts from 1.
         ``attrs["problems"]`` holds what could not be used, ``attrs["synthetic"]`` is True where files are
         marked as made up.
 
@@ -113,13 +117,13 @@ def load_scores(
         elif files.has_suffix(one, files.TABLE_SUFFIXES):
             found = _table_rows(one, model, judge, problems, extras)
         else:
-            found = _folder_rows(one, model, judge or "judge", benchmark, problems, extras)
+            found = _folder_rows(one, model, judge, benchmark, problems, extras)
         before = len(rows)
         rows += found
         if all(math.isnan(row[5]) for row in rows[before:]):
             hint = f"; the first fault: {problems[0]}" if problems else ""
             raise DataError(f"{short_path(one)}: no usable score, expected lists of judged turns{hint}")
-    frame = _frame(rows, problems, extras.reasons)
+    frame = _frame(rows, problems, extras)
     frame.attrs["synthetic"] = extras.synthetic
     if extras.images:
         keys = zip(frame["dialog_id"], frame["turn"], strict=True)
@@ -132,7 +136,7 @@ def load_scores(
 def _folder_rows(
     path: Path,
     model: str | None,
-    judge: str,
+    judge: str | None,
     benchmark: Benchmark | None,
     problems: list[Problem],
     extras: _Extras,
@@ -153,21 +157,49 @@ def _folder_rows(
         for number, (turn, entry) in enumerate(zip(turns, entries, strict=True)):
             found = _read_entry(entry, where, f"$[{number}]", problems)
             place = (where, f"$[{number}]")
-            reason = entry.get("reason") if isinstance(entry, dict) else entry
-            if isinstance(reason, str) and reason.strip():
-                extras.reasons[place] = reason
-            extras.synthetic |= isinstance(entry, dict) and entry.get("synthetic") is True
-            rows += [(name, judge, dialog_id, turn, dim, found[dim], *place) for dim in DIMENSION_NAMES]
-        absent = max(0, lengths.get(dialog_id, 0) - len(entries)) if entries else 0
-        rows += [
-            (name, judge, dialog_id, None, dim, math.nan, where, "")
-            for _ in range(absent)
-            for dim in DIMENSION_NAMES
-        ]
+            by = _remember(entry, place, extras, judge)
+            rows += [(name, by, dialog_id, turn, dim, found[dim], *place) for dim in DIMENSION_NAMES]
+        if entries:
+            stated = {turn for turn in turns if turn is not None}
+            rows += _absent_rows(name, by, dialog_id, stated, len(entries), lengths, where)
     if rows and benchmark is None and all(row[3] is None for row in rows):
         text = "the files don't say which turn a score belongs to; give benchmark= to know it where all are there"
         problems.append(Problem(short_path(path), "", text))
     return rows
+
+
+def _remember(entry: Any, place: tuple[str, str], extras: _Extras, judge: str | None) -> str:
+    """Keep what an entry tells beside its scores; give the judge: the one asked for, else the entry's."""
+    if isinstance(entry, str) and entry.strip():
+        extras.reasons[place] = entry
+    if not isinstance(entry, dict):
+        return judge or "judge"
+    reason, repeat, stated = (entry.get(key) for key in ("reason", "repeat", "judge"))
+    if isinstance(reason, str) and reason.strip():
+        extras.reasons[place] = reason
+    if isinstance(repeat, int) and repeat > 0:
+        extras.repeats[place] = repeat
+    extras.synthetic |= entry.get("synthetic") is True
+    return judge or (stated if isinstance(stated, str) and stated else "judge")
+
+
+def _absent_rows(
+    model: str,
+    judge: str,
+    dialog_id: str,
+    stated: set[int],
+    n_entries: int,
+    lengths: Mapping[Any, int],
+    where: str,
+) -> list[Row]:
+    """Give rows of NaN for the turns that weren't judged: their numbers where the file states the others'."""
+    length = lengths.get(dialog_id, 0)
+    turns: list[int | None] = [turn for turn in range(1, length + 1) if turn not in stated]
+    if not stated:
+        turns = [None] * max(0, length - n_entries)
+    return [
+        (model, judge, dialog_id, turn, dim, math.nan, where, "") for turn in turns for dim in DIMENSION_NAMES
+    ]
 
 
 def _entries(file: Path, problems: list[Problem]) -> list[Any]:
@@ -402,26 +434,28 @@ def _pickle_rows(
     return rows
 
 
-def _frame(rows: list[Row], problems: list[Problem], reasons: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+def _frame(rows: list[Row], problems: list[Problem], extras: _Extras) -> pd.DataFrame:
     """Make the frame; of a turn that is scored twice the first score is kept, the other told with its place."""
     import pandas as pd
 
     frame = pd.DataFrame(rows, columns=[*SCORE_COLUMNS, "_file", "_where"])
     text = dict.fromkeys(("model", "judge", "dialog_id", "dimension"), "str")
     frame = frame.astype(text | {"turn": "Int64", "score": "float64"})
-    keys = ["model", "judge", "dialog_id", "turn", "dimension"]
+    columns = list(SCORE_COLUMNS)
+    places = list(zip(frame["_file"], frame["_where"], strict=True))
+    if extras.repeats:
+        frame["repeat"] = pd.array([extras.repeats.get(place, 1) for place in places], dtype="int64")
+        columns.append("repeat")
+    if extras.reasons:
+        frame["reason"] = pd.array([extras.reasons.get(place) for place in places], dtype="str")
+        columns.append("reason")
+    keys = [column for column in columns if column not in ("score", "reason")]
     twice = frame["turn"].notna() & frame.duplicated(keys)
     for (file, where), part in frame.loc[twice].groupby(["_file", "_where"], sort=False):
         row = part.iloc[0]
         dimension = row["dimension"] if len(part) == 1 else f"{len(part)} dimensions"
         told = f"turn {row['turn']} of dialogue {row['dialog_id']!r} ({row['model']}, {dimension}) is scored twice"
         problems.append(Problem(str(file), str(where), f"{told}; the first is kept"))
-    frame = frame.loc[~twice]
-    columns = list(SCORE_COLUMNS)
-    if reasons:
-        places = zip(frame["_file"], frame["_where"], strict=True)
-        frame = frame.assign(reason=pd.array([reasons.get(place) for place in places], dtype="str"))
-        columns.append("reason")
-    frame = frame[columns].reset_index(drop=True)
+    frame = frame.loc[~twice, columns].reset_index(drop=True)
     frame.attrs["problems"] = tuple(problems)
     return frame

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.schema import DIMENSIONS, SCORE_COLUMNS, SHORT_NAMES, DataError, require_columns
+from mmdu_analysis.stats.repeats import judged_turns, pooled_variance, share_of_turn
 from mmdu_analysis.stats.resampling import (
     RESAMPLES,
     cluster_ratios,
@@ -23,13 +24,16 @@ OVERALL = DIMENSIONS["Avg"]
 _SCALE = 10.0  # scores are 0-10 in files and 0-100 in the paper
 
 
-def as_scores(scores: pd.DataFrame) -> pd.DataFrame:
+def as_scores(scores: pd.DataFrame, *, repeats: bool = False) -> pd.DataFrame:
     """Give a frame of scores; a person's labels (``correct``, 0 or 1) become scores 0 and 10.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         From `load_scores`, or labels such as ``load_published("correctness")``.
+    repeats : bool, default False
+        Keep a row for each of a turn's judgements. By default a turn that a judge scored several times
+        (column ``repeat``) has one row, with their mean, and all reasons.
 
     Returns
     -------
@@ -46,7 +50,21 @@ def as_scores(scores: pd.DataFrame) -> pd.DataFrame:
         labels = scores.assign(judge="person", dimension="Correct", score=_SCALE * scores["correct"])
         return labels.drop(columns="correct")
     require_columns(scores, SCORE_COLUMNS, "a frame of scores")
-    return scores
+    return scores if repeats or "repeat" not in scores else _mean_of_repeats(scores)
+
+
+def _mean_of_repeats(scores: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    keys = [column for column in scores if column not in ("repeat", "score", "reason")]
+    how: dict[str, Any] = {"score": "mean"}
+    if "reason" in scores:
+        how["reason"] = lambda texts: "\n\n".join(dict.fromkeys(texts.dropna())) or pd.NA
+    groups = scores.groupby(keys, sort=False, dropna=False, observed=True)
+    frame = groups.agg(how).reset_index()[[column for column in scores if column != "repeat"]]
+    frame = frame.astype({name: scores[name].dtype for name in frame})
+    frame.attrs = dict(scores.attrs)
+    return frame
 
 
 def only_dimension(scores: pd.DataFrame, dimension: str | None) -> pd.DataFrame:
@@ -96,7 +114,10 @@ def summarize_scores(
         One row a group and dimension: the columns of `by`, ``dimension``, ``mean``, ``se``, ``low``,
         ``high`` (0-100, as the paper prints), ``n_dialogs`` and ``n_turns`` (that have a score),
         ``n_missing`` (turns without one). One dialogue alone gives no ``se`` and no interval: NA. So do
-        scores that don't say which dialogue they belong to.
+        scores that don't say which dialogue they belong to. Where turns were judged several times (column
+        ``repeat``), each counts once, with the mean of its judgements, and there are two more columns:
+        ``n_repeats``, their mean number, and ``se_judge``, the part of ``se`` that is the judge's own chance
+        (see `judge_variance`).
 
     Raises
     ------
@@ -136,7 +157,7 @@ def summarize_scores(
     import numpy as np
     import pandas as pd
 
-    scores = as_scores(scores)
+    scores = as_scores(scores, repeats=True)
     names = [by] if isinstance(by, str) else list(by)
     names = [name for name in names if name != "dimension"]
     require_columns(scores, names, "scores to be summarized by them")
@@ -147,9 +168,16 @@ def summarize_scores(
     keys = pd.DataFrame({**{name: scores[name].to_numpy() for name in names}, "_group": number})
     cells, place = np.unique(number * len(order) + dimension, return_inverse=True)
     cluster = pd.factorize(scores["dialog_id"])[0]
-    terms = _terms(place, cluster, *_weighed(scores["score"].to_numpy(float), average), average)
+    value, weight = _weighed(scores["score"].to_numpy(float), average)
+    turn = judged_turns(scores, place)
+    share = share_of_turn(turn, weight > 0)
+    terms = _terms(place, cluster, value * share, weight * share, average)
     ratios = cluster_ratios(*terms, len(cells), ci=ci, n_resamples=n_resamples, seed=seed)
-    scored = np.bincount(place, scores["score"].notna(), len(cells)).astype(np.int64)
+    there = scores["score"].notna().to_numpy()
+    scored = np.rint(np.bincount(place, share_of_turn(turn, there), len(cells))).astype(np.int64)
+    counted = np.rint(np.bincount(place, share_of_turn(turn, np.ones(len(there), bool)), len(cells))).astype(
+        np.int64
+    )
     frame = keys.drop_duplicates("_group").set_index("_group").loc[cells // len(order)].reset_index(drop=True)
     frame = frame.astype({name: scores[name].dtype for name in names})
     frame["dimension"] = pd.array([order[code] for code in cells % len(order)], dtype="str")
@@ -158,9 +186,37 @@ def summarize_scores(
     known = ratios["n_clusters"] >= 0
     frame["n_dialogs"] = ratios["n_clusters"].astype("Int64").where(known)
     frame["n_turns"] = pd.Series(scored, dtype="Int64").where(known)
-    frame["n_missing"] = np.bincount(place, minlength=len(cells)) - scored
+    frame["n_missing"] = counted - scored
+    if "repeat" in scores:
+        frame["n_repeats"] = np.bincount(place, there, len(cells)) / scored
+        frame["se_judge"] = _SCALE * _judge_se(
+            len(cells), place, cluster, turn, value, weight * share, average
+        )
     frame.attrs = {"average": average, "ci": ci, "synthetic": bool(scores.attrs.get("synthetic"))}
     return frame
+
+
+def _judge_se(
+    n_groups: int,
+    place: np.ndarray,
+    cluster: np.ndarray,
+    turn: np.ndarray,
+    value: np.ndarray,
+    weight: np.ndarray,
+    average: str,
+) -> np.ndarray:
+    """Give the standard error that the judge's chance alone puts on each mean."""
+    import numpy as np
+
+    used = weight > 0
+    place, cluster, turn, value, weight = (x[used] for x in (place, cluster, turn, value, weight))
+    if average == "dialog":  # a dialogue counts once, so its turns share its weight
+        cells = np.unique(place * (cluster.max(initial=0) + 2) + cluster + 1, return_inverse=True)[1]
+        weight = weight / np.bincount(cells, weight)[cells]
+    within = pooled_variance(turn, place, value, n_groups)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.sqrt(within * np.bincount(place, weight**2, n_groups))
+        return spread / np.bincount(place, weight, n_groups)
 
 
 def dimension_order(dimensions: pd.Series) -> list[str]:
@@ -335,14 +391,17 @@ class _Pairing:
         import numpy as np
         import pandas as pd
 
-        scores = as_scores(scores)
+        scores = as_scores(scores, repeats=True)
         self.average, self.synthetic = average, bool(scores.attrs.get("synthetic"))
         self.models = list(scores["model"].unique())
         self.order = dimension_order(scores["dimension"])
         value, weight = _weighed(scores["score"].to_numpy(float), average)
         keys = ["judge", "dialog_id", "turn", "dimension"]
         counted = scores[["model", *keys]].assign(value=np.where(weight > 0, value, np.nan))
-        counts = counted.dropna(subset="value").groupby(["model", "dimension"]).size()
+        counts = counted.dropna(subset="value")
+        if "repeat" in scores:
+            counts = counts.drop_duplicates(["model", *keys])
+        counts = counts.groupby(["model", "dimension"]).size()
         self.counts = counts.unstack(fill_value=0).reindex(self.models, columns=self.order, fill_value=0)
         # A turn scored more than once counts with its mean.
         wide = counted.dropna(subset=["dialog_id", "turn"]).pivot_table(
