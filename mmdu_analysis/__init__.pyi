@@ -10,6 +10,8 @@ from .io.sample import sample_answers as sample_answers
 from .io.sample import sample_scores as sample_scores
 from .io.sample import sample_truth as sample_truth
 from .io.scores import load_scores as load_scores
+from .judging.answering import answer as answer
+from .judging.scoring import judge as judge
 from .schema import DataError as DataError
 from .stats.agreement import judge_agreement as judge_agreement
 from .stats.agreement import judge_offsets as judge_offsets

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmdu_analysis import cli_judging
 from mmdu_analysis.io.tables import Format, print_table
 from mmdu_analysis.schema import ACCESS, DataError, DataWarning
 
@@ -74,6 +75,10 @@ JudgedBenchmarkOption = Annotated[
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; by default standard output.")]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the table is printed.")]
+
+
+app.command()(cli_judging.answer)
+app.command()(cli_judging.judge)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Ask models for answers and judges for scores, on any server that speaks the OpenAI chat protocol."""

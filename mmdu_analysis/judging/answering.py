@@ -1,0 +1,260 @@
+"""Ask a model every question of a benchmark, with its own earlier answers as context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mmdu_analysis.io.answers import load_answers
+from mmdu_analysis.judging import messages as chat
+from mmdu_analysis.judging.endpoint import Endpoint, Server, TooLongError, TurnError
+from mmdu_analysis.judging.estimate import estimate_answers
+from mmdu_analysis.judging.folder import Entry, Key, RunFolder
+from mmdu_analysis.judging.messages import IMAGE_SIDE, Dialogue, Gallery, check_pictures, list_dialogues
+from mmdu_analysis.judging.record import (
+    Request,
+    check_choice,
+    choose_parameters,
+    fingerprint,
+    run_job,
+    take_benchmark,
+)
+from mmdu_analysis.judging.run import Prices, Track, is_done
+from mmdu_analysis.schema import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.io.benchmark import Benchmark
+
+HISTORIES = ("own", "reference", "none")
+OVERFLOWS = ("drop-oldest-images", "stop")
+
+
+def answer(
+    data: Benchmark | str | Path | None,
+    out: str | Path,
+    model: str,
+    *,
+    base_url: str | None = None,
+    history: str = "own",
+    overflow: str = "drop-oldest-images",
+    missing_pictures: str = "stop",
+    image_side: int = IMAGE_SIDE,
+    parameters: Mapping[str, Any] | None = None,
+    concurrency: int = 4,
+    timeout: float = 600.0,
+    retries: int = 8,
+    limit: int | None = None,
+    prompt_price: float | None = None,
+    completion_price: float | None = None,
+    dry_run: bool = False,
+) -> pd.DataFrame:
+    """Ask a model every question of a benchmark, dialogue by dialogue and turn by turn.
+
+    A run that was interrupted, in whatever way, goes on when it is called again: a turn that is done is not asked
+    again.
+
+    Parameters
+    ----------
+    data : Benchmark, str or path
+        As `load_benchmark` takes it.
+    out : str or path
+        Folder for the answers, such as ``answers/NAME``: one ``{id}.json`` a dialogue in the authors' form, each
+        answer with its turn, and ``run.json``.
+    model : str
+        The model's name at the server.
+    base_url : str, optional
+        A server that speaks the OpenAI chat protocol, such as ``http://localhost:8000/v1``. By default the client's
+        own configuration: ``OPENAI_BASE_URL``, else OpenAI. The key is read from ``OPENAI_API_KEY``.
+    history : {"own", "reference", "none"}, default "own"
+        What stands before a question: the model's own earlier answers, as in the paper; the reference
+        answers; or nothing but the pictures shown so far.
+    overflow : {"drop-oldest-images", "stop"}, default "drop-oldest-images"
+        When the server says that a request is too long (or has too many images): leave out the oldest pictures of
+        earlier turns, one by one, for the rest of the dialogue, with a sentence in their place; or end the
+        dialogue. What was left out stands in each answer's ``left_out_images``.
+    missing_pictures : {"stop", "tell"}, default "stop"
+        Refuse to start when pictures are missing, or tell the model which aren't available.
+    image_side : int, default 1536
+        Longest side in pixels to which pictures are scaled down; smaller files are sent as they are.
+    parameters : mapping, optional
+        Other parameters of the request, such as ``{"max_tokens": 1024}``; ``temperature`` is 0 unless given, None
+        leaves a parameter out.
+    concurrency : int, default 4
+        Requests at the server at once, at most; a server that batches takes more.
+    timeout : float, default 600
+        Seconds that one reply may take.
+    retries : int, default 8
+        How often a request is sent again after 408, 409, 429, 5xx or a lost connection, with growing waits or as
+        ``Retry-After`` says.
+    limit : int, optional
+        Only the first so many dialogues; a later run without it goes on.
+    prompt_price, completion_price : float, optional
+        US dollars for a million tokens.
+    dry_run : bool, default False
+        Ask nothing; estimate.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_answers` returns `out`; turns without an answer stand in ``attrs["problems"]`` too, and
+        ``attrs["run"]`` is what ``run.json`` says. With `dry_run`: ``item``, ``value``.
+
+    Raises
+    ------
+    DataError
+        If an argument is wrong, pictures are missing, `out` belongs to another run, no server answers, the key is
+        refused or the model unknown.
+
+    Notes
+    -----
+    Section 2.3 of the paper, and the public generation scripts of MMDU: the questions of a dialogue are asked
+    in turn, each after the model's own answers.
+    """
+    check_choice("history", history, HISTORIES)
+    check_choice("overflow", overflow, OVERFLOWS)
+    bench = take_benchmark(data)
+    dialogues = list_dialogues(bench, limit)
+    lost = check_pictures(bench, dialogues, missing_pictures)
+    _check_references(dialogues, history)
+    chosen = choose_parameters(parameters)
+    fixed = {
+        "command": "answer",
+        "model": model,
+        "benchmark": fingerprint(bench),
+        "history": history,
+        "overflow": overflow,
+        "missing_pictures": missing_pictures,
+        "image_side": image_side,
+        "parameters": chosen,
+    }
+    request = Request(
+        Path(out).expanduser(),
+        Server(model, base_url, chosen, timeout, retries, concurrency),
+        Prices(prompt_price, completion_price),
+        fixed,
+        {"pictures_missing": lost},
+    )
+    job = _Answering(bench, dialogues, request)
+    if dry_run:
+        return estimate_answers(bench, job.folder, job.keys, request)
+    return run_job(request, job, job.folder, job.keys, "answers", load_answers)
+
+
+def _check_references(dialogues: list[Dialogue], history: str) -> None:
+    lost = sum(text is None for dialogue in dialogues for text in dialogue.references[:-1])
+    if history == "reference" and lost:
+        raise DataError(f"history 'reference' needs all references, {lost:,} are empty; take 'own' or 'none'")
+
+
+class _Answering:
+    """The job of `answer`."""
+
+    def __init__(self, bench: Benchmark, dialogues: list[Dialogue], request: Request) -> None:
+        self._bench, self._by_id = bench, {dialogue.dialog_id: dialogue for dialogue in dialogues}
+        self._history, self._overflow = request.fixed["history"], request.fixed["overflow"]
+        self.folder = RunFolder(request.out, request.fixed, self._pack, _unpack)
+        self.keys = [(d.dialog_id, (turn, 1)) for d in dialogues for turn in range(1, len(d.questions) + 1)]
+        tell = request.fixed["missing_pictures"] == "tell"
+        self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
+
+    def tracks(self) -> list[Track]:
+        """List the dialogues, the longest first: so the last ones to end are short."""
+        found = []
+        for dialogue in self._by_id.values():
+            entries = self.folder.entries[dialogue.dialog_id]
+            turns = range(1, len(dialogue.questions) + 1)
+            keys = [(turn, 1) for turn in turns if not is_done(entries.get((turn, 1)))]
+            if keys:
+                found.append(Track(dialogue.dialog_id, keys))
+        return sorted(found, key=lambda track: -len(track.keys))
+
+    def ends_track(self, error: TurnError) -> str:
+        """Own answers are the context of what follows; a dialogue that is too long stays so."""
+        if self._history == "own":
+            return "not asked: a turn before it has no answer"
+        if isinstance(error, TooLongError) and self._history != "none":
+            return "not asked: the dialogue is longer than the model can read"
+        return ""
+
+    def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
+        """Ask one turn, with fewer pictures as long as the server says that it is too long."""
+        dialogue, turn = self._by_id[dialog_id], key[0]
+        left_out = self._left_out_so_far(dialog_id, turn)
+        earlier = [image for images in dialogue.images[: turn - 1] for image in images]
+        needed = [image for image in [*earlier, *dialogue.images[turn - 1]] if image not in left_out]
+        parts = self._gallery.load(dialog_id, needed)
+        while True:
+            try:
+                reply = endpoint.ask(self._messages(dialogue, turn, parts, left_out))
+                break
+            except TooLongError:
+                oldest = next((image for image in earlier if image not in left_out), None)
+                if self._overflow == "stop" or oldest is None:
+                    raise
+                left_out.append(oldest)
+        entry: Entry = {"turn": turn, "answer": reply.text, "finish_reason": reply.finish_reason}
+        entry["usage"] = [reply.prompt_tokens, reply.completion_tokens]
+        if left_out:
+            entry["left_out_images"] = left_out
+        return entry
+
+    def _left_out_so_far(self, dialog_id: str, turn: int) -> list[int]:
+        if self._history == "none":
+            return []
+        before = [entry for (at, _), entry in self.folder.entries[dialog_id].items() if at < turn]
+        last = max(before, key=lambda entry: entry["turn"], default={})
+        return list(last.get("left_out_images", []))
+
+    def _messages(
+        self, dialogue: Dialogue, turn: int, parts: Mapping[int, Any], left_out: list[int]
+    ) -> list[msgspec.Raw]:
+        """Put the conversation together up to a turn's question."""
+
+        def picture(image: int) -> Any:
+            return chat.left_out(image) if image in left_out else parts[image]
+
+        question, images = dialogue.questions[turn - 1], dialogue.images[turn - 1]
+        if self._history == "none":
+            earlier = [image for brought in dialogue.images[: turn - 1] for image in brought]
+            return [chat.message("user", chat.question_content(question, images, picture, earlier))]
+        conversation = []
+        for at in range(1, turn):
+            asked = chat.question_content(dialogue.questions[at - 1], dialogue.images[at - 1], picture)
+            conversation += [chat.message("user", asked), chat.message("assistant", self._said(dialogue, at))]
+        return [*conversation, chat.message("user", chat.question_content(question, images, picture))]
+
+    def _said(self, dialogue: Dialogue, turn: int) -> str:
+        if self._history == "reference":
+            return dialogue.references[turn - 1] or ""
+        return self.folder.entries[dialogue.dialog_id][turn, 1]["answer"]
+
+    def ended(self, dialog_id: str) -> None:
+        """Forget a dialogue's pictures."""
+        self._gallery.drop(dialog_id)
+
+    def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any]:
+        """Write a dialogue in the authors' form; each answer with its turn, and how it came about."""
+        dialogue, forms = self._by_id[dialog_id], self._bench.forms
+        form = forms.loc[dialog_id] if forms is not None else {}
+        user, assistant = form.get("user", "user"), form.get("assistant", "assistant")
+        talk: list[dict[str, Any]] = []
+        for entry in entries:
+            about = {name: value for name, value in entry.items() if name != "answer"}
+            talk.append({"from": user, "value": dialogue.questions[entry["turn"] - 1]})
+            talk.append({"from": assistant, "value": entry["answer"], **about})
+        record: dict[str, Any] = {"id": int(dialog_id) if form.get("number_id") else dialog_id}
+        record |= {"image": dialogue.paths, "conversations": talk}
+        return record | ({"synthetic": True} if self._bench.synthetic else {})
+
+
+def _unpack(value: Any) -> list[Entry]:
+    answers = [said for said in value["conversations"] if "turn" in said]
+    return [
+        {"answer": said["value"], **{k: v for k, v in said.items() if k not in ("from", "value")}}
+        for said in answers
+    ]

@@ -1,0 +1,124 @@
+"""What a run will cost, before any request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.judging.folder import Key, RunFolder
+from mmdu_analysis.judging.prompts import NO_REFERENCE, JudgePrompt
+from mmdu_analysis.judging.record import Request
+from mmdu_analysis.judging.run import is_done
+from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
+from mmdu_analysis.stats.tokens import context_tokens, count_tokens, image_tokens
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.io.benchmark import Benchmark
+
+TYPICAL_ANSWER = 368
+"""Tokens of an answer where no reference tells: the mean of MMDU-45k's (Table 1)."""
+TYPICAL_REPLY = 400
+"""Tokens of a judge's reply: a sentence or two on seven scores."""
+
+
+def estimate_answers(
+    bench: Benchmark, folder: RunFolder, keys: Sequence[tuple[str, Key]], request: Request
+) -> pd.DataFrame:
+    """Estimate what asking a benchmark costs: the turns that aren't done.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    folder : RunFolder
+        What is done.
+    keys : sequence of (str, Key)
+        The turns of the run.
+    request : Request
+        What is asked for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``item``, ``value``. Answers are taken to be as long as their references, images to cost what the
+        paper's do; the server's own count will differ.
+    """
+    asked = question_tokens(bench)
+    lengths = answer_tokens(bench)
+    said = bench.turns[["dialog_id", "turn"]].assign(answer_tokens=lengths.to_numpy())
+    said["answer_tokens"] = said["answer_tokens"].fillna(lengths.mean()).fillna(TYPICAL_ANSWER)
+    history = said if request.fixed["history"] != "none" else said.assign(answer_tokens=0)
+    read = context_tokens(asked, history, bench.images)
+    if request.fixed["history"] == "none":  # the pictures so far, and this question alone
+        before = asked.groupby("dialog_id")["question_tokens"].cumsum() - asked["question_tokens"]
+        read["context_tokens"] -= before.to_numpy()
+    tokens = read.merge(said, on=["dialog_id", "turn"])
+    return _table(folder, keys, request, tokens)
+
+
+def estimate_scores(
+    bench: Benchmark,
+    answers: pd.DataFrame,
+    prompt: JudgePrompt,
+    folder: RunFolder,
+    keys: Sequence[tuple[str, Key]],
+    request: Request,
+) -> pd.DataFrame:
+    """Estimate what judging answers costs: the turns that aren't done.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        What was answered.
+    answers : pandas.DataFrame
+        One model's, from `load_answers`.
+    prompt : JudgePrompt
+        What the judge is told.
+    folder, keys, request
+        As in `estimate_answers`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``item``, ``value``.
+    """
+    turns = bench.turns.merge(
+        answers[["dialog_id", "turn", "answer"]], on=["dialog_id", "turn"], suffixes=("_r", "")
+    )
+    texts = turns["question"] + "\n" + turns["answer_r"].fillna(NO_REFERENCE) + "\n" + turns["answer"]
+    turns["context_tokens"] = count_tokens(texts) + count_tokens([prompt.fill("", "-", "")])[0]
+    if request.fixed["images"] == "all":
+        costs = image_tokens(bench.images).groupby(bench.images["dialog_id"]).sum()
+        turns["context_tokens"] += turns["dialog_id"].map(costs).fillna(0).astype(int)
+    turns["answer_tokens"] = TYPICAL_REPLY
+    return _table(folder, keys, request, turns)
+
+
+def _table(
+    folder: RunFolder,
+    keys: Sequence[tuple[str, Key]],
+    request: Request,
+    tokens: pd.DataFrame,
+) -> pd.DataFrame:
+    """Sum over the turns that aren't done; a turn counts as often as it is asked."""
+    import pandas as pd
+
+    folder.read(dict.fromkeys(dialog_id for dialog_id, _ in keys))
+    left = [(dialog, key[0]) for dialog, key in keys if not is_done(folder.entries[dialog].get(key))]
+    wanted = pd.DataFrame(left, columns=["dialog_id", "turn"])
+    found = wanted.merge(tokens, on=["dialog_id", "turn"])
+    prompt, completion = found["context_tokens"].sum(), found["answer_tokens"].sum()
+    cost = request.prices.cost(prompt, completion)
+    rows = [
+        ("dialogues", wanted["dialog_id"].nunique()),
+        ("requests", len(left)),
+        ("turns that are done", len(keys) - len(left)),
+        ("prompt tokens, about", int(prompt)),
+        ("completion tokens, about", int(completion)),
+        ("cost in US dollars, about", None if cost is None else round(cost, 2)),
+    ]
+    frame = pd.DataFrame(rows, columns=["item", "value"]).astype({"value": "float64"})
+    frame.attrs["synthetic"] = bool(request.fixed["benchmark"]["synthetic"])
+    return frame

@@ -1,0 +1,231 @@
+"""Conversations in the chat protocol's form: texts, and pictures as data URLs where their placeholders stand."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mmdu_analysis.io.scaled import Pictures
+from mmdu_analysis.judging.endpoint import TurnError
+from mmdu_analysis.schema import PLACEHOLDERS, DataError
+
+if TYPE_CHECKING:
+    from mmdu_analysis.io.benchmark import Benchmark
+
+IMAGE_SIDE = 1536
+"""Longest side of a picture that is sent, in pixels, by default."""
+MISSING_PICTURES = ("stop", "tell")
+_PLACEHOLDER = re.compile("|".join(re.escape(text) for text in PLACEHOLDERS))
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One dialogue, as it is asked.
+
+    Attributes
+    ----------
+    dialog_id : str
+        Its id.
+    questions : list of str
+        With their placeholders.
+    references : list of str or None
+        None where there is none.
+    images : list of list of int
+        The numbers of the images that each question brings.
+    paths : list of str
+        All its pictures, as the benchmark names them.
+    """
+
+    dialog_id: str
+    questions: list[str]
+    references: list[str | None]
+    images: list[list[int]]
+    paths: list[str]
+
+
+def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]:
+    """Take a benchmark's dialogues one by one.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    limit : int, optional
+        Only the first so many.
+
+    Returns
+    -------
+    list of Dialogue
+        In the benchmark's order.
+    """
+    ids = bench.dialogs.index[:limit]
+    turns = bench.turns.groupby("dialog_id", sort=False).indices
+    images = bench.images.groupby("dialog_id", sort=False).indices
+    found = []
+    for key in ids:
+        part, pictures = bench.turns.iloc[turns.get(key, [])], bench.images.iloc[images.get(key, [])]
+        first = pictures["first_turn"].fillna(0).astype(int).tolist()
+        numbers = pictures["image"].tolist()
+        brought = [
+            [number for number, at in zip(numbers, first, strict=True) if at == turn] for turn in part["turn"]
+        ]
+        references = [text if isinstance(text, str) else None for text in part["answer"]]
+        questions = part["question"].tolist()
+        found.append(Dialogue(str(key), questions, references, brought, pictures["path"].tolist()))
+    return found
+
+
+class Gallery:
+    """The pictures of the dialogues under way, as parts of a message, each encoded once.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        Whose pictures.
+    side : int
+        The longest side at most, in pixels. Smaller files are sent as they are.
+    tell : bool
+        Whether a sentence may take the place of a picture that can't be had.
+    """
+
+    def __init__(self, bench: Benchmark, side: int, *, tell: bool) -> None:
+        self._pictures, self._side, self._tell = Pictures(bench), side, tell
+        self._parts: dict[str, dict[int, Any]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def load(self, dialog_id: str, images: Sequence[int]) -> dict[int, Any]:
+        """Read pictures and scale them, each once.
+
+        Parameters
+        ----------
+        dialog_id : str
+            The dialogue.
+        images : sequence of int
+            Its images that are needed.
+
+        Returns
+        -------
+        dict
+            Image number -> part of a message.
+
+        Raises
+        ------
+        TurnError
+            If one isn't a readable picture, unless the model is told so.
+        """
+        with self._locks.setdefault(dialog_id, threading.Lock()):
+            parts = self._parts.setdefault(dialog_id, {})
+            for image in images:
+                if image not in parts:
+                    parts[image] = self._encode(dialog_id, image)
+            return parts
+
+    def drop(self, dialog_id: str) -> None:
+        """Forget the pictures of a dialogue that is done."""
+        self._parts.pop(dialog_id, None)
+
+    def _encode(self, dialog_id: str, image: int) -> Any:
+        picture = self._pictures.get(dialog_id, image, self._side, keep=True)
+        if picture.problem and not self._tell:
+            raise TurnError(f"image {image}: {picture.problem}")
+        if picture.problem:
+            return _text(f"[Image{image} is not available]")
+        url = f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode()}"
+        return msgspec.Raw(msgspec.json.encode({"type": "image_url", "image_url": {"url": url}}))
+
+
+def question_content(
+    question: str,
+    images: Sequence[int],
+    picture: Callable[[int], Any],
+    before: Sequence[int] = (),
+) -> str | list[Any]:
+    """Put a question's pictures where their placeholders stand.
+
+    Parameters
+    ----------
+    question : str
+        With its placeholders.
+    images : sequence of int
+        The images that it brings. More than there are placeholders, as where a file gives a dialogue's pictures
+        without places: the first ones come before the text, with their names.
+    picture : callable
+        Image number -> part of a message.
+    before : sequence of int
+        Other images that come first, with their names.
+
+    Returns
+    -------
+    str or list
+        The message's content; a text where there is no picture.
+    """
+    texts = _PLACEHOLDER.split(question)
+    spare = max(0, len(images) - len(texts) + 1)
+    parts: list[Any] = []
+    for image in [*before, *images[:spare]]:
+        parts += [_text(f"Image{image}: "), picture(image)]
+    placed = iter(images[spare:])
+    for place, text in enumerate(texts):
+        parts += [picture(image) for image in islice(placed, 1 if place else 0)]
+        if text:
+            parts.append(_text(text))
+    if all(isinstance(part, dict) for part in parts):
+        return "".join(part["text"] for part in parts)
+    return parts
+
+
+def left_out(image: int) -> dict[str, str]:
+    """Give what stands in the place of a picture that isn't sent any more."""
+    return _text(f"[Image{image} is no longer shown]")
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
+
+
+def message(role: str, content: str | Sequence[Any]) -> msgspec.Raw:
+    """Encode a message once; conversations send it again with every turn."""
+    return msgspec.Raw(msgspec.json.encode({"role": role, "content": content}))
+
+
+def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -> int:
+    """Refuse a benchmark whose pictures are missing, unless the model is to be told so.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    dialogues : sequence of Dialogue
+        Those that are asked.
+    rule : {"stop", "tell"}
+        ``tell``: a sentence takes the place of a missing picture.
+
+    Returns
+    -------
+    int
+        How many are missing.
+
+    Raises
+    ------
+    DataError
+        With ``stop``, if there is any.
+    """
+    if rule not in MISSING_PICTURES:
+        raise DataError(f"missing pictures: got {rule!r}, expected one of {', '.join(MISSING_PICTURES)}")
+    asked = bench.images["dialog_id"].isin([dialogue.dialog_id for dialogue in dialogues])
+    lost = bench.images.loc[asked & bench.images["first_turn"].notna() & bench.images["width"].isna()]
+    if len(lost) and rule == "stop":
+        first = lost.iloc[0]
+        raise DataError(
+            f"{bench.name}: {len(lost)} of {int(asked.sum())} pictures can't be had, the first: dialogue "
+            f"{first['dialog_id']}, image {first['image']} ({first['path']}); unpack mmdu_pics.zip beside the file, "
+            "or let the model be told that they are missing: --missing-pictures tell"
+        )
+    return len(lost)
