@@ -14,6 +14,7 @@ from urllib.request import getproxies
 
 import msgspec
 
+from mmdu_analysis.io.files import decode_loosely
 from mmdu_analysis.judging.slots import Slots
 from mmdu_analysis.schema import DataError
 
@@ -282,7 +283,7 @@ class _Usage(msgspec.Struct):
 class _Reply(msgspec.Struct):
     choices: list[_Choice] = []
     usage: _Usage | None = None
-    error: msgspec.Raw = msgspec.Raw(b"")
+    error: Any = None
 
 
 def read_completion(raw: str) -> Completion:
@@ -304,12 +305,12 @@ def read_completion(raw: str) -> Completion:
         If it isn't one.
     """
     try:
-        reply = msgspec.json.decode(raw, type=_Reply)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        reply = msgspec.convert(decode_loosely(raw.encode("utf-8", "surrogatepass")), _Reply)
+    except (ValueError, RecursionError) as error:
         raise TurnError(f"a garbled reply ({error})") from None
     if not reply.choices:
-        told = bytes(reply.error)[:_MOST_WORDS].decode("utf-8", "replace")
-        raise TurnError(f"a reply without choices {told}".strip())
+        told = "" if reply.error is None else f": {reply.error}"[:_MOST_WORDS]
+        raise TurnError(f"a reply without choices{told}")
     choice, usage = reply.choices[0], reply.usage or _Usage()
     content = choice.message.content
     text = "".join(part.text for part in content) if isinstance(content, list) else content
@@ -317,4 +318,5 @@ def read_completion(raw: str) -> Completion:
         text = choice.message.refusal
     if text is None:
         raise TurnError(f"a reply without text (finish_reason {choice.finish_reason!r})")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character is none
     return Completion(text, choice.finish_reason, usage.prompt_tokens or 0, usage.completion_tokens or 0)

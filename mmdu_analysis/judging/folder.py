@@ -45,15 +45,15 @@ class RunFolder:
         Dialogue's id and its entries, in order -> what ``{id}.json`` holds.
     unpack : callable
         The reverse: what ``{id}.json`` holds -> entries.
-    holds : callable, optional
-        Dialogue's id and an entry -> whether it still counts; one that doesn't is asked again.
+    check : callable, optional
+        Dialogue's id and an entry that was read -> the entry as it counts now, or None: it is asked again.
 
     Attributes
     ----------
     entries : dict
         Dialogue's id -> turn -> entry: all that is done.
     outdated : int
-        Entries that no longer hold.
+        Entries that no longer count.
     run : dict
         What ``run.json`` says.
     """
@@ -64,10 +64,11 @@ class RunFolder:
         fixed: Mapping[str, Any],
         pack: Callable[[str, list[Entry]], Any],
         unpack: Callable[[Any], list[Entry]],
-        holds: Callable[[str, Entry], bool] = lambda _dialog_id, _entry: True,
+        check: Callable[[str, Entry], Entry | None] = lambda _dialog_id, entry: entry,
     ) -> None:
         self.path, self._fixed, self._pack, self._unpack = path, dict(fixed), pack, unpack
-        self._holds, self.outdated = holds, 0
+        self._check, self.outdated = check, 0
+        self._mended: set[str] = set()
         self.entries: dict[str, dict[Key, Entry]] = {}
         self.run: dict[str, Any] = {}
         self._parts: dict[str, BinaryIO] = {}
@@ -112,10 +113,15 @@ class RunFolder:
         """Read what is done, without taking the folder; as `open`."""
         before = self._read_run() if self.path.is_dir() else {}
         for name in dialog_ids:
-            found = self._read(name)
-            kept = {key: entry for key, entry in found.items() if self._holds(name, entry)}
-            self.outdated += len(found) - len(kept)
-            self.entries[name] = kept
+            self.entries[name] = {}
+            for key, entry in self._read(name).items():
+                now = self._check(name, entry)
+                if now is None:
+                    self.outdated += 1
+                    continue
+                self.entries[name][key] = now
+                if now is not entry:
+                    self._mended.add(name)
         return before
 
     def _take_lock(self) -> None:
@@ -205,12 +211,13 @@ class RunFolder:
         part = self._part(dialog_id)
         if dialog_id in self._parts:
             self._parts.pop(dialog_id).close()
-        if not part.exists():
+        if not part.exists() and dialog_id not in self._mended:
             return
         if entries:
             ordered = [entries[key] for key in sorted(entries)]
             self._write(self._file(dialog_id), self._pack(dialog_id, ordered))
-        part.unlink()
+        part.unlink(missing_ok=True)
+        self._mended.discard(dialog_id)
 
     def write_run(self, told: Mapping[str, Any]) -> None:
         """Write ``run.json``."""

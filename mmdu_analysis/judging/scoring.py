@@ -214,7 +214,7 @@ class _Judging:
         self._by_id = {dialogue.dialog_id: dialogue for dialogue in dialogues}
         self._texts, self._prompt, self._keys, self._request = texts, prompt, keys, request
         self._synthetic = {"synthetic": True} if bench.synthetic else {}
-        self.folder = RunFolder(request.out, request.fixed, self._pack, self._unpack, self._holds)
+        self.folder = RunFolder(request.out, request.fixed, self._pack, list, self._check)
         tell = request.fixed["missing_pictures"] == "tell"
         self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
 
@@ -268,26 +268,22 @@ class _Judging:
         """Forget a dialogue's pictures."""
         self._gallery.drop(dialog_id)
 
-    def _holds(self, dialog_id: str, entry: Entry) -> bool:
-        """Tell whether a judgement is of the answer that is there now."""
-        if (dialog_id, entry["turn"]) not in self._texts:
-            return True
-        return entry.get("judged_sha256") == _digest(self._filled(dialog_id, entry["turn"]))
-
-    def _pack(self, _dialog_id: str, entries: list[Entry]) -> list[Entry]:
-        return entries
-
-    def _unpack(self, value: Any) -> list[Entry]:
-        """Take what was judged; replies that couldn't be read are read again, as the parser may know more now."""
-        return [self._again(entry) for entry in value]
-
-    def _again(self, entry: Entry) -> Entry:
+    def _check(self, dialog_id: str, entry: Entry) -> Entry | None:
+        """Drop a judgement of another answer; read a reply again that couldn't be read, as the parser may know more."""
+        turn = entry["turn"]
+        if (dialog_id, turn) in self._texts and entry.get("judged_sha256") != _digest(
+            self._filled(dialog_id, turn)
+        ):
+            return None
         if "problem" not in entry:
             return entry
         read = parse_judge_reply(entry["reason"])
         if read.problem:
             return entry
-        return {**{k: v for k, v in entry.items() if k != "problem"}, **read.scores}
+        return {name: value for name, value in entry.items() if name != "problem"} | read.scores
+
+    def _pack(self, _dialog_id: str, entries: list[Entry]) -> list[Entry]:
+        return entries
 
 
 def _digest(text: str) -> str:
