@@ -52,6 +52,7 @@ def answer(
     prompt_price: float | None = None,
     completion_price: float | None = None,
     dry_run: bool = False,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Ask a model every question of a benchmark, dialogue by dialogue and turn by turn.
 
@@ -97,12 +98,15 @@ def answer(
         US dollars for a million tokens.
     dry_run : bool, default False
         Ask nothing; estimate.
+    progress : bool, optional
+        Show a bar with turns, tokens, cost and time left; by default on a terminal and in a notebook.
 
     Returns
     -------
     pandas.DataFrame
         As `load_answers` returns `out`; turns without an answer stand in ``attrs["problems"]`` too, and
-        ``attrs["run"]`` is what ``run.json`` says. With `dry_run`: ``item``, ``value``.
+        ``attrs["run"]`` is what ``run.json`` says. With `dry_run`: one row, the estimate
+        of `estimate_answers`.
 
     Raises
     ------
@@ -138,6 +142,7 @@ def answer(
         Prices(prompt_price, completion_price),
         fixed,
         {"pictures_missing": lost},
+        progress,
     )
     job = _Answering(bench, dialogues, request)
     if dry_run:

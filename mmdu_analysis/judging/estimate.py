@@ -42,7 +42,8 @@ def estimate_answers(
     Returns
     -------
     pandas.DataFrame
-        ``item``, ``value``. Answers are taken to be as long as their references, images to cost what the
+        One row: ``dialogues``, ``requests``, ``turns_done``, ``prompt_tokens``, ``completion_tokens``, ``cost_usd``
+        (NaN without prices). Answers are taken to be as long as their references, images to cost what the
         paper's do; the server's own count will differ.
     """
     asked = question_tokens(bench)
@@ -82,7 +83,7 @@ def estimate_scores(
     Returns
     -------
     pandas.DataFrame
-        ``item``, ``value``.
+        As `estimate_answers`; a reply is taken to have 400 tokens.
     """
     turns = bench.turns.merge(
         answers[["dialog_id", "turn", "answer"]], on=["dialog_id", "turn"], suffixes=("_r", "")
@@ -111,14 +112,14 @@ def _table(
     found = wanted.merge(tokens, on=["dialog_id", "turn"])
     prompt, completion = found["context_tokens"].sum(), found["answer_tokens"].sum()
     cost = request.prices.cost(prompt, completion)
-    rows = [
-        ("dialogues", wanted["dialog_id"].nunique()),
-        ("requests", len(left)),
-        ("turns that are done", len(keys) - len(left)),
-        ("prompt tokens, about", int(prompt)),
-        ("completion tokens, about", int(completion)),
-        ("cost in US dollars, about", None if cost is None else round(cost, 2)),
-    ]
-    frame = pd.DataFrame(rows, columns=["item", "value"]).astype({"value": "float64"})
+    row = {
+        "dialogues": wanted["dialog_id"].nunique(),
+        "requests": len(left),
+        "turns_done": len(keys) - len(left),
+        "prompt_tokens": int(prompt),
+        "completion_tokens": int(completion),
+        "cost_usd": float("nan") if cost is None else cost,
+    }
+    frame = pd.DataFrame([row])
     frame.attrs["synthetic"] = bool(request.fixed["benchmark"]["synthetic"])
     return frame

@@ -41,6 +41,8 @@ class Request:
         What must not change between the parts of the run.
     told : dict
         What ``run.json`` tells beside.
+    progress : bool or None
+        Whether there is a bar; None shows it on a terminal and in a notebook.
     """
 
     out: Path
@@ -48,6 +50,7 @@ class Request:
     prices: Prices
     fixed: dict[str, Any]
     told: dict[str, Any] = field(default_factory=dict)
+    progress: bool | None = None
 
 
 def choose_parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def run_job(
                 f"mmdu: {folder.outdated:,} turns have changed since; they are asked again", file=sys.stderr
             )
         done = count_done(folder, keys)
-        meter = Meter(len(keys), done, request.prices, what)
+        meter = Meter(len(keys), done, request.prices, what, request.progress)
         outcome = Runner(job, folder, request.server, meter).run()
     finally:
         if meter is not None:

@@ -82,12 +82,18 @@ class Outcome:
 
 
 class Meter:
-    """The progress bar: turns, tokens, cost and time left; on a terminal only."""
+    """The progress bar: turns, tokens, cost and time left."""
 
-    def __init__(self, total: int, done: int, prices: Prices, title: str) -> None:
+    def __init__(
+        self, total: int, done: int, prices: Prices, title: str, progress: bool | None = None
+    ) -> None:
         from tqdm.auto import tqdm
+        from tqdm.notebook import tqdm_notebook
 
-        self._bar = tqdm(total=total, initial=done, desc=title, unit="turn", disable=None)
+        hidden: bool | None = None  # but on a terminal
+        if progress is not None or issubclass(tqdm, tqdm_notebook):
+            hidden = progress is False
+        self._bar = tqdm(total=total, initial=done, desc=title, unit="turn", disable=hidden)
         self._prices, self._tokens, self.failures = prices, [0, 0], 0
 
     def count(self, entry: Entry) -> None:

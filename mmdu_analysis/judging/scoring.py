@@ -59,6 +59,7 @@ def judge(
     prompt_price: float | None = None,
     completion_price: float | None = None,
     dry_run: bool = False,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Let a judge score a model's answers on the six dimensions and as a whole.
 
@@ -95,12 +96,15 @@ def judge(
         As in `answer`.
     dry_run : bool, default False
         Ask nothing; estimate.
+    progress : bool, optional
+        Show a bar with turns, tokens, cost and time left; by default on a terminal and in a notebook.
 
     Returns
     -------
     pandas.DataFrame
         As `load_scores` returns `out`, with a column ``reason``, and ``repeat`` where turns are judged several times.
-        Turns without a score stand in ``attrs["missing"]``. With `dry_run`: ``item``, ``value``.
+        Turns without a score stand in ``attrs["missing"]``. With `dry_run`: one row, the estimate
+        of `estimate_scores`.
 
     Raises
     ------
@@ -147,6 +151,7 @@ def judge(
         Prices(prompt_price, completion_price),
         fixed,
         told,
+        progress,
     )
     job = _Judging(bench, dialogues, judged, asked, keys, request)
     if dry_run:
