@@ -1,0 +1,140 @@
+"""A made-up model and judge on loopback, to try the commands without any: ``python -m mmdu_analysis.judging.stand_in``.
+
+What it says means nothing, and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from mmdu_analysis.schema import DIMENSION_NAMES
+
+_MOST_BYTES = 1 << 28
+
+
+@contextmanager
+def stand_in(port: int = 0) -> Iterator[str]:
+    """Run a made-up model and judge in a thread.
+
+    Parameters
+    ----------
+    port : int, default 0
+        On 127.0.0.1; 0 takes a free one.
+
+    Yields
+    ------
+    str
+        Its address, for ``base_url``. Every model's name is known to it. It gives synthetic answers, and where
+        a judge is asked, synthetic scores; the same conversation asked again gets others.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mmdu_analysis as mmdu
+    >>> with stand_in() as url, tempfile.TemporaryDirectory() as folder:
+    ...     len(mmdu.answer("sample", folder, "made-up", base_url=url, limit=1))
+    14
+    """
+    asked: Counter[bytes] = Counter()
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, asked))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, asked: Counter[bytes], *arguments: Any) -> None:
+        self._asked = asked
+        super().__init__(*arguments)
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > _MOST_BYTES:
+            self._send(413, {"error": {"message": "too large"}})
+            return
+        try:
+            body = json.loads(self.rfile.read(int(length)))
+            conversation = json.dumps(body["messages"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self._send(400, {"error": {"message": "not a chat request"}})
+            return
+        key = hashlib.sha256(conversation.encode()).digest()
+        self._asked[key] += 1
+        text = made_up_reply(conversation, self._asked[key])
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": len(conversation.split()), "completion_tokens": len(text.split())}
+        named = {"id": "synthetic", "object": "chat.completion", "created": 0, "model": body.get("model")}
+        self._send(200, {**named, "choices": [choice], "usage": usage})
+
+    def do_GET(self) -> None:
+        self._send(200, {"object": "list", "data": [{"id": "made-up", "object": "model"}]})
+
+    def _send(self, status: int, content: dict[str, Any]) -> None:
+        raw = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def made_up_reply(conversation: str, time: int = 1) -> str:
+    """Make up a reply that depends on the conversation, and on how often it was asked.
+
+    Parameters
+    ----------
+    conversation : str
+        All messages, as JSON.
+    time : int, default 1
+        The first time, the second ...
+
+    Returns
+    -------
+    str
+        Scores where the conversation names the dimensions, else an answer.
+    """
+    seed = int(hashlib.sha256(conversation.encode()).hexdigest()[:12], 16)
+    if DIMENSION_NAMES[-1] not in conversation:
+        return f"A synthetic answer, number {seed % 10_000}: nobody looked at the pictures."
+    rng = random.Random(seed + time)  # noqa: S311 - no secret depends on it
+    scores = {
+        name: min(10, 4 + (seed >> (4 * place)) % 4 + rng.randint(0, 2))
+        for place, name in enumerate(DIMENSION_NAMES)
+    }
+    return f"Synthetic scores, for no reason.\n{json.dumps(scores)}"
+
+
+def main() -> None:
+    """Run until Ctrl-C; the first argument is the port, 8000 by default."""
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
+    with stand_in(port) as url:
+        print(url, flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("mmdu: ended", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
