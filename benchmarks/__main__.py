@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import scale
+from benchmarks import judging, scale
 from benchmarks.results import Result, write_results
 from mmdu_analysis.io.benchmark import Benchmark
 
@@ -185,6 +185,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "memory": scale.memory_growth,
     "load": scale.loading,
     "cluster": scale.cluster,
+    "judging": judging.against_the_limit,
 }
 
 

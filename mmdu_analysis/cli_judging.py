@@ -200,6 +200,10 @@ def _finish(frame: pd.DataFrame, out: Path, dry_run: bool) -> None:
     tokens = sum(run["usage"].values())
     cost = "" if run["cost_usd"] is None else f", ${run['cost_usd']:.2f}"
     print(f"{out}: {run['turns_done']:,} of {run['turns']:,} turns, {tokens:,} tokens{cost}")
+    endings = run["finish_reasons"]
+    for name, what in (("length", "were cut at the limit of tokens"), ("empty", "are empty")):
+        if endings.get(name):
+            print(f"mmdu: warning: {endings[name]:,} replies {what}", file=sys.stderr)
     if missing:
         print(f"mmdu: {len(missing):,} turns are missing; the same command asks them again:", file=sys.stderr)
         for problem in missing:

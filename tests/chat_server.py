@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -156,3 +157,22 @@ def some_faults(seed=0, share=0.3):
         lambda: Fault(delay=0.05),
     ]
     return lambda number, body: rng.choice(kinds)() if rng.random() < share else None
+
+
+def main():
+    """Serve in a process of its own; each line that comes in is answered with what was measured since the last."""
+    with ChatServer(delay=float(sys.argv[1])) as server:
+        print(server.url, flush=True)
+        for _ in sys.stdin:
+            told = {
+                "requests": len(server.requests),
+                "latency": sum(server.handling) / max(1, len(server.handling)),
+                "seconds": server.arrived[-1] - server.arrived[0] if server.arrived else 0,
+                "at_once": server.most_at_once,
+            }
+            server.requests, server.arrived, server.handling, server.most_at_once = [], [], [], 0
+            print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

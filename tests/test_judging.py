@@ -207,6 +207,7 @@ def test_files_are_the_authors_and_know_every_turn(small, tmp_path):
         usage = [usage[0] + len(said(body).split()), usage[1] + len(reply_to(body).split())]
     assert list(run["usage"].values()) == usage
     assert (run["turns"], run["turns_done"], run["history"]) == (7, 7, "own")
+    assert (run["finish_reasons"], run["missing"], run["data"]) == ({"stop": 7}, [], "benchmark")
     assert run["versions"]["openai"]
     assert run["runs"][0]["ended"] >= run["runs"][0]["started"]
 
@@ -223,6 +224,7 @@ def test_turns_are_known_where_others_are_missing(small, tmp_path):
     assert sorted(texts(mmdu.load_answers(out, strict=True))) == sorted(expected)
     [problem] = frame.attrs["missing"]
     assert (problem.where, problem.problem) == ("dialogue 7, turn 2", "HTTP 400: bad")
+    assert run_file(out)["missing"] == ["dialogue 7, turn 2: HTTP 400: bad"]
     with ChatServer() as server:
         again = mmdu.answer(small, out, "m", base_url=server.url, history="none")
     assert len(server.requests) == 1
@@ -268,6 +270,31 @@ def test_ids_that_lead_elsewhere_are_refused(small, tmp_path, key):
     with ChatServer() as server, pytest.raises(DataError, match="can't be the name of a file"):
         mmdu.answer(bench, tmp_path / "a", "m", base_url=server.url)
     assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"concurrency": 0}, {"retries": -1}, {"timeout": 0}, {"limit": 0}, {"history": "all"}, {"overflow": "x"},
+        {"missing_pictures": "y"}, {"parameters": {"stop": {1}}}, {"parameters": {"top_p": float("nan")}},
+    ],
+)  # fmt: skip
+def test_arguments_that_make_no_sense_are_refused(small, tmp_path, wrong):
+    with pytest.raises(DataError, match=next(iter(wrong)).replace("_", ".")):
+        mmdu.answer(small, tmp_path / "a", "m", base_url="http://127.0.0.1:9", **wrong)
+    assert not (tmp_path / "a").exists()
+
+
+def test_replies_that_are_cut_or_empty_are_told(small, tmp_path):
+    empty = {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}
+    with ChatServer(lambda number, body: Fault(body=empty) if "Go on" in said(body) else None) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
+        )
+    assert done.returncode == 0
+    assert "1 replies were cut at the limit of tokens" in done.stderr
+    assert "1 replies are empty" in done.stderr
+    assert texts(mmdu.load_answers(tmp_path / "a"))["9", 2] == ""
 
 
 def test_two_runs_at_once_are_refused(small, tmp_path):

@@ -141,7 +141,7 @@ def answer(
         Server(model, base_url, chosen, timeout, retries, concurrency),
         Prices(prompt_price, completion_price),
         fixed,
-        {"pictures_missing": lost},
+        {"data": bench.name, "pictures_missing": lost},
         progress,
     )
     job = _Answering(bench, dialogues, request)

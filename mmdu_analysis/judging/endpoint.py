@@ -88,6 +88,18 @@ class Server:
     retries: int = 8
     concurrency: int = 4
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no sense.
+
+        Raises
+        ------
+        DataError
+            If there is one.
+        """
+        for name, least in (("concurrency", 1), ("retries", 0), ("timeout", 0.001)):
+            if getattr(self, name) < least:
+                raise DataError(f"{name}: got {getattr(self, name)}, expected {least} or more")
+
     @property
     def address(self) -> str:
         """Where requests go, without what may be secret in it."""

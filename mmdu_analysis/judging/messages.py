@@ -64,7 +64,14 @@ def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]
     -------
     list of Dialogue
         In the benchmark's order.
+
+    Raises
+    ------
+    DataError
+        If `limit` isn't positive.
     """
+    if limit is not None and limit < 1:
+        raise DataError(f"limit: got {limit}, expected 1 or more")
     ids = bench.dialogs.index[:limit]
     turns = bench.turns.groupby("dialog_id", sort=False).indices
     images = bench.images.groupby("dialog_id", sort=False).indices

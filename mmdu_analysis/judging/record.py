@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.judging.endpoint import Server
 from mmdu_analysis.judging.folder import Key, RunFolder
-from mmdu_analysis.judging.run import Job, Meter, Outcome, Prices, Runner, count_done, sum_usage
+from mmdu_analysis.judging.run import (
+    Job,
+    Meter,
+    Outcome,
+    Prices,
+    Runner,
+    count_done,
+    count_endings,
+    sum_usage,
+)
 from mmdu_analysis.schema import DataError, Problem, report
 
 if TYPE_CHECKING:
@@ -67,6 +77,10 @@ def choose_parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
             raise DataError(f"parameter {name!r} is set by the run itself; leave it out")
         if any(word in name.lower() for word in _SECRET):
             raise DataError(f"parameter {name!r} looks like a secret; set OPENAI_API_KEY instead")
+    try:
+        json.dumps(chosen, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"parameters: got {chosen!r}, expected what JSON can hold ({error})") from None
     return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -88,16 +102,15 @@ def take_benchmark(data: Benchmark | str | Path | None) -> Benchmark:
 
 
 def fingerprint(bench: Benchmark) -> dict[str, Any]:
-    """Tell which benchmark it is: its name, its size, and a fingerprint of its questions and references."""
-    import pandas as pd
-
-    columns = ["dialog_id", "turn", "question", "answer"]
-    hashed = pd.util.hash_pandas_object(bench.turns[columns].fillna(""), index=False)
+    """Tell which benchmark it is: its size, and a fingerprint of its questions and references."""
+    digest = hashlib.sha256()
+    columns = (bench.turns[name] for name in ("dialog_id", "turn", "question", "answer"))
+    for row in zip(*columns, strict=True):
+        digest.update("\x1f".join(str(cell) for cell in row).encode("utf-8", "surrogatepass"))
     return {
-        "name": bench.name,
         "dialogs": len(bench.dialogs),
         "turns": len(bench.turns),
-        "sha256": hashlib.sha256(hashed.to_numpy().tobytes()).hexdigest(),
+        "sha256": digest.hexdigest(),
         "synthetic": bench.synthetic,
     }
 
@@ -145,25 +158,23 @@ def run_job(
     before = folder.open([dialog_id for dialog_id, _ in keys])
     history = [*before.get("runs", []), {"started": _now(), "ended": None}]
     outcome = Outcome()
-    meter = None
     try:
         _write(request, folder, keys, history)
         if folder.outdated:
             print(
                 f"mmdu: {folder.outdated:,} turns have changed since; they are asked again", file=sys.stderr
             )
-        done = count_done(folder, keys)
-        meter = Meter(len(keys), done, request.prices, what, request.progress)
-        outcome = Runner(job, folder, request.server, meter).run()
+        with Meter(len(keys), count_done(folder, keys), request.prices, what, request.progress) as meter:
+            outcome = Runner(job, folder, request.server, meter).run()
     finally:
-        if meter is not None:
-            meter.close()
-        now = count_done(folder, keys)
-        history[-1] |= {"ended": _now(), "concurrency": request.server.concurrency}
-        _write(request, folder, keys, history)
-        folder.close()
+        try:
+            history[-1] |= {"ended": _now(), "concurrency": request.server.concurrency}
+            _write(request, folder, keys, history, [*missing, *outcome.missing])
+        finally:
+            folder.close()
     if outcome.stopped:
-        text = f"mmdu: {now:,} of {len(keys):,} turns are done; the same command goes on"
+        done = folder.run["turns_done"]
+        text = f"mmdu: {done:,} of {len(keys):,} turns are done; the same command goes on"
         print(text, file=sys.stderr)
         raise KeyboardInterrupt
     return _result(request, folder, [*missing, *outcome.missing], what, load)
@@ -188,7 +199,11 @@ def _result(
 
 
 def _write(
-    request: Request, folder: RunFolder, keys: Sequence[tuple[str, Key]], history: list[dict[str, Any]]
+    request: Request,
+    folder: RunFolder,
+    keys: Sequence[tuple[str, Key]],
+    history: list[dict[str, Any]],
+    missing: Sequence[Problem] = (),
 ) -> None:
     usage = sum_usage(folder)
     cost = request.prices.cost(*usage.values())
@@ -198,6 +213,8 @@ def _write(
             "base_url": request.server.address,
             "turns": len(keys),
             "turns_done": count_done(folder, keys),
+            "missing": [f"{problem.where}: {problem.problem}" for problem in missing],
+            "finish_reasons": count_endings(folder),
             "usage": usage,
             "cost_usd": cost,
             "prices_usd_per_million": {

@@ -106,8 +106,10 @@ class Meter:
         self._bar.set_postfix_str(told, refresh=False)
         self._bar.update()
 
-    def close(self) -> None:
-        """End the bar's line."""
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._bar.close()
 
 
@@ -238,6 +240,14 @@ def sum_usage(folder: RunFolder) -> dict[str, int]:
     usage = [entry.get("usage") or [0, 0] for part in folder.entries.values() for entry in part.values()]
     totals = [sum(column) for column in zip(*usage, strict=True)] or [0, 0]
     return {"prompt_tokens": totals[0], "completion_tokens": totals[1]}
+
+
+def count_endings(folder: RunFolder) -> dict[str, int]:
+    """Count why replies ended, such as ``stop``, or ``length`` where they were cut; and those without a word."""
+    entries = [entry for part in folder.entries.values() for entry in part.values()]
+    endings = Counter(str(entry.get("finish_reason")) for entry in entries)
+    empty = sum(not str(entry.get("answer", entry.get("reason", ""))).strip() for entry in entries)
+    return dict(endings.most_common()) | ({"empty": empty} if empty else {})
 
 
 def count_done(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> int:

@@ -138,6 +138,7 @@ def judge(
     }
     keys, unanswered = _list_turns(dialogues, judged, repeat, Path(out))
     told = {
+        "data": bench.name,
         "repeat": repeat,
         "attempts": attempts,
         "pictures_missing": lost,
