@@ -102,7 +102,12 @@ def draw_ratios(frame: pd.DataFrame) -> None:
         ax.plot(frame["ratio"], range(len(frame)), "o", color="C0", ms=4)
         for place, ratio in enumerate(frame["ratio"]):
             ax.annotate(
-                f"{ratio:.{1 if ratio >= 2 else 2}f}", (ratio, place), (5, 0), textcoords="offset points", va="center", fontsize=6
+                f"{ratio:.{1 if ratio >= 2 else 2}f}",
+                (ratio, place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=6,
             )
         ax.set_yticks(range(len(frame)), labels, fontsize=5)
         ax.set_xscale("log")
