@@ -153,7 +153,7 @@ def test_other_histories(small, tmp_path, history, before):
     if history == "none":
         parts = last[0]["content"]
         assert [part.get("text", "picture") for part in parts] == [
-            "Image1: ", "picture", "Image2: ", "picture", "Sum up {answer}."
+            "Image1: ", "picture", "\nImage2: ", "picture", "\nSum up {answer}."
         ]  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def test_every_picture_and_every_character_is_sent_once(pieces, n_images):
     assert [part[0] for part in content if isinstance(part, list)] == images[: max(len(pieces) - 1, n_images)]
     said_here = "".join(part["text"] for part in content if isinstance(part, dict))
     spare = max(0, n_images - len(pieces) + 1)
-    assert said_here == "".join(f"Image{n}: " for n in images[:spare]) + "".join(pieces)
+    assert said_here == "".join(f"Image{n}: \n" for n in images[:spare]) + "".join(pieces)
 
 
 def test_missing_pictures_stop_the_run_or_are_told(small, tmp_path):
@@ -185,6 +185,19 @@ def test_missing_pictures_stop_the_run_or_are_told(small, tmp_path):
         frame = mmdu.answer(bench, tmp_path / "a", "m", base_url=server.url, missing_pictures="tell")
     assert frame.attrs["run"]["pictures_missing"] == 1
     assert any("[Image1 is not available]" in said(body) for body in server.requests)
+
+
+def test_pictures_without_places_come_first_with_their_names(small, tmp_path):
+    """As in a file whose pictures are those that the question names, under their own numbers."""
+    talk = [{"from": "user", "value": "Compare Image2 and Image5."}, {"from": "assistant", "value": "Both."}]
+    record = {"id": 1, "image": ["a.png", "c.png"], "image_inds": [2, 5], "conversations": talk}
+    (small.folder / "unplaced.json").write_text(json.dumps([record]))
+    with ChatServer() as server:
+        mmdu.answer(small.folder / "unplaced.json", tmp_path / "a", "m", base_url=server.url)
+    [part] = [body["messages"][0]["content"] for body in server.requests]
+    assert [p.get("text", "picture") for p in part] == [
+        "Image2: ", "picture", "\nImage5: ", "picture", "\nCompare Image2 and Image5."
+    ]  # fmt: skip
 
 
 # Files
@@ -257,6 +270,15 @@ def test_a_folder_belongs_to_one_run(small, tmp_path, other):
         with pytest.raises(DataError, match="holds files of no run"):
             mmdu.answer(small, tmp_path / "b", "m", base_url=server.url)
         assert len(server.requests) == 7
+
+
+def test_a_run_without_a_reply_binds_nobody(small, tmp_path):
+    with ChatServer(lambda number, body: Fault(404) if body["model"] == "typo" else None) as server:
+        with pytest.raises(DataError, match="no model 'typo'"):
+            mmdu.answer(small, tmp_path / "a", "typo", base_url=server.url)
+        frame = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url)
+    assert len(frame) == 7
+    assert run_file(tmp_path / "a")["model"] == "m"
 
 
 @pytest.mark.parametrize("key", ["../up", "a/b", "run", "", "a\0b", "x" * 300])

@@ -138,8 +138,8 @@ class RunFolder:
 
     def _read_run(self) -> dict[str, Any]:
         file = self.path / RUN_FILE
+        others = [path.name for path in sorted(self.path.iterdir()) if path.name not in (".lock", RUN_FILE)]
         if not file.exists():
-            others = [path.name for path in sorted(self.path.iterdir()) if path.name != ".lock"]
             if others:
                 text = f"{short_path(self.path)}: holds files of no run ({others[0]}); give a new or an empty folder"
                 raise DataError(text)
@@ -147,6 +147,8 @@ class RunFolder:
         before = _decode(file)
         if not isinstance(before, dict):
             raise DataError(f"{short_path(file)}: got {type(before).__name__}, expected what a run writes")
+        if not others:  # a run that got no reply, as with a wrong name of a model, binds nobody
+            return before
         now = json.loads(json.dumps(self._fixed))
         for name, value in now.items():
             if before.get(name) != value:

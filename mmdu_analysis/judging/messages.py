@@ -78,7 +78,9 @@ def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]
     found = []
     for key in ids:
         part, pictures = bench.turns.iloc[turns.get(key, [])], bench.images.iloc[images.get(key, [])]
-        first = pictures["first_turn"].fillna(0).astype(int).tolist()
+        # Pictures without a place are there from the start, where the file gives none of them a place.
+        start = part["images_so_far"].iloc[0] > part["new_images"].iloc[0] if len(part) else False
+        first = pictures["first_turn"].fillna(int(start)).astype(int).tolist()
         numbers = pictures["image"].tolist()
         brought = [
             [number for number, at in zip(numbers, first, strict=True) if at == turn] for turn in part["turn"]
@@ -175,17 +177,26 @@ def question_content(
     """
     texts = _PLACEHOLDER.split(question)
     spare = max(0, len(images) - len(texts) + 1)
-    parts: list[Any] = []
+    pieces: list[Any] = []
     for image in [*before, *images[:spare]]:
-        parts += [_text(f"Image{image}: "), picture(image)]
+        pieces += [_text(f"Image{image}: "), picture(image), _text("\n")]
     placed = iter(images[spare:])
     for place, text in enumerate(texts):
-        parts += [picture(image) for image in islice(placed, 1 if place else 0)]
-        if text:
-            parts.append(_text(text))
-    if all(isinstance(part, dict) for part in parts):
-        return "".join(part["text"] for part in parts)
-    return parts
+        pieces += [picture(image) for image in islice(placed, 1 if place else 0)]
+        pieces.append(_text(text))
+    parts = _joined(pieces)
+    return parts[0]["text"] if len(parts) == 1 and isinstance(parts[0], dict) else parts
+
+
+def _joined(pieces: list[Any]) -> list[Any]:
+    """Join neighbouring texts; a text that is empty is none."""
+    parts: list[Any] = []
+    for piece in pieces:
+        if isinstance(piece, dict) and parts and isinstance(parts[-1], dict):
+            parts[-1] = _text(parts[-1]["text"] + piece["text"])
+        elif piece != _text(""):
+            parts.append(piece)
+    return parts or [_text("")]
 
 
 def left_out(image: int) -> dict[str, str]:
@@ -226,12 +237,13 @@ def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -
     """
     if rule not in MISSING_PICTURES:
         raise DataError(f"missing pictures: got {rule!r}, expected one of {', '.join(MISSING_PICTURES)}")
-    asked = bench.images["dialog_id"].isin([dialogue.dialog_id for dialogue in dialogues])
-    lost = bench.images.loc[asked & bench.images["first_turn"].notna() & bench.images["width"].isna()]
+    needed = {(d.dialog_id, image) for d in dialogues for brought in d.images for image in brought}
+    lost = bench.images.loc[bench.images["width"].isna()]
+    lost = lost.loc[[key in needed for key in zip(lost["dialog_id"], lost["image"], strict=True)]]
     if len(lost) and rule == "stop":
         first = lost.iloc[0]
         raise DataError(
-            f"{bench.name}: {len(lost)} of {int(asked.sum())} pictures can't be had, the first: dialogue "
+            f"{bench.name}: {len(lost)} of {len(needed)} pictures can't be had, the first: dialogue "
             f"{first['dialog_id']}, image {first['image']} ({first['path']}); unpack mmdu_pics.zip beside the file, "
             "or let the model be told that they are missing: --missing-pictures tell"
         )
