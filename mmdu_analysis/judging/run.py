@@ -136,6 +136,7 @@ class Runner:
         self._error: Exception | None = None
         self._stopping = False
         self._counting = threading.Lock()
+        self._running, self._finished = 0, threading.Event()
 
     def run(self) -> Outcome:
         """Ask everything; the first Ctrl-C waits for the requests at the server, the second doesn't.
@@ -148,26 +149,25 @@ class Runner:
         if not self._queue:
             return self._outcome
         with self._server.connect() as endpoint:
-            number = min(len(self._queue), _AHEAD * self._server.concurrency)
-            threads = [
-                threading.Thread(target=self._work, args=(endpoint,), daemon=True) for _ in range(number)
-            ]
-            for thread in threads:
-                thread.start()
-            self._wait(threads, endpoint)
+            self._running = min(len(self._queue), _AHEAD * self._server.concurrency)
+            for _ in range(self._running):
+                threading.Thread(target=self._work, args=(endpoint,), daemon=True).start()
+            self._wait(endpoint)
         if self._error is not None:
             raise self._error
         return self._outcome
 
-    def _wait(self, threads: list[threading.Thread], endpoint: Endpoint) -> None:
-        """Wait for the end: of all, or of what is at the server when the run is to stop."""
-        while any(thread.is_alive() for thread in threads):
+    def _wait(self, endpoint: Endpoint) -> None:
+        """Wait for the end: of all, or of what is at the server when the run is to stop.
+
+        For an event, since a `join` that Ctrl-C interrupts takes its thread for dead (in Python 3.11).
+        """
+        while True:
             try:
+                if self._finished.wait(0.1):
+                    return
                 if self._stopping and endpoint.slots.wait_until_idle(0.1):
                     return  # the others wait for a slot, or for a back-off to pass
-                next(thread for thread in threads if thread.is_alive()).join(0.1)
-            except StopIteration:
-                return
             except KeyboardInterrupt:
                 if self._outcome.stopped:
                     return
@@ -181,14 +181,19 @@ class Runner:
         endpoint.slots.stop()
 
     def _work(self, endpoint: Endpoint) -> None:
-        while self._queue and not self._stopping:
-            try:
+        try:
+            while self._queue and not self._stopping:
                 self._follow(endpoint, self._queue.popleft())
-            except (StoppedError, IndexError):
-                return
-            except Exception as error:  # no request can succeed, the disk is full, or a fault of ours
-                self._error = self._error or error
-                self._stop(endpoint)
+        except (StoppedError, IndexError):  # the end, or another thread took the last
+            pass
+        except Exception as error:  # no request can succeed, the disk is full, or a fault of ours
+            self._error = self._error or error
+            self._stop(endpoint)
+        finally:
+            with self._counting:
+                self._running -= 1
+                if not self._running:
+                    self._finished.set()
 
     def _follow(self, endpoint: Endpoint, track: Track) -> None:
         for place, key in enumerate(track.keys):
