@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmdu_analysis import cli_judging
+from mmdu_analysis.cli_judging import DataOption
 from mmdu_analysis.io.tables import Format, print_table
 from mmdu_analysis.schema import ACCESS, DataError, DataWarning
 
@@ -26,10 +27,6 @@ app = typer.Typer(
 )
 
 
-DataOption = Annotated[
-    str | None,
-    typer.Option("--data", help="Benchmark file or folder, or a name: sample, benchmark, mmdu-45k."),
-]
 FilesOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -211,8 +211,8 @@ class RunFolder:
         """Write a dialogue's file from the turns there are; its lines go."""
         entries = self.entries[dialog_id]
         part = self._part(dialog_id)
-        if dialog_id in self._parts:
-            self._parts.pop(dialog_id).close()
+        if opened := self._parts.pop(dialog_id, None):
+            opened.close()
         if not part.exists() and dialog_id not in self._mended:
             return
         if entries:
