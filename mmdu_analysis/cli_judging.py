@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmdu_analysis.io.tables import Format, print_table
-from mmdu_analysis.schema import DataError, DataWarning
+from mmdu_analysis.schema import DataError, DataWarning, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,6 +207,43 @@ def _finish(frame: pd.DataFrame, out: Path, dry_run: bool) -> None:
             print(f"mmdu: warning: {endings[name]:,} replies {what}", file=sys.stderr)
     if missing:
         print(f"mmdu: {len(missing):,} turns are missing; the same command asks them again:", file=sys.stderr)
-        for problem in missing:
-            print(f"  {problem.where}: {problem.problem}", file=sys.stderr)
+        print(*list_missing(missing), sep="\n", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def list_missing(missing: Sequence[Problem]) -> list[str]:
+    """Write turns that are missing as lines: those of a dialogue with the same reason together.
+
+    Parameters
+    ----------
+    missing : sequence of Problem
+        From ``attrs["missing"]``.
+
+    Returns
+    -------
+    list of str
+        Such as ``"  dialogue 3, turns 1-4, 7: there is no answer to judge"``.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for problem in missing:
+        dialogue, _, turn = problem.where.rpartition(", turn ")
+        groups.setdefault((dialogue, problem.problem), []).append(turn)
+    lines = []
+    for (dialogue, why), turns in groups.items():
+        noun = "turn" if len(turns) == 1 else "turns"
+        lines.append(f"  {dialogue}, {noun} {_ranges(turns)}: {why}")
+    return lines
+
+
+def _ranges(turns: list[str]) -> str:
+    """Write neighbours as ranges; what is no number, such as ``3, judgement 2``, stands for itself."""
+    numbers = sorted({int(turn) for turn in turns if turn.isdigit()})
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1][1:] = [number]
+        else:
+            spans.append([number])
+    return ", ".join(
+        ["-".join(map(str, span)) for span in spans] + [turn for turn in turns if not turn.isdigit()]
+    )

@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mmdu_analysis as mmdu
+from mmdu_analysis.cli_judging import list_missing
 from mmdu_analysis.judging.folder import RunFolder, key_of
 from mmdu_analysis.judging.messages import question_content
 from mmdu_analysis.judging.prompts import OWN_PROMPT, load_prompt
-from mmdu_analysis.schema import DIMENSION_NAMES, DataError, DataWarning
+from mmdu_analysis.schema import DIMENSION_NAMES, DataError, DataWarning, Problem
 
 KEY = "sk-very-secret-0123456789"
 MMDU = str(Path(sys.executable).with_name("mmdu"))
@@ -431,6 +432,14 @@ def test_the_command_ends_with_1_and_the_list(small, tmp_path):
             "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
         )
         assert (done.returncode, len(server.requests)) == (0, before + 1)
+
+
+def test_missing_turns_are_listed_briefly():
+    turns = ["1", "2", "3", "7", "9, judgement 2"]
+    missing = [Problem("out", f"dialogue a, turn b, turn {turn}", "why") for turn in turns]
+    missing.append(Problem("out", "dialogue 3, turn 1", "else"))
+    lines = ["  dialogue a, turn b, turns 1-3, 7, 9, judgement 2: why", "  dialogue 3, turn 1: else"]
+    assert list_missing(missing) == lines
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,8 @@ class _Judging:
         entry: Entry = {"turn": key[0]}
         if self._request.told["repeat"] > 1:
             entry["repeat"] = key[1]
-        entry |= {**read.scores, "judge": self._request.server.model, "reason": reply.text}
+        whole = {name: int(score) if score.is_integer() else score for name, score in read.scores.items()}
+        entry |= {**whole, "judge": self._request.server.model, "reason": reply.text}
         entry |= {"finish_reason": reply.finish_reason, "attempts": attempts, "usage": usage}
         entry |= {"judged_sha256": _digest(text), **self._synthetic}
         return entry | ({"problem": read.problem} if read.problem else {})
