@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -836,3 +837,12 @@ def test_the_real_benchmark_from_answers_to_a_row(real, shared, tmp_path):
     summary = mmdu.summarize_scores(scores)
     assert summary["n_turns"].eq(len(bench.turns)).all()
     assert mmdu.score_table(summary)["model"].tolist() == ["NAME"]
+
+
+@pytest.mark.parametrize("name", ["main_results", "dimension_heatmap", "dimension_radar", "turn_curves"])
+def test_one_model_alone_has_room_in_the_figures(sample, name):
+    scores = mmdu.sample_scores().query("model == 'open-A'")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = mmdu.draw_figure(name, bench=sample, scores=scores, access={"open-A": "open"})
+        figure.savefig(io.BytesIO())

@@ -110,7 +110,7 @@ def dimension_heatmap(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     columns = [short for short in DIMENSIONS if short in table]
     ordered = table.sort_values(columns[-1], ascending=False)
-    ax = new_axes(ax, COLUMN, 0.9 + 0.17 * len(table))
+    ax = new_axes(ax, COLUMN, max(1.9, 0.9 + 0.17 * len(table)))  # the words need room beside few models
     colors = mpl.colors.LinearSegmentedColormap.from_list("mmdu", ["#FFFFFF", *SEQUENCE[2::-1]])
     values = ordered[columns].to_numpy(dtype=float)
     ax.imshow(values, cmap=colors, vmin=0, vmax=100, aspect="auto")
