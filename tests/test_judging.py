@@ -367,6 +367,31 @@ def test_a_journal_cut_anywhere_keeps_its_whole_lines(tmp_path_factory, place, n
     assert not part.exists()
 
 
+def test_a_disk_that_fills_is_told_and_keeps_what_was_there(tmp_path):
+    class Full(io.FileIO):
+        def write(self, data):
+            return super().write(data[:5])
+
+    def store():
+        found = RunFolder(tmp_path, {"command": "x"}, lambda _, entries: entries, list)
+        found.open(["1"])
+        return found
+
+    first = store()
+    first.write_run({})
+    first.append("1", {"turn": 1, "answer": "kept"})
+    first._parts.pop("1").close()
+    first._parts["1"] = Full(tmp_path / "1.json.part", "ab")
+    with pytest.raises(DataError, match="No space left on device.*free space and go on"):
+        first.append("1", {"turn": 2, "answer": "lost"})
+    first._lock.release()
+    second = store()
+    assert list(second.entries["1"]) == [(1, 1)]
+    second.append("1", {"turn": 2, "answer": "again"})
+    second.close()
+    assert [entry["answer"] for entry in json.loads((tmp_path / "1.json").read_text())] == ["kept", "again"]
+
+
 # Faults
 
 

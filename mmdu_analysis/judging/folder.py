@@ -6,6 +6,7 @@ become ``{id}.json``, written beside its place and renamed. ``run.json`` tells w
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -191,7 +192,11 @@ class RunFolder:
         with self._writing, self._telling():
             if dialog_id not in self._parts:
                 self._parts[dialog_id] = _open_to_append(self._part(dialog_id))
-            self._parts[dialog_id].write(msgspec.json.encode(entry) + b"\n")
+            line = msgspec.json.encode(entry) + b"\n"
+            if self._parts[dialog_id].write(line) != len(
+                line
+            ):  # a disk that fills takes a part, without a word
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.entries[dialog_id][key_of(entry)] = entry
 
     def sync(self, dialog_id: str) -> None:
