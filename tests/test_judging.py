@@ -382,7 +382,7 @@ def test_a_disk_that_fills_is_told_and_keeps_what_was_there(tmp_path):
     first.append("1", {"turn": 1, "answer": "kept"})
     first._parts.pop("1").close()
     first._parts["1"] = Full(tmp_path / "1.json.part", "ab")
-    with pytest.raises(DataError, match="No space left on device.*free space and go on"):
+    with pytest.raises(DataError, match=r"No space left on device.*free space and go on"):
         first.append("1", {"turn": 2, "answer": "lost"})
     first._lock.release()
     second = store()
