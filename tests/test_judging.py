@@ -871,3 +871,21 @@ def test_one_model_alone_has_room_in_the_figures(sample, name):
         warnings.simplefilter("error")
         figure = mmdu.draw_figure(name, bench=sample, scores=scores, access={"open-A": "open"})
         figure.savefig(io.BytesIO())
+
+
+def test_a_dry_run_of_judging_counts_texts_pictures_and_repeats(small, answered, tmp_path):
+    with ChatServer() as server:
+        options = {"base_url": server.url, "dry_run": True, "repeat": 2}
+        [whole] = mmdu.judge(small, answered, tmp_path / "s", "j", **options).to_dict("records")
+        [bare] = mmdu.judge(small, answered, tmp_path / "s", "j", images="none", **options).to_dict("records")
+    assert not server.requests
+    assert whole["requests"] == 2 * 7
+    n_pictures = (small.dialogs["n_turns"] * small.dialogs["n_images"]).sum()
+    assert whole["prompt_tokens"] - bare["prompt_tokens"] == 2 * 471 * n_pictures
+    prompt = load_prompt()
+    given_answers = texts(mmdu.load_answers(answered))
+    filled = [
+        prompt.fill(row.question, row.answer, given_answers[row.dialog_id, row.turn])
+        for row in small.turns.itertuples()
+    ]
+    assert bare["prompt_tokens"] == pytest.approx(2 * mmdu.count_tokens(filled).sum(), rel=0.02)
