@@ -335,17 +335,18 @@ def test_two_runs_at_once_are_refused(small, tmp_path):
     assert len(server.requests) == 7
 
 
+def journal(folder):
+    found = RunFolder(folder, {"command": "x"}, lambda _, entries: entries, list)
+    found.open(["1"])
+    return found
+
+
 @given(st.integers(0, 400), st.integers(1, 5))
 @settings(max_examples=60)
 def test_a_journal_cut_anywhere_keeps_its_whole_lines(tmp_path_factory, place, number):
     folder = tmp_path_factory.mktemp("journal")
 
-    def store():
-        found = RunFolder(folder, {"command": "x"}, lambda _, entries: entries, list)
-        found.open(["1"])
-        return found
-
-    first = store()
+    first = journal(folder)
     first.write_run({})
     lines = [{"turn": turn, "answer": f"ä{turn}"} for turn in range(1, number + 1)]
     for line in lines:
@@ -355,7 +356,7 @@ def test_a_journal_cut_anywhere_keeps_its_whole_lines(tmp_path_factory, place, n
     first._lock.release()
     raw = part.read_bytes()
     part.write_bytes(raw[: min(place, len(raw))])
-    second = store()
+    second = journal(folder)
     whole = raw[: min(place, len(raw))].count(b"\n")
     kept = sorted(second.entries["1"])
     assert kept in ([(t, 1) for t in range(1, whole + 1)], [(t, 1) for t in range(1, whole + 2)])
@@ -372,12 +373,7 @@ def test_a_disk_that_fills_is_told_and_keeps_what_was_there(tmp_path):
         def write(self, data):
             return super().write(data[:5])
 
-    def store():
-        found = RunFolder(tmp_path, {"command": "x"}, lambda _, entries: entries, list)
-        found.open(["1"])
-        return found
-
-    first = store()
+    first = journal(tmp_path)
     first.write_run({})
     first.append("1", {"turn": 1, "answer": "kept"})
     first._parts.pop("1").close()
@@ -385,7 +381,7 @@ def test_a_disk_that_fills_is_told_and_keeps_what_was_there(tmp_path):
     with pytest.raises(DataError, match=r"No space left on device.*free space and go on"):
         first.append("1", {"turn": 2, "answer": "lost"})
     first._lock.release()
-    second = store()
+    second = journal(tmp_path)
     assert list(second.entries["1"]) == [(1, 1)]
     second.append("1", {"turn": 2, "answer": "again"})
     second.close()

@@ -13,7 +13,14 @@ from mmdu_analysis.judging import messages as chat
 from mmdu_analysis.judging.endpoint import Endpoint, Server, TooLongError, TurnError
 from mmdu_analysis.judging.estimate import estimate_answers
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
-from mmdu_analysis.judging.messages import IMAGE_SIDE, Dialogue, Gallery, check_pictures, list_dialogues
+from mmdu_analysis.judging.messages import (
+    IMAGE_SIDE,
+    MISSING_PICTURES,
+    Dialogue,
+    Gallery,
+    check_pictures,
+    list_dialogues,
+)
 from mmdu_analysis.judging.record import (
     Request,
     check_choice,
@@ -121,6 +128,7 @@ def answer(
     """
     check_choice("history", history, HISTORIES)
     check_choice("overflow", overflow, OVERFLOWS)
+    check_choice("missing_pictures", missing_pictures, MISSING_PICTURES)
     bench = take_benchmark(data)
     dialogues = list_dialogues(bench, limit)
     lost = check_pictures(bench, dialogues, missing_pictures)

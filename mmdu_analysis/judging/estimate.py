@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.judging.folder import Key, RunFolder
@@ -61,7 +61,7 @@ def estimate_answers(
 
 def estimate_scores(
     bench: Benchmark,
-    answers: pd.DataFrame,
+    answers: Mapping[tuple[str, int], str],
     prompt: JudgePrompt,
     folder: RunFolder,
     keys: Sequence[tuple[str, Key]],
@@ -73,8 +73,8 @@ def estimate_scores(
     ----------
     bench : Benchmark
         What was answered.
-    answers : pandas.DataFrame
-        One model's, from `load_answers`.
+    answers : mapping
+        Dialogue and turn -> one model's answer.
     prompt : JudgePrompt
         What the judge is told.
     folder, keys, request
@@ -85,10 +85,9 @@ def estimate_scores(
     pandas.DataFrame
         As `estimate_answers`; a reply is taken to have 400 tokens.
     """
-    turns = bench.turns.merge(
-        answers[["dialog_id", "turn", "answer"]], on=["dialog_id", "turn"], suffixes=("_r", "")
-    )
-    texts = turns["question"] + "\n" + turns["answer_r"].fillna(NO_REFERENCE) + "\n" + turns["answer"]
+    said = [answers.get(key) for key in zip(bench.turns["dialog_id"], bench.turns["turn"], strict=True)]
+    turns = bench.turns.assign(said=said).dropna(subset="said")
+    texts = turns["question"] + "\n" + turns["answer"].fillna(NO_REFERENCE) + "\n" + turns["said"]
     turns["context_tokens"] = count_tokens(texts) + count_tokens([prompt.fill("", "-", "")])[0]
     if request.fixed["images"] == "all":
         costs = image_tokens(bench.images).groupby(bench.images["dialog_id"]).sum()

@@ -193,9 +193,8 @@ class RunFolder:
             if dialog_id not in self._parts:
                 self._parts[dialog_id] = _open_to_append(self._part(dialog_id))
             line = msgspec.json.encode(entry) + b"\n"
-            if self._parts[dialog_id].write(line) != len(
-                line
-            ):  # a disk that fills takes a part, without a word
+            written = self._parts[dialog_id].write(line)
+            if written != len(line):  # a disk that fills takes a part, without a word
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.entries[dialog_id][key_of(entry)] = entry
 

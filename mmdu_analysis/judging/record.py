@@ -146,7 +146,8 @@ def run_job(
     Returns
     -------
     pandas.DataFrame
-        With ``attrs["run"]``, what ``run.json`` says, and ``attrs["missing"]``, the turns without a result, which stand in ``attrs["problems"]`` too.
+        With ``attrs["run"]``, what ``run.json`` says, and ``attrs["missing"]``, the turns without a result,
+        which stand in ``attrs["problems"]`` too.
 
     Raises
     ------

@@ -17,7 +17,14 @@ from mmdu_analysis.judging import messages as chat
 from mmdu_analysis.judging.endpoint import Endpoint, Server, TurnError
 from mmdu_analysis.judging.estimate import estimate_scores
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
-from mmdu_analysis.judging.messages import IMAGE_SIDE, Dialogue, Gallery, check_pictures, list_dialogues
+from mmdu_analysis.judging.messages import (
+    IMAGE_SIDE,
+    MISSING_PICTURES,
+    Dialogue,
+    Gallery,
+    check_pictures,
+    list_dialogues,
+)
 from mmdu_analysis.judging.prompts import JudgePrompt, load_prompt
 from mmdu_analysis.judging.record import (
     Request,
@@ -117,6 +124,7 @@ def judge(
     without one, and counted in ``run.json``.
     """
     check_choice("images", images, IMAGES)
+    check_choice("missing_pictures", missing_pictures, MISSING_PICTURES)
     if repeat < 1 or attempts < 1:
         raise DataError(f"repeat and attempts: got {repeat} and {attempts}, expected 1 or more of each")
     bench = take_benchmark(data)
@@ -156,8 +164,7 @@ def judge(
     )
     job = _Judging(bench, dialogues, judged, asked, keys, request)
     if dry_run:
-        frame = _frame_of(judged)
-        return estimate_scores(bench, frame, asked, job.folder, keys, request)
+        return estimate_scores(bench, judged, asked, job.folder, keys, request)
     load = partial(load_scores, benchmark=bench)
     return run_job(request, job, job.folder, keys, "scores", load, unanswered)
 
@@ -178,13 +185,6 @@ def _texts(answers: pd.DataFrame | str | Path) -> tuple[dict[tuple[str, int], st
         raise DataError(f"got answers of {models}, expected those of one model; name its folder")
     rows = frame[["dialog_id", "turn", "answer"]].dropna().itertuples(index=False)
     return {(str(dialog), int(turn)): text for dialog, turn, text in rows}, str(models[0])
-
-
-def _frame_of(texts: Mapping[tuple[str, int], str]) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = [(dialog, turn, text) for (dialog, turn), text in texts.items()]
-    return pd.DataFrame(rows, columns=["dialog_id", "turn", "answer"])
 
 
 def _list_turns(
@@ -220,7 +220,7 @@ class _Judging:
         self._by_id = {dialogue.dialog_id: dialogue for dialogue in dialogues}
         self._texts, self._prompt, self._keys, self._request = texts, prompt, keys, request
         self._synthetic = {"synthetic": True} if bench.synthetic else {}
-        self.folder = RunFolder(request.out, request.fixed, self._pack, list, self._check)
+        self.folder = RunFolder(request.out, request.fixed, lambda _, entries: entries, list, self._check)
         tell = request.fixed["missing_pictures"] == "tell"
         self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
 
@@ -288,9 +288,6 @@ class _Judging:
         if read.problem:
             return entry
         return {name: value for name, value in entry.items() if name != "problem"} | read.scores
-
-    def _pack(self, _dialog_id: str, entries: list[Entry]) -> list[Entry]:
-        return entries
 
 
 def _digest(text: str) -> str:
