@@ -200,6 +200,10 @@ def test_pictures_without_places_come_first_with_their_names(small, tmp_path):
     assert [p.get("text", "picture") for p in part] == [
         "Image2: ", "picture", "\nImage5: ", "picture", "\nCompare Image2 and Image5."
     ]  # fmt: skip
+    [estimate] = mmdu.answer(small.folder / "unplaced.json", tmp_path / "b", "m", dry_run=True).to_dict(
+        "records"
+    )
+    assert estimate["prompt_tokens"] == 2 * 471 + mmdu.count_tokens([talk[0]["value"]])[0]
 
 
 # Files

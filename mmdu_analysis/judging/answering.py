@@ -20,6 +20,7 @@ from mmdu_analysis.judging.messages import (
     Gallery,
     check_pictures,
     list_dialogues,
+    sent_images,
 )
 from mmdu_analysis.judging.record import (
     Request,
@@ -154,7 +155,8 @@ def answer(
     )
     job = _Answering(bench, dialogues, request)
     if dry_run:
-        return estimate_answers(bench, job.folder, job.keys, request)
+        sent = sent_images(bench, dialogues)
+        return estimate_answers(bench, sent, job.folder, job.keys, request)
     return run_job(request, job, job.folder, job.keys, "answers", load_answers)
 
 

@@ -24,7 +24,11 @@ TYPICAL_REPLY = 400
 
 
 def estimate_answers(
-    bench: Benchmark, folder: RunFolder, keys: Sequence[tuple[str, Key]], request: Request
+    bench: Benchmark,
+    images: pd.DataFrame,
+    folder: RunFolder,
+    keys: Sequence[tuple[str, Key]],
+    request: Request,
 ) -> pd.DataFrame:
     """Estimate what asking a benchmark costs: the turns that aren't done.
 
@@ -32,6 +36,8 @@ def estimate_answers(
     ----------
     bench : Benchmark
         The benchmark.
+    images : pandas.DataFrame
+        Those that are sent, from `sent_images`.
     folder : RunFolder
         What is done.
     keys : sequence of (str, Key)
@@ -51,7 +57,7 @@ def estimate_answers(
     said = bench.turns[["dialog_id", "turn"]].assign(answer_tokens=lengths.to_numpy())
     said["answer_tokens"] = said["answer_tokens"].fillna(lengths.mean()).fillna(TYPICAL_ANSWER)
     history = said if request.fixed["history"] != "none" else said.assign(answer_tokens=0)
-    read = context_tokens(asked, history, bench.images)
+    read = context_tokens(asked, history, images)
     if request.fixed["history"] == "none":  # the pictures so far, and this question alone
         before = asked.groupby("dialog_id")["question_tokens"].cumsum() - asked["question_tokens"]
         read["context_tokens"] -= before.to_numpy()
@@ -61,6 +67,7 @@ def estimate_answers(
 
 def estimate_scores(
     bench: Benchmark,
+    images: pd.DataFrame,
     answers: Mapping[tuple[str, int], str],
     prompt: JudgePrompt,
     folder: RunFolder,
@@ -77,7 +84,7 @@ def estimate_scores(
         Dialogue and turn -> one model's answer.
     prompt : JudgePrompt
         What the judge is told.
-    folder, keys, request
+    images, folder, keys, request
         As in `estimate_answers`.
 
     Returns
@@ -90,7 +97,7 @@ def estimate_scores(
     texts = turns["question"] + "\n" + turns["answer"].fillna(NO_REFERENCE) + "\n" + turns["said"]
     turns["context_tokens"] = count_tokens(texts) + count_tokens([prompt.fill("", "-", "")])[0]
     if request.fixed["images"] == "all":
-        costs = image_tokens(bench.images).groupby(bench.images["dialog_id"]).sum()
+        costs = image_tokens(images).groupby(images["dialog_id"]).sum()
         turns["context_tokens"] += turns["dialog_id"].map(costs).fillna(0).astype(int)
     turns["answer_tokens"] = TYPICAL_REPLY
     return _table(folder, keys, request, turns)

@@ -17,6 +17,8 @@ from mmdu_analysis.judging.endpoint import TurnError
 from mmdu_analysis.schema import PLACEHOLDERS, DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmdu_analysis.io.benchmark import Benchmark
 
 IMAGE_SIDE = 1536
@@ -89,6 +91,35 @@ def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]
         questions = part["question"].tolist()
         found.append(Dialogue(str(key), questions, references, brought, pictures["path"].tolist()))
     return found
+
+
+def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame:
+    """List the pictures that are sent, each with the turn that brings it.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        The benchmark.
+    dialogues : sequence of Dialogue
+        From `list_dialogues`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As ``bench.images``; pictures without a place have the turn that they are sent with as ``first_turn``.
+    """
+    import pandas as pd
+
+    rows = [
+        (dialogue.dialog_id, image, turn)
+        for dialogue in dialogues
+        for turn, brought in enumerate(dialogue.images, 1)
+        for image in brought
+    ]
+    sent = pd.DataFrame(rows, columns=["dialog_id", "image", "first_turn"]).astype(
+        {"dialog_id": bench.images["dialog_id"].dtype, "image": "int64", "first_turn": "Int64"}
+    )
+    return sent.merge(bench.images.drop(columns="first_turn"), on=["dialog_id", "image"])
 
 
 class Gallery:
@@ -235,13 +266,12 @@ def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -
     DataError
         With ``stop``, if there is any.
     """
-    needed = {(d.dialog_id, image) for d in dialogues for brought in d.images for image in brought}
-    lost = bench.images.loc[bench.images["width"].isna()]
-    lost = lost.loc[[key in needed for key in zip(lost["dialog_id"], lost["image"], strict=True)]]
+    sent = sent_images(bench, dialogues)
+    lost = sent.loc[sent["width"].isna()]
     if len(lost) and rule == "stop":
         first = lost.iloc[0]
         raise DataError(
-            f"{bench.name}: {len(lost)} of {len(needed)} pictures can't be had, the first: dialogue "
+            f"{bench.name}: {len(lost)} of {len(sent)} pictures can't be had, the first: dialogue "
             f"{first['dialog_id']}, image {first['image']} ({first['path']}); unpack mmdu_pics.zip beside the file, "
             "or let the model be told that they are missing: --missing-pictures tell"
         )

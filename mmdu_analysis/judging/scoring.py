@@ -24,6 +24,7 @@ from mmdu_analysis.judging.messages import (
     Gallery,
     check_pictures,
     list_dialogues,
+    sent_images,
 )
 from mmdu_analysis.judging.prompts import JudgePrompt, load_prompt
 from mmdu_analysis.judging.record import (
@@ -164,7 +165,8 @@ def judge(
     )
     job = _Judging(bench, dialogues, judged, asked, keys, request)
     if dry_run:
-        return estimate_scores(bench, judged, asked, job.folder, keys, request)
+        sent = sent_images(bench, dialogues)
+        return estimate_scores(bench, sent, judged, asked, job.folder, keys, request)
     load = partial(load_scores, benchmark=bench)
     return run_job(request, job, job.folder, keys, "scores", load, unanswered)
 
