@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -290,8 +291,9 @@ def _large_file(path: Path, names: PictureNames, problems: list[Problem]) -> Fra
 def _read_blocks(
     path: Path, layout: Layout, lay_out: Callable[[Block], _LaidOut | None], problems: list[Problem]
 ) -> Frames | None:
+    arrow = partial(import_module, "pandas")  # which Arrow's arrays load
     parts, found, number = [], list[Problem](), 0
-    for _, laid_out in in_order(lay_out, file_blocks(path, layout)):
+    for _, laid_out in in_order(lay_out, file_blocks(path, layout), arrow):
         if laid_out is None:
             return None
         found += fault_problems(path, laid_out.faults, number)

@@ -83,11 +83,9 @@ def map_columns(path: Path, *, synthetic: bool) -> Columns:
         batches = []
         for _ in range(3):
             with pa.ipc.open_stream(file) as stream:
-                batches.append(stream.read_all())
+                batches += stream  # one; it must be read to its end for the next to be found
     path.unlink()
-    dialogs, turns, images = (
-        {name: batch[name].combine_chunks() for name in batch.column_names} for batch in batches
-    )
+    dialogs, turns, images = (dict(zip(batch.schema.names, batch.columns, strict=True)) for batch in batches)
     return Columns(dialogs, turns, images, synthetic)
 
 

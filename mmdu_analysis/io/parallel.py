@@ -27,7 +27,9 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
+def in_order(
+    work: Callable[[T], R], tasks: Iterable[T], prepare: Callable[[], object]
+) -> Iterator[tuple[T, R]]:
     """Do tasks on all cores.
 
     Parameters
@@ -36,6 +38,8 @@ def in_order(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]
         Can be pickled, as its results can.
     tasks : iterable
         Taken as they are needed, a few ahead of the results.
+    prepare : callable
+        Loads what `work` needs, before processes are forked: they share it then.
 
     Yields
     ------
@@ -56,6 +60,7 @@ def in_order(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     waiting: deque[tuple[T, Any]] = deque()
     source, cores, warmed = iter(tasks), count_cores(), None
+    prepare()
     with warnings.catch_warnings(), ProcessPoolExecutor(cores, context, gc.disable) as pool:
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:

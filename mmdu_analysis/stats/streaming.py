@@ -20,6 +20,7 @@ from mmdu_analysis.io.dialogs import Dialog, decode_block, decode_records, fault
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.schema import DataError, Problem, short_path
 from mmdu_analysis.stats.measure import Lengths, Options, measure, texts_of_dialogs
+from mmdu_analysis.stats.tokens import count_tokens
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -262,4 +263,4 @@ def local_engine(options: Options, total_bytes: int) -> Engine:
     do = partial(work, options=options)
     if total_bytes < WORTH_SPLITTING or count_cores() == 1:
         return lambda tasks: ((task, do(task)) for task in tasks)
-    return partial(in_order, do)
+    return partial(in_order, do, prepare=partial(count_tokens, [""], options.encoding, threads=1))
