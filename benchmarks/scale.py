@@ -120,7 +120,7 @@ def limits() -> Iterator[Result]:
 
     from mmdu_analysis.io.dialogs import decode_block
     from mmdu_analysis.io.records import file_blocks, find_layout, read_block
-    from mmdu_analysis.stats.references import turn_images
+    from mmdu_analysis.stats.references import count_turn_images
 
     path = corpus()
     blocks = [block for block in file_blocks(path, find_layout(path)) if block.stop < 200 << 20]
@@ -140,8 +140,9 @@ def limits() -> Iterator[Result]:
         toktok.batch_count(texts, "o200k_base", threads=1)
         marks.append(clock())
         for dialog in dialogs:
+            have = frozenset(dialog.image_numbers)
             for question in dialog.questions:
-                turn_images(question, dialog.image_numbers, len(dialog.images))
+                count_turn_images(question, have, len(have))
         marks.append(clock())
         for name, begin, end in zip(spent, marks, marks[1:], strict=False):
             spent[name] += end - begin

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmdu_analysis import (
@@ -33,6 +33,7 @@ from mmdu_analysis import (
 )
 from mmdu_analysis.io.sample import FALL, GAP, MODELS
 from mmdu_analysis.stats.gap import add_model, border_pair
+from mmdu_analysis.stats.references import count_turn_images, turn_images
 from mmdu_analysis.stats.words import count_words
 
 
@@ -173,6 +174,30 @@ def test_references_of_any_text(text):
     found = image_references(text)
     assert list(found) == sorted(set(found))
     assert all(0 < number < 1000 for number in found)
+
+
+HEADS = "image|Images |IMAGE|picture|Photos|图|第|the numbers |[|#|".split("|")
+NUMBERS = "0|1|2|3|12|三|十|5.5".split("|")
+ENDS = "]|张图|<ImageHere>|: <image>| birds| is|%|. Compare |, all images".split("|")
+JOINS = ", |,|、|和|到| and | or | as well as |, or | to | through | until |-|–| the ".split("|")
+PIECES = st.tuples(
+    st.sampled_from(HEADS),
+    st.sampled_from(NUMBERS),
+    st.just("") | st.sampled_from(ENDS),
+    st.sampled_from(JOINS),
+)
+
+
+@settings(max_examples=2000, deadline=1000)
+@given(st.lists(PIECES, max_size=5), st.integers(1, 6), st.integers(0, 6))
+@example([("image", "1", "", " to "), ("image", "12", "", "")], 5, 5)
+@example([("image", "1", "", " through "), ("image", "12", "", "")], 5, 5)
+@example([("image", "1", "", " thru "), ("image", "12", "", "")], 5, 5)
+@example([("image", "1", "", ", until "), ("image", "12", "", "")], 5, 5)
+def test_counted_images_are_those_found(pieces, images, so_far):
+    question, have = "".join(map("".join, pieces)), list(range(1, images + 1))
+    found, _ = turn_images(question, have, so_far)
+    assert count_turn_images(question, frozenset(have), min(so_far, images)) == min(2, len(found))
 
 
 def test_references_agree_with_a_person(real, shared, record_property):
