@@ -57,6 +57,9 @@ def write_results(results: Iterable[Result], *, whole: bool = True) -> None:
     table["memory_ratio"] = table["memory"] / table["peer_memory"]
     if not whole and (HERE / "results.csv").is_file():
         before = pd.read_csv(HERE / "results.csv", keep_default_na=True).fillna({"peer": ""})
+        rates = table.loc[table["peer_seconds"].isna()].set_index("what")["peer"]  # told as text: it changes
+        alone = before["peer_seconds"].isna()
+        before["peer"] = before["what"].map(rates).where(alone).fillna(before["peer"])
         keys = ["what", "peer"]
         new = table.set_index(keys)
         kept = before.set_index(keys)

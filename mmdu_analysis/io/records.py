@@ -112,7 +112,7 @@ class Layout(NamedTuple):
     start: int
     """Where the JSON begins, in bytes: behind a byte-order mark."""
     separator: re.Pattern[bytes] | None
-    """Matches between two records, from the end of one to the beginning of the next."""
+    """Matches between two records: the comma behind one, up to the beginning of the next."""
 
 
 def find_layout(path: Path) -> Layout:
@@ -150,7 +150,7 @@ def find_layout(path: Path) -> Layout:
 def _separator(key: re.Match[bytes] | None, before: bytes) -> re.Pattern[bytes] | None:
     if key is None:
         return None
-    return re.compile(rb"(?<=[}\]])\s*,\s*(?=%s\{\s*%s\s*:)" % (before, re.escape(key[1])))
+    return re.compile(rb",\s*(?=%s\{\s*%s\s*:)" % (before, re.escape(key[1])))
 
 
 def _is_object(line: bytes) -> bool:
@@ -221,10 +221,10 @@ def _find_from(
     """Find the first separator behind `start`, reading ever larger windows."""
     window = 1 << 18
     while start < end:
-        stream.seek(max(0, start - 1))  # the separator looks back one byte
-        found = separator.search(stream.read(window), 1)
+        stream.seek(start)
+        found = separator.search(stream.read(window))
         if found:
-            return start - 1 + found.start(), start - 1 + found.end()
+            return start + found.start(), start + found.end()
         if start + window >= end:
             return None
         window *= 2
