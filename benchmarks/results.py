@@ -107,13 +107,17 @@ def draw_ratios(frame: pd.DataFrame) -> None:
             ax.annotate(
                 f"{ratio:.{1 if ratio >= 2 else 2}f}",
                 (ratio, place),
-                (5, 0),
+                (5 if ratio >= 1 else -5, 0),
                 textcoords="offset points",
+                ha="left" if ratio >= 1 else "right",
                 va="center",
                 fontsize=6,
             )
         ax.set_yticks(range(len(frame)), labels, fontsize=5)
         ax.set_xscale("log")
+        ax.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"], minor=False)
+        ax.set_xticks([], minor=True)
+        ax.margins(x=0.1, y=0.01)
         ax.axvline(1, color="0.3", lw=0.8)
         ax.set_xlabel("times as long as ours, in the same run")
         ax.set_title("Speed against plain ways to do the same (two cores)", fontsize=8)

@@ -161,7 +161,7 @@ def memory_growth() -> Iterator[Result]:
     growth = (found[-1][1] - found[0][1]) / (found[-1][0] - found[0][0])
     assert growth < 0.2, growth
     told = f"{growth:.3f} MiB for each MiB of file (limit: 0.2)"
-    yield Result("memory grows by", told, float("nan"))
+    yield Result("growth of peak memory", told, float("nan"))
 
 
 def loading() -> Iterator[Result]:
