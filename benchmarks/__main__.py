@@ -184,6 +184,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "pass": scale.streamed_pass,
     "memory": scale.memory_growth,
     "load": scale.loading,
+    "write": scale.writing,
     "cluster": scale.cluster,
     "judging": judging.against_the_limit,
 }

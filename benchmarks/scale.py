@@ -194,6 +194,30 @@ def loading() -> Iterator[Result]:
     assert len(counts) == 1, counts
 
 
+def writing() -> Iterator[Result]:
+    """Write everything as JSON, against json's own dump of the records; read again it must be the same."""
+    import warnings
+
+    import pandas as pd
+
+    from mmdu_analysis import load_benchmark
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bench = load_benchmark(corpus())
+        start = time.perf_counter()
+        bench.to_json(Path(folder) / "copy.json")
+        ours = time.perf_counter() - start
+        again = load_benchmark(Path(folder) / "copy.json")
+        pd.testing.assert_frame_equal(again.turns, bench.turns)
+        pd.testing.assert_frame_equal(again.images, bench.images)
+        records = json.loads(corpus().read_bytes())
+        start = time.perf_counter()
+        with (Path(folder) / "plain.json").open("w", encoding="utf-8") as out:
+            json.dump(records, out, ensure_ascii=False)
+        yield Result("write all as JSON", "json.dump of the records", ours, time.perf_counter() - start)
+
+
 def cluster() -> Iterator[Result]:
     """Dask with 1 and 2 workers on 1, 2, 4 and 8 times the data, and this machine's engine beside it."""
     import warnings

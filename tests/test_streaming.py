@@ -20,6 +20,7 @@ from test_benchmark import record
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark
 from mmdu_analysis.io import benchmark, cache, export, records
+from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.schema import DataWarning
 from mmdu_analysis.stats import streaming
 from mmdu_analysis.stats.lengths import find_paths
@@ -366,3 +367,17 @@ def test_two_commands_at_once_share_the_cache(cached_file, tmp_path):
     for process in running:
         assert process.communicate()[0].split() == ["20"] * 20
     assert len(list(cache.folder().iterdir())) == 1
+
+
+@settings(max_examples=100, deadline=1000)
+@given(
+    st.lists(st.sampled_from("abcd"), max_size=12), st.permutations("abce"), st.integers(0, 4), st.booleans()
+)
+def test_rows_by_dialog_are_those_of_each(owners, order, wanted, small):
+    frame = pd.DataFrame({"dialog_id": pd.array(owners, dtype="str"), "number": range(len(owners))})
+    ids = pd.Index(order[:wanted], dtype="str")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmdu_analysis.io.frames._BATCH", 2 if small else 2_000)
+        found = [[(row.dialog_id, row.number) for row in rows] for rows in rows_by_dialog(frame, ids)]
+    pairs = list(enumerate(owners))
+    assert found == [[(owner, place) for place, owner in pairs if owner == key] for key in ids]

@@ -6,22 +6,21 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import msgspec
 
 from mmdu_analysis.io import files
+from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.io.records import json_records
 from mmdu_analysis.schema import DataError, Problem, short_path
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mmdu_analysis.io.benchmark import Benchmark
 
 _FRAMES = ("dialogs", "turns", "images", "forms")
-_BATCH = 2_000
 
 
 def write_json(bench: Benchmark, path: Path) -> None:
@@ -31,37 +30,23 @@ def write_json(bench: Benchmark, path: Path) -> None:
 
 
 def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
-    """Put the dialogues together again, some thousand at a time."""
+    """Put the dialogues together again."""
     ids = bench.dialogs.index
-    turns = bench.turns.groupby("dialog_id", sort=False).indices
-    images = bench.images.groupby("dialog_id", sort=False).indices
-    forms = bench.forms.reindex(ids) if bench.forms is not None else None
-    for start in range(0, len(ids), _BATCH):
-        for place, key in enumerate(ids[start : start + _BATCH], start):
-            form = forms.iloc[place] if forms is not None else None
-            yield _record(
-                key,
-                bench.turns.iloc[turns.get(key, [])],
-                bench.images.iloc[images.get(key, [])],
-                form,
-                bench.synthetic,
-            )
-
-
-def _record(
-    key: str, turns: pd.DataFrame, images: pd.DataFrame, form: pd.Series | None, synthetic: bool
-) -> dict[str, Any]:
-    user, assistant = (form["user"], form["assistant"]) if form is not None else ("user", "assistant")
-    numbers = images["image"].tolist()
-    talk: list[dict[str, str]] = []
-    for question, answer in zip(turns["question"], turns["answer"].fillna(""), strict=True):
-        talk += [{"from": user, "value": question}, {"from": assistant, "value": answer}]
-    record: dict[str, Any] = {"id": int(key) if form is not None and form["number_id"] else key}
-    record["image"] = images["path"].tolist()
-    if numbers != list(range(1, len(numbers) + 1)):
-        record["image_inds"] = numbers
-    record["conversations"] = talk
-    return record | ({"synthetic": True} if synthetic else {})
+    turns, images = rows_by_dialog(bench.turns, ids), rows_by_dialog(bench.images, ids)
+    forms = bench.forms.reindex(ids).itertuples() if bench.forms is not None else repeat(None)
+    for key, asked, shown, form in zip(ids, turns, images, forms, strict=False):
+        user, assistant = (form.user, form.assistant) if form else ("user", "assistant")
+        record: dict[str, Any] = {"id": int(key) if form and form.number_id else key}
+        record["image"] = [row.path for row in shown]
+        numbers = [row.image for row in shown]
+        if numbers != list(range(1, len(numbers) + 1)):
+            record["image_inds"] = numbers
+        record["conversations"] = [
+            {"from": speaker, "value": text if isinstance(text, str) else ""}
+            for row in asked
+            for speaker, text in ((user, row.question), (assistant, row.answer))
+        ]
+        yield record | ({"synthetic": True} if bench.synthetic else {})
 
 
 class _Writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -125,6 +125,37 @@ def frames(parts: Iterable[Columns]) -> Frames:
 def image_frame(dialogs: list[Dialog], folder: Path) -> pd.DataFrame:
     """Lay the images of some dialogues out as a frame, with the sizes of those that lie in `folder`."""
     return _joined([_image_columns(dialogs, pictures.PictureNames(pictures.picture_roots(folder)))])
+
+
+def rows_by_dialog(frame: pd.DataFrame, ids: pd.Index) -> Iterator[list[Any]]:
+    """Give each dialogue's rows, without an indexing operation for each: one on long columns takes a tenth of a second.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With ``dialog_id``, in any order.
+    ids : pandas.Index
+        The dialogues wanted.
+
+    Yields
+    ------
+    list of namedtuple
+        One a dialogue of `ids`, in their order: its rows in the order of `frame`, as ``itertuples`` gives them.
+    """
+    import numpy as np
+
+    places = ids.get_indexer(frame["dialog_id"])
+    if (places < 0).any():
+        frame, places = frame.loc[places >= 0], places[places >= 0]
+    if (np.diff(places) < 0).any():
+        order = np.argsort(places, kind="stable")
+        frame, places = frame.iloc[order], places[order]
+    borders = np.searchsorted(places, np.arange(len(ids) + 1)).tolist()
+    for first in range(0, len(ids), _BATCH):
+        part = borders[first : first + _BATCH + 1]
+        rows = list(frame.iloc[part[0] : part[-1]].itertuples(index=False))
+        for start, stop in pairwise(part):
+            yield rows[start - part[0] : stop - part[0]]
 
 
 def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:

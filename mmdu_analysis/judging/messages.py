@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.io.scaled import Pictures
 from mmdu_analysis.judging.endpoint import TurnError
 from mmdu_analysis.schema import PLACEHOLDERS, DataError
@@ -75,22 +76,24 @@ def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]
     if limit is not None and limit < 1:
         raise DataError(f"limit: got {limit}, expected 1 or more")
     ids = bench.dialogs.index[:limit]
-    turns = bench.turns.groupby("dialog_id", sort=False).indices
-    images = bench.images.groupby("dialog_id", sort=False).indices
-    found = []
-    for key in ids:
-        part, pictures = bench.turns.iloc[turns.get(key, [])], bench.images.iloc[images.get(key, [])]
-        # Pictures without a place are there from the start, where the file gives none of them a place.
-        start = part["images_so_far"].iloc[0] > part["new_images"].iloc[0] if len(part) else False
-        first = pictures["first_turn"].fillna(int(start)).astype(int).tolist()
-        numbers = pictures["image"].tolist()
-        brought = [
-            [number for number, at in zip(numbers, first, strict=True) if at == turn] for turn in part["turn"]
-        ]
-        references = [text if isinstance(text, str) else None for text in part["answer"]]
-        questions = part["question"].tolist()
-        found.append(Dialogue(str(key), questions, references, brought, pictures["path"].tolist()))
-    return found
+    turns, images = rows_by_dialog(bench.turns, ids), rows_by_dialog(bench.images, ids)
+    return [_dialogue(str(key), *rows) for key, *rows in zip(ids, turns, images, strict=True)]
+
+
+def _dialogue(dialog_id: str, turns: list[Any], images: list[Any]) -> Dialogue:
+    """Put a dialogue together from its rows of the benchmark's frames."""
+    import pandas as pd
+
+    # Pictures without a place are there from the start, where the file gives none of them a place.
+    start = bool(turns) and turns[0].images_so_far > turns[0].new_images
+    first = [int(start) if pd.isna(row.first_turn) else row.first_turn for row in images]
+    return Dialogue(
+        dialog_id,
+        [row.question for row in turns],
+        [row.answer if isinstance(row.answer, str) else None for row in turns],
+        [[row.image for row, at in zip(images, first, strict=True) if at == turn.turn] for turn in turns],
+        [row.path for row in images],
+    )
 
 
 def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame:
