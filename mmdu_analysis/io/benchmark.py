@@ -168,6 +168,12 @@ def load_benchmark(source: str | Path | None = None, *, strict: bool = False) ->
     DataError
         If there is no usable record, or with `strict` at the first problem.
 
+    Notes
+    -----
+    The texts of a large JSON file (16 MiB and more) lie in a file without a name in ``$TMPDIR``, about as
+    large as they are, which the frames map: they take memory only as they are used. Where there is no room
+    for it they are held in memory.
+
     Examples
     --------
     >>> load_benchmark("sample")
