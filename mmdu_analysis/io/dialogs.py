@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,12 +101,16 @@ class Dialog:
     speakers: tuple[str, str] = ("user", "assistant")
     stated_turns: list[int] | None = None
 
+    @cached_property
+    def placeholders(self) -> list[int]:
+        """Placeholders in each question."""
+        return [count_placeholders(question) if "<" in question else 0 for question in self.questions]
+
     def placed(self) -> list[tuple[int, int]]:
         """Give, for each turn, the placeholders in its question and the images shown so far."""
         total, most = len(self.images) if self.unplaced else 0, len(self.images)
         result = []
-        for question in self.questions:
-            new = count_placeholders(question) if "<" in question else 0
+        for new in self.placeholders:
             total += new
             result.append((new, total if total < most else most))
         return result
@@ -343,10 +348,7 @@ def count_placeholders(text: str) -> int:
 
 
 def _check_placeholders(dialog: Dialog, *, numbered: bool) -> None:
-    placed, listed = (
-        sum(count_placeholders(text) for text in dialog.questions if "<" in text),
-        len(dialog.images),
-    )
+    placed, listed = sum(dialog.placeholders), len(dialog.images)
     dialog.unplaced = placed == 0 or (numbered and placed != listed)
     if placed != listed and not numbered:
         text = f"{listed} images listed and {placed} placeholders in the questions; counted as they are"
