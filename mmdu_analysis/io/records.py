@@ -257,9 +257,13 @@ def read_block(block: Block) -> bytes | bytearray:
     if block.data is not None:
         return before + block.data + after
     size = block.stop - block.start
-    data = bytearray(len(before) + size + len(after))  # filled in place: a copy costs half as much as reading
     with block.path.open("rb") as file:
         file.seek(block.start)
+        if whole:
+            return file.read(size)
+        data = bytearray(
+            len(before) + size + len(after)
+        )  # filled in place: copies cost half as much as reading
         end = len(before) + file.readinto(memoryview(data)[len(before) : len(before) + size])
     data[: len(before)], data[end:] = before, after
     return data
