@@ -67,7 +67,7 @@ def script(url: str, texts: list[str], concurrency: int) -> None:
 def against_the_limit() -> Iterator[Result]:
     """Answer and judge 1,645 turns; each is measured at the server, start-up left out on all sides."""
     import mmdu_analysis as mmdu
-    from mmdu_analysis.io.sample import write_sample
+    from mmdu_analysis.synthetic.sample import write_sample
 
     os.environ.setdefault("OPENAI_API_KEY", "none")
     with tempfile.TemporaryDirectory() as folder:

@@ -8,11 +8,11 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.figures.inputs import Inputs
 from mmdu_analysis.figures.registry import find_specs, render
 from mmdu_analysis.figures.score_inputs import model_table
 from mmdu_analysis.figures.style import house_style
-from mmdu_analysis.io.published import load_published
 from mmdu_analysis.io.tables import Format, format_table
 from mmdu_analysis.schema import DIMENSIONS, SYNTHETIC_LABEL
 from mmdu_analysis.stats.audit import audit_paper

@@ -1,6 +1,6 @@
 """Measure the real benchmark and write the shipped facts: numbers and words' counts, no texts, no pictures.
 
-Usage: python scripts/measure_real_data.py ../shared/data [mmdu_analysis/published]
+Usage: python scripts/measure_real_data.py ../shared/data [mmdu_analysis/facts]
 
 The data (see its README) is MMDU as a third party ran it: the first 20 turns of each dialogue, all
 images, 107 references, two models' answers, one person's labels.
@@ -95,5 +95,5 @@ def main(data: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    default = Path(__file__).parent.parent / "mmdu_analysis" / "published"
+    default = Path(__file__).parent.parent / "mmdu_analysis" / "facts"
     main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else default)

@@ -6,12 +6,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+from builders import SHARED
 
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
-from mmdu_analysis.io.sample import write_sample
-
-ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / "shared"
+from mmdu_analysis.synthetic.sample import write_sample
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.figures.inputs import Inputs
 from mmdu_analysis.figures.score_inputs import access_of, benchmark_of, model_table, scores_of
 from mmdu_analysis.io.benchmark import load_benchmark
-from mmdu_analysis.io.published import load_published
 from mmdu_analysis.stats.agreement import family_of, judge_agreement, judge_offsets
 from mmdu_analysis.stats.audit import audit_paper
 from mmdu_analysis.stats.finetuning import ablation_effects, finetuning_gain

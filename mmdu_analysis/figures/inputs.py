@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
-from mmdu_analysis.io.published import load_published
 from mmdu_analysis.stats import dataset
 from mmdu_analysis.stats.tokens import compare_image_models, context_growth, tokens_by_image_model
 from mmdu_analysis.stats.topics import topic_groups

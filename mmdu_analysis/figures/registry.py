@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.figures import (
     audit,
     benchmark_comparison,
@@ -32,7 +33,6 @@ from mmdu_analysis.figures import (
 from mmdu_analysis.figures.inputs import Inputs
 from mmdu_analysis.figures.style import house_style
 from mmdu_analysis.io.files import atomic_path
-from mmdu_analysis.io.published import load_published
 from mmdu_analysis.io.tables import without_formulas
 from mmdu_analysis.schema import DataError
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.figures.inputs import Inputs
 from mmdu_analysis.io.benchmark import load_benchmark
-from mmdu_analysis.io.published import load_published
-from mmdu_analysis.io.sample import MODELS, sample_answers, sample_scores
 from mmdu_analysis.schema import SYNTHETIC_LABEL, DataError
 from mmdu_analysis.stats.answer_metrics import answer_metrics, metric_validity
 from mmdu_analysis.stats.breakdowns import (
@@ -28,6 +27,7 @@ from mmdu_analysis.stats.scores import (
     score_table,
     summarize_scores,
 )
+from mmdu_analysis.synthetic.sample import MODELS, sample_answers, sample_scores
 
 if TYPE_CHECKING:
     import pandas as pd

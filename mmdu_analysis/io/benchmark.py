@@ -181,7 +181,7 @@ def load_benchmark(source: str | Path | None = None, *, strict: bool = False) ->
     """
     found = resolve_source(source)
     if found is None:
-        from mmdu_analysis.io.sample import sample_benchmark
+        from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
     saved = export.read_parquet(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmdu_analysis.io.pictures import find_picture, picture_roots, why_no_picture
-from mmdu_analysis.io.sample import sample_picture
+from mmdu_analysis.synthetic.sample import sample_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.io.benchmark import Benchmark
-from mmdu_analysis.io.published import load_published
 from mmdu_analysis.schema import DIMENSIONS, DataError
 from mmdu_analysis.stats.agreement import judge_agreement
 from mmdu_analysis.stats.dataset import as_lengths, distribution

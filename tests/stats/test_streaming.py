@@ -14,9 +14,9 @@ import time
 import pandas as pd
 import pyarrow as pa
 import pytest
+from builders import record
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_benchmark import record
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark
 from mmdu_analysis.io import benchmark, cache, export, records

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmdu_analysis import cli_judging
-from mmdu_analysis.cli_judging import DataOption
+from mmdu_analysis.cli import judging as cli_judging
+from mmdu_analysis.cli.judging import DataOption
 from mmdu_analysis.io.tables import Format, print_table
 from mmdu_analysis.schema import ACCESS, DataError, DataWarning
 
@@ -157,7 +157,7 @@ def stats(
     """Print Table 1 for any data: how many dialogues, turns, images, tokens."""
     import pandas as pd
 
-    from mmdu_analysis.io.published import load_published
+    from mmdu_analysis.facts.tables import load_published
     from mmdu_analysis.stats import compare as comparison
     from mmdu_analysis.stats.dataset import dataset_statistics
     from mmdu_analysis.stats.lengths import dialog_lengths
@@ -300,7 +300,7 @@ def scores(
     form: FormatOption = Format.markdown,
 ) -> None:
     """Print scores with intervals: yours, or the published Table 2."""
-    from mmdu_analysis.io.published import load_published
+    from mmdu_analysis.facts.tables import load_published
     from mmdu_analysis.stats import scores as summaries
 
     if not data:
@@ -326,8 +326,8 @@ def scores(
 def load_judged(data: list[str], benchmark: str | None, allow_pickle: bool = False) -> tuple[Any, Any]:
     """Load scores for a command, and the benchmark that was judged; ``sample`` stands for the synthetic one."""
     from mmdu_analysis.io.benchmark import load_benchmark
-    from mmdu_analysis.io.sample import sample_scores
     from mmdu_analysis.io.scores import load_scores
+    from mmdu_analysis.synthetic.sample import sample_scores
 
     if data == ["sample"]:
         return sample_scores(), load_benchmark("sample")
@@ -523,12 +523,8 @@ def _own_inputs(
 @app.command()
 def sample(out: Annotated[Path, typer.Option("--out", help="Folder to write into.")]) -> None:
     """Write the synthetic sample as files: benchmark, pictures, answers, scores."""
-    from mmdu_analysis.io.sample import write_sample
+    from mmdu_analysis.synthetic.sample import write_sample
 
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: got a file, expected a folder for the sample")
     print(f"{write_sample(out)} (synthetic, not MMDU)")
-
-
-if __name__ == "__main__":
-    main()

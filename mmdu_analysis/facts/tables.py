@@ -10,7 +10,7 @@ from mmdu_analysis.schema import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-_FOLDER = "published"
+_FOLDER = "facts"
 _TEXT_COLUMNS = ("dialog_id", "images", "word")
 
 

@@ -31,10 +31,10 @@ from mmdu_analysis import (
     sample_truth,
     word_frequencies,
 )
-from mmdu_analysis.io.sample import FALL, GAP, MODELS
 from mmdu_analysis.stats.gap import add_model, border_pair
 from mmdu_analysis.stats.references import count_turn_images, turn_images
 from mmdu_analysis.stats.words import count_words
+from mmdu_analysis.synthetic.sample import FALL, GAP, MODELS
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +258,7 @@ def test_sample_scores_have_the_known_gap_and_fall():
 
 
 def test_lengths_from_a_path_equal_those_from_a_benchmark(sample, tmp_path):
-    from mmdu_analysis.io.sample import write_sample
+    from mmdu_analysis.synthetic.sample import write_sample
 
     path = write_sample(tmp_path)
     pd.testing.assert_frame_equal(dialog_lengths(path), dialog_lengths(sample))

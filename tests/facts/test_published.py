@@ -67,4 +67,4 @@ def test_measured_tables_can_be_made_again(shared, tmp_path):
     script = runpy.run_path(str(ROOT / "scripts" / "measure_real_data.py"))
     script["main"](shared / "data", tmp_path)
     for path in tmp_path.glob("*.csv"):
-        assert path.read_bytes() == (ROOT / "mmdu_analysis" / "published" / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (ROOT / "mmdu_analysis" / "facts" / path.name).read_bytes(), path.name

@@ -288,7 +288,7 @@ def sample_answers() -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["model", "dialog_id", "turn", "answer"])
     frame = frame.astype({"model": "str", "dialog_id": "str", "answer": "str"})
     frame.attrs |= {"problems": (), "synthetic": True}
-    return frame
+    return frame.assign(synthetic=True)
 
 
 def sample_scores(
@@ -344,7 +344,7 @@ def sample_scores(
         {"turn": "Int64", **dict.fromkeys(("model", "judge", "dialog_id", "dimension"), "str")}
     )
     long.attrs |= {"problems": (), "synthetic": True, "gap": gap, "fall": fall}
-    return long
+    return long.assign(synthetic=True)
 
 
 def sample_picture(dialog_id: str, image: int) -> Image:

@@ -13,7 +13,7 @@ import tomllib
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from builders import ROOT
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -16,8 +16,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from builders import record
 from hub_server import Hub
-from test_benchmark import record
 
 from mmdu_analysis import DataError
 from mmdu_analysis.io import archives

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mmdu_analysis as mmdu
-from mmdu_analysis.cli_judging import list_missing
+from mmdu_analysis.cli.judging import list_missing
 from mmdu_analysis.judging.folder import RunFolder, key_of
 from mmdu_analysis.judging.messages import question_content
 from mmdu_analysis.judging.prompts import OWN_PROMPT, load_prompt

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from browser_tools import chromium, jupyterlab, open_notebook, run_cell, watch
-from conftest import ROOT, SHARED
-from test_browser import HOSTILE
+from builders import HOSTILE, ROOT, SHARED
 
 from mmdu_analysis import sample_scores
-from mmdu_analysis.io.sample import sample_answers
+from mmdu_analysis.synthetic.sample import sample_answers
 
 SHOTS = ROOT / ".screenshots"
 REAL = SHARED / "data" / "mmdu"

@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from builders import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -34,11 +35,6 @@ from mmdu_analysis.io.scaled import Pictures
 from mmdu_analysis.schema import DataWarning
 
 THUMB = SIZES["thumb"]
-HOSTILE = (
-    "<script>window.hit=1</script><img src=x onerror='window.hit=1'><svg onload=window.hit=1></svg>"
-    "<style>*{display:none}</style>[a](javascript:window.hit=1) ![x](http://example.invalid/x.png) "
-    "</script><iframe srcdoc='<script>parent.hit=1</script>'></iframe> <b onclick=1>b</b>"
-)
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from mmdu_analysis import (
     summarize_scores,
     turn_agreement,
 )
-from mmdu_analysis.io.sample import GAP, MODELS
 from mmdu_analysis.stats.gap import paired_gap
+from mmdu_analysis.synthetic.sample import GAP, MODELS
 
 
 def test_the_findings_to_the_printed_digit():

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from mmdu_analysis import DataError, load_answers, load_scores
-from mmdu_analysis.io.sample import MODELS, sample_answers, sample_scores, write_sample
 from mmdu_analysis.schema import DIMENSION_NAMES, DataWarning
+from mmdu_analysis.synthetic.sample import MODELS, sample_answers, sample_scores, write_sample
 
 
 @pytest.fixture(scope="module")

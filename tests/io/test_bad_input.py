@@ -12,9 +12,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from builders import record
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_benchmark import record
 
 from benchmarks import faults
 from mmdu_analysis import (

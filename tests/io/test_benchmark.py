@@ -9,21 +9,11 @@ import json
 
 import pandas as pd
 import pytest
+from builders import Q, record
 from PIL import Image
 
 from mmdu_analysis import DataError, load_benchmark
 from mmdu_analysis.schema import DataWarning
-
-Q = "Image1: <ImageHere>. Image2: <ImageHere>. Describe Image2."
-
-
-def record(key=1, user="user", bot="assistant", place="<ImageHere>", **extra):
-    talk = [{"from": user, "value": Q.replace("<ImageHere>", place)}, {"from": bot, "value": "A bird."}]
-    talk += [
-        {"from": user, "value": "And Image1?"},
-        {"from": bot, "value": [{"text": "A "}, {"text": "cat."}]},
-    ]
-    return {"id": key, "image": ["/mmdu_pics/a.jpg", "/mmdu_pics/b.jpg"], "conversations": talk, **extra}
 
 
 def pictures(folder):

@@ -1,0 +1,5 @@
+"""`python -m mmdu_analysis.cli` is the `mmdu` command."""
+
+from mmdu_analysis.cli.app import main
+
+main()

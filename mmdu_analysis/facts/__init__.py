@@ -1,0 +1,1 @@
+"""The paper's tables and measurements of the real dialogues, and their loader."""

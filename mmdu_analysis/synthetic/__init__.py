@@ -1,0 +1,1 @@
+"""The synthetic sample: dialogues, answers and scores with a known truth."""
