@@ -1,3 +1,4 @@
+from . import plots as plots
 from .browser.widget import browse as browse
 from .facts.tables import load_published as load_published
 from .facts.tables import published_tables as published_tables
@@ -56,6 +57,7 @@ from .stats.tokens import image_tokens as image_tokens
 from .stats.topics import topic_groups as topic_groups
 from .stats.words import distinctive_words as distinctive_words
 from .stats.words import word_frequencies as word_frequencies
+from .study import Study as Study
 from .synthetic.sample import sample_answers as sample_answers
 from .synthetic.sample import sample_scores as sample_scores
 from .synthetic.sample import sample_truth as sample_truth

@@ -427,6 +427,35 @@ DIMENSION_NAMES = MMDU.names
 SHORT_NAMES = MMDU.short_names
 
 
+def parse_access(pairs: Iterable[str], origin: str) -> dict[str, str]:
+    """Return the access of models from ``MODEL=open`` pairs.
+
+    Parameters
+    ----------
+    pairs : iterable of str
+        Each a model, ``=`` and one of `ACCESS`.
+    origin : str
+        The option or variable that they come from, for the message.
+
+    Returns
+    -------
+    dict of str to str
+        Model to access.
+
+    Raises
+    ------
+    DataError
+        If a pair isn't of that form.
+    """
+    result = {}
+    for pair in pairs:
+        model, sign, access = pair.strip().rpartition("=")
+        if not sign or not model or access not in ACCESS:
+            raise DataError(f"{origin} got {pair!r}, expected MODEL= and one of {', '.join(ACCESS)}")
+        result[model] = access
+    return result
+
+
 def require_columns(frame: object, columns: Iterable[str], what: str) -> None:
     """Validate that a frame has the columns that a function needs.
 

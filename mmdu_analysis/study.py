@@ -1,0 +1,411 @@
+"""`Study`: a benchmark, answers, scores and ratings together, and everything that is computed from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdu_analysis.facts.tables import load_published
+from mmdu_analysis.io.benchmark import load_benchmark
+from mmdu_analysis.requirements import REQUIREMENTS
+from mmdu_analysis.schema import (
+    MMDU,
+    SYNTHETIC_LABEL,
+    DataError,
+    NotAvailable,
+    parse_access,
+)
+from mmdu_analysis.study_parts import StudyParts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from mmdu_analysis.registry import Figure
+
+
+class Study(StudyParts):
+    """A benchmark, models' answers, judges' scores and people's ratings, with the access of the models.
+
+    Without arguments it holds the published tables and the measurements of the real dialogues, which need no files.
+    The given data are never replaced: a result that needs more than is there raises `NotAvailable`.
+
+    Parameters
+    ----------
+    benchmark : Benchmark, path or name, optional
+        As `load_benchmark` takes it.
+    answers : pandas.DataFrame, path or sequence of paths, optional
+        As `load_answers` returns or takes it.
+    scores : pandas.DataFrame, path or sequence of paths, optional
+        As `load_scores` returns or takes it.
+    ratings : pandas.DataFrame, path or sequence of paths, optional
+        People's ratings, as `load_ratings` returns or takes them.
+    access : mapping of str to str, optional
+        Model to ``closed``, ``open`` or ``finetuned``, for models that the paper doesn't list.
+    rubric : Rubric or path, optional
+        The dimensions and the scale of the scores; MMDU's by default.
+    strict : bool, default False
+        Raise the first problem of a file instead of collecting them.
+
+    Raises
+    ------
+    DataError
+        If an input can't be read, or `access` names an unknown model or access.
+
+    See Also
+    --------
+    load_benchmark, load_answers, load_scores : The loaders behind it.
+
+    Examples
+    --------
+    >>> import mmdu_analysis as mmdu
+    >>> study = mmdu.Study()
+    >>> study.numbers("main_results")["model"].nunique()
+    17
+    """
+
+    @classmethod
+    def from_env(cls) -> Study:
+        """Return the study that the environment names, else the one without files.
+
+        Returns
+        -------
+        Study
+            From ``MMDU_DATA``, ``MMDU_ANSWERS``, ``MMDU_SCORES``, ``MMDU_RATINGS``, ``MMDU_RUBRIC`` and
+            ``MMDU_ACCESS`` (``MODEL=open`` pairs, separated by commas). ``MMDU_DATA=sample`` gives the synthetic
+            sample. Several paths are separated by the system's path separator.
+        """
+        return cls.from_options(env=os.environ)
+
+    @classmethod
+    def from_options(
+        cls,
+        benchmark: str | None = None,
+        answers: Sequence[str | Path] | None = None,
+        scores: Sequence[str | Path] | None = None,
+        ratings: Sequence[str | Path] | None = None,
+        access: Mapping[str, str] | None = None,
+        rubric: str | Path | None = None,
+        *,
+        strict: bool = False,
+        env: Mapping[str, str] | None = None,
+    ) -> Study:
+        """Return a study from paths; what isn't given is taken from the environment.
+
+        Parameters
+        ----------
+        benchmark, answers, scores, ratings, access, rubric, strict
+            See `Study`.
+        env : mapping of str to str, optional
+            Environment variables, see `from_env`; ``os.environ`` by default.
+
+        Returns
+        -------
+        Study
+            ``benchmark="sample"`` without any other part gives the synthetic sample.
+        """
+        env = os.environ if env is None else env
+
+        def paths(given: Sequence[str | Path] | None, name: str) -> list[str | Path] | None:
+            found = list(given) if given else [p for p in env.get(name, "").split(os.pathsep) if p]
+            return found or None
+
+        benchmark = benchmark or env.get("MMDU_DATA") or None
+        parts = {
+            "answers": paths(answers, "MMDU_ANSWERS"),
+            "scores": paths(scores, "MMDU_SCORES"),
+            "ratings": paths(ratings, "MMDU_RATINGS"),
+        }
+        pairs = [pair for pair in env.get("MMDU_ACCESS", "").split(",") if pair.strip()]
+        access = parse_access(pairs, "MMDU_ACCESS") | dict(access or {})
+        if benchmark == "sample" and not any(parts.values()):
+            return cls.sample().with_(access=access) if access else cls.sample()
+        rubric = rubric or env.get("MMDU_RUBRIC") or None
+        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict)  # type: ignore[arg-type]
+
+    @classmethod
+    def sample(cls) -> Study:
+        """Return the study of the synthetic sample: dialogues, answers and scores, all marked synthetic.
+
+        Returns
+        -------
+        Study
+            With the known truth of ``sample_truth()``.
+        """
+        from mmdu_analysis.synthetic.sample import MODELS, sample_answers, sample_scores
+
+        return cls(load_benchmark("sample"), answers=sample_answers(), scores=sample_scores(), access=MODELS)
+
+    def with_(self, **parts: Any) -> Study:
+        """Return another study in which some parts are replaced.
+
+        Parameters
+        ----------
+        **parts
+            The arguments of `Study`; None removes a part.
+
+        Returns
+        -------
+        Study
+            The other parts stay as they are loaded.
+
+        Raises
+        ------
+        DataError
+            If there is no such part.
+        """
+        unknown = sorted(set(parts) - set(self._given))
+        if unknown:
+            raise DataError(f"Study.with_ got {unknown[0]!r}, expected one of {', '.join(self._given)}")
+        loaded = {
+            "benchmark": self._benchmark,
+            "answers": self._answers,
+            "scores": self._scores,
+            "ratings": self._ratings,
+            "access": self._given["access"],
+            "rubric": self._rubric,
+        }
+        return Study(**(loaded | parts))
+
+    def unavailable(self, figure: Figure) -> str | None:
+        """Return why a figure can't be drawn from this study, or None.
+
+        Parameters
+        ----------
+        figure : Figure
+            From `mmdu_analysis.registry.find_figures`.
+
+        Returns
+        -------
+        str or None
+            A reason that names what is missing.
+        """
+        package = figure.missing_package()
+        if package is not None:
+            return f"the optional package {package} is not installed"
+        if self.uses_facts(figure):
+            return None
+        reasons = (REQUIREMENTS[need](self) for need in figure.needs)
+        return next((reason for reason in reasons if reason), None)
+
+    def uses_facts(self, figure: Figure) -> bool:
+        """Return whether a figure is drawn from the published and measured facts."""
+        if figure.facts in ("benchmark", "answers", "scores"):
+            return getattr(self, figure.facts) is None
+        return figure.facts == "always"
+
+    def available(self) -> pd.DataFrame:
+        """Return which figures can be drawn from this study.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a figure: ``figure``, ``available`` (bool), ``reason`` (why not; empty if available).
+        """
+        import pandas as pd
+
+        from mmdu_analysis.registry import find_figures
+
+        rows = [(figure.name, self.unavailable(figure)) for figure in find_figures()]
+        frame = pd.DataFrame(rows, columns=["figure", "reason"])
+        frame.insert(1, "available", frame["reason"].isna())
+        return frame.astype({"figure": "str"}).assign(reason=frame["reason"].fillna("").astype("str"))
+
+    def numbers(self, figure: str) -> pd.DataFrame:
+        """Return the frame behind a figure.
+
+        Parameters
+        ----------
+        figure : str
+            Name, as in `available`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            All that the figure's plot needs; written to CSV, the figure can be redrawn from it.
+
+        Raises
+        ------
+        NotAvailable
+            If the study lacks what the figure needs.
+        """
+        from mmdu_analysis.registry import find_figures
+
+        (found,) = find_figures([figure])
+        reason = self.unavailable(found)
+        if reason:
+            raise NotAvailable(f"figure {figure!r} can't be drawn: {reason}")
+        if ("numbers", figure) not in self._cache:
+            self._cache["numbers", figure] = found.numbers(self)
+        return self._cache["numbers", figure].copy()
+
+    def plot(self, figure: str, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw a figure.
+
+        Parameters
+        ----------
+        figure : str
+            Name, as in `available`.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+        **options
+            Keywords of the plot, such as ``title``, ``note``, ``width``, ``height``.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The Axes that were drawn on.
+
+        Raises
+        ------
+        NotAvailable
+            If the study lacks what the figure needs.
+        """
+        from mmdu_analysis.registry import find_figures
+
+        frame = self.numbers(figure)
+        return find_figures([figure])[0].draw(frame, ax=ax, **options)
+
+    def statistics(self, *, compare: bool = False) -> pd.DataFrame:
+        """Return Table 1: of the benchmark, else as published.
+
+        Parameters
+        ----------
+        compare : bool, default False
+            Add the published values and the differences, with `compare_statistics`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `dataset_statistics`.
+        """
+        from mmdu_analysis.stats.compare import compare_statistics
+        from mmdu_analysis.stats.dataset import dataset_statistics
+
+        published = load_published("statistics")
+        if self._benchmark is None:
+            return published
+        return (
+            compare_statistics(self.lengths(), published) if compare else dataset_statistics(self.lengths())
+        )
+
+    def summary(self, by: str | Sequence[str] = "model", **options: Any) -> pd.DataFrame:
+        """Return the mean scores with intervals: `summarize_scores` of the study's scores."""
+        from mmdu_analysis.stats.scores import summarize_scores
+
+        return summarize_scores(self.need_scores(), by, rubric=self._rubric, **options)
+
+    def ranking(self, **options: Any) -> pd.DataFrame:
+        """Return the ranks of the models: `rank_models` of the study's scores."""
+        from mmdu_analysis.stats.scores import rank_models
+
+        return rank_models(self.need_scores(), rubric=self._rubric, **options)
+
+    def gap(self, by: str = "dimension", **options: Any) -> pd.DataFrame:
+        """Return the gap between closed and open models.
+
+        Parameters
+        ----------
+        by : str, default "dimension"
+            ``dimension``: `gap_analysis` of the published table (or of the own models if they are of both kinds);
+            otherwise `gap_breakdown` of the study's scores.
+        **options
+            Of these functions.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See there.
+        """
+        from mmdu_analysis.stats.gap import gap_analysis, gap_breakdown
+
+        if by != "dimension":
+            scores = self.need_scores()
+            return gap_breakdown(scores, self.access, by, self._benchmark, **options)
+        return gap_analysis(self.model_table(), **options)
+
+    def decay(self, **options: Any) -> pd.DataFrame:
+        """Return the coefficients of memory decay: of the study's scores, else of the measured labels."""
+        from mmdu_analysis.stats.decay import memory_decay
+
+        if self._scores is None:
+            return memory_decay(load_published("correctness"), **options)
+        return memory_decay(self._scores, self.need_benchmark(), **options)
+
+    def audit(self) -> pd.DataFrame:
+        """Return the paper's claims beside what its own tables and the benchmark give: `audit_paper`."""
+        from mmdu_analysis.stats.audit import audit_paper
+
+        return audit_paper(self._benchmark)
+
+    def model_table(self) -> pd.DataFrame:
+        """Return one row a model with its mean in each dimension, by short name.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``model``, ``access``, the dimensions (0-100), ``low`` and ``high`` of the overall score, ``own`` (bool),
+            ``synthetic``. The published Table 2 without scores; with scores on MMDU's rubric, the own models are put
+            into it (a published name is replaced); synthetic models and other rubrics stand alone.
+        """
+        import pandas as pd
+
+        from mmdu_analysis.stats.scores import score_table, summarize_scores
+
+        published = load_published("main_results").assign(own=False, synthetic=False)
+        if self._scores is None:
+            return published
+        summary = summarize_scores(self._scores, rubric=self._rubric)
+        own = score_table(summary, self.access, rubric=self._rubric).assign(own=True)
+        own["synthetic"] = [self._is_synthetic_model(model) for model in own["model"]]
+        if own["synthetic"].any() or self._rubric is not MMDU or not self._has_overall():
+            return own
+        kept = published.loc[~published["model"].isin(own["model"])]
+        return pd.concat([kept, own], ignore_index=True)
+
+    def _has_overall(self) -> bool:
+        return self._scores is not None and self._rubric.overall in set(self._scores["dimension"])
+
+    def browse(self, **options: Any) -> Any:
+        """Open the dialogue browser on the study; see `mmdu_analysis.browse`."""
+        import mmdu_analysis as public  # the browser is a layer above, and found by its public name
+
+        return public.browse(self, **options)
+
+    def explore(self, name: str = "context", **options: Any) -> Any:
+        """Open a chart that is linked with the dialogue browser; see `mmdu_analysis.browser.explore`."""
+        import mmdu_analysis as public
+
+        return public.explore(self, name, **options)
+
+    def report(self, path: str | Path, **options: Any) -> Path:
+        """Write a report as HTML, Markdown or LaTeX; see `mmdu_analysis.write_report`."""
+        import mmdu_analysis as public
+
+        return public.write_report(self, path, **options)
+
+    def save_figures(self, folder: str | Path = "figures", **options: Any) -> pd.DataFrame:
+        """Write all available figures; see `mmdu_analysis.save_figures`."""
+        import mmdu_analysis as public
+
+        return public.save_figures(self, folder, **options)
+
+    def export_site(self, folder: str | Path, **options: Any) -> Path:
+        """Write the dialogues as a static site; see `mmdu_analysis.export_site`."""
+        import mmdu_analysis as public
+
+        return public.export_site(self, folder, **options)
+
+    def _repr_html_(self) -> str:
+        from mmdu_analysis.card import study_card
+
+        return study_card(self)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self._benchmark.dialogs)} dialogues"] if self._benchmark is not None else []
+        parts += [f"{len(self.own_models)} models"] if self.own_models else []
+        parts += [f"{len(self._scores):,} scores"] if self._scores is not None else []
+        parts += [SYNTHETIC_LABEL] if self.synthetic else []
+        return f"Study({self.name!r}: {', '.join(parts) or 'no files needed'})"

@@ -1,0 +1,124 @@
+"""How a `Study` reads its parts: objects or paths to frames, with the problems collected."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdu_analysis.io.answers import load_answers
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
+from mmdu_analysis.io.scores import load_scores
+from mmdu_analysis.schema import (
+    ANSWER_COLUMNS,
+    SCORE_COLUMNS,
+    DataError,
+    ProblemWarning,
+    Rubric,
+    require_columns,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Paths = str | Path | Sequence[str | Path]
+
+
+def read_benchmark(given: Any, problems: list[pd.DataFrame], strict: bool) -> Benchmark | None:
+    """Return the benchmark that was given as an object or as a path, and collect its problems."""
+    if given is None:
+        return None
+    if not isinstance(given, Benchmark):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ProblemWarning)  # the study warns once for all its parts
+            given = load_benchmark(given, strict=strict)
+    problems.append(given.problems)
+    return given
+
+
+def read_answers(
+    given: pd.DataFrame | Paths | None,
+    benchmark: Benchmark | None,
+    problems: list[pd.DataFrame],
+    strict: bool,
+) -> pd.DataFrame | None:
+    """Return the answers that were given as a frame or as paths, and collect their problems."""
+    if given is None or _is_frame(given):
+        return _checked_frame(given, ANSWER_COLUMNS, "answers")
+    frame, found = load_answers(given, benchmark=benchmark, strict=strict, return_problems=True)
+    problems.append(found)
+    return frame
+
+
+def read_scores(
+    given: pd.DataFrame | Paths | None,
+    benchmark: Benchmark | None,
+    rubric: Rubric,
+    problems: list[pd.DataFrame],
+    strict: bool,
+) -> pd.DataFrame | None:
+    """Return the scores that were given as a frame or as paths, and collect their problems."""
+    from mmdu_analysis.stats.scores import as_scores
+
+    if given is None or _is_frame(given):
+        frame = None if given is None else as_scores(given, repeats=True, rubric=rubric)
+        if frame is not None:
+            rubric.check(frame["dimension"].unique())
+        return _checked_frame(frame, SCORE_COLUMNS, "scores")
+    frame, found = load_scores(given, benchmark=benchmark, rubric=rubric, strict=strict, return_problems=True)
+    problems.append(found)
+    return frame
+
+
+def read_ratings(
+    given: pd.DataFrame | Paths | None, rubric: Rubric, problems: list[pd.DataFrame], strict: bool
+) -> pd.DataFrame | None:
+    """Return people's ratings that were given as a frame or as paths, and collect their problems."""
+    if given is None or _is_frame(given):
+        return _checked_frame(given, SCORE_COLUMNS, "ratings")
+    from mmdu_analysis.io.ratings import load_ratings
+
+    frame, found = load_ratings(given, rubric=rubric, strict=strict, return_problems=True)
+    problems.append(found)
+    return frame
+
+
+def _is_frame(given: object) -> bool:
+    return hasattr(given, "columns")
+
+
+def _checked_frame(given: Any, columns: Sequence[str], what: str) -> pd.DataFrame | None:
+    """Return a copy of a frame with text ids and the column ``synthetic``."""
+    if given is None:
+        return None
+    require_columns(given, columns, what)
+    if given.empty:
+        raise DataError(f"{what}: got an empty frame, expected at least one row")
+    frame = given.assign(model=given["model"].astype("str"), dialog_id=given["dialog_id"].astype("str"))
+    return frame if "synthetic" in frame else frame.assign(synthetic=False)
+
+
+def warn_of(problems: pd.DataFrame) -> None:
+    """Warn once that a study has problems."""
+    if len(problems):
+        first = problems.iloc[0]
+        noun = "problem" if len(problems) == 1 else "problems"
+        location = ": ".join(str(part) for part in (first["file"], first["where"], first["problem"]) if part)
+        text = f"{len(problems)} {noun}, the first: {shorten(location, 200)}; all in study.problems"
+        warnings.warn(text, ProblemWarning, stacklevel=3)
+
+
+def turns_of_model(frame: pd.DataFrame | None, model: str) -> int:
+    """Return how many turns of a model a frame of answers or scores has a value for."""
+    if frame is None:
+        return 0
+    value = "score" if "score" in frame else "answer"
+    rows = frame.loc[(frame["model"] == model) & frame[value].notna()]
+    if "dimension" in rows:
+        counts = rows.drop_duplicates(
+            [c for c in ("judge", "repeat", "dialog_id", "turn", "dimension") if c in rows]
+        )
+        return int(counts.groupby("dimension", observed=True).size().max()) if len(counts) else 0
+    return len(rows)
