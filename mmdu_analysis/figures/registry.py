@@ -634,7 +634,7 @@ def _write(spec: FigureSpec, inputs: Inputs, folder: Path) -> tuple[list[Path], 
     with house_style():
         for path in paths[:2]:
             with atomic_path(path) as temporary:
-                figure.savefig(temporary, metadata=undated[path.suffix])
+                figure.savefig(temporary, format=path.suffix[1:], metadata=undated[path.suffix])
     titles = [ax.get_title(loc) for ax in figure.axes for loc in ("left", "center")]
     title = " ".join(next((text for text in titles if text), "").split())
     plt.close(figure)

@@ -19,6 +19,8 @@ from mmdu_analysis.schema import DataError, short_path
 
 _PIECE = 1 << 18
 JSON_SUFFIXES = tuple(kind + packed for kind in (".json", ".jsonl") for packed in ("", ".gz", ".zst"))
+TEMPORARY = ".tmp"
+"""Suffix of files that are being written."""
 TABLE_SUFFIXES = (".tsv", ".csv", ".xlsx", ".tsv.gz", ".csv.gz")
 
 
@@ -151,10 +153,31 @@ def json_files(folder: Path) -> list[Path]:
     """
     if not folder.exists():
         raise DataError(f"{short_path(folder)}: no such folder; check the path")
-    found = [path for path in folder.rglob("*") if has_suffix(path, JSON_SUFFIXES) and path.is_file()]
+    found = [
+        path
+        for path in folder.rglob("*")
+        if has_suffix(path, JSON_SUFFIXES) and path.is_file() and not is_hidden(path.relative_to(folder))
+    ]
     if not found:
         raise DataError(f"{short_path(folder)}: a folder without any JSON file; expected one JSON a dialogue")
     return sorted(found, key=lambda path: natural_key(str(path.relative_to(folder))))
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether a file is one that no loader reads.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Relative to the folder that the user named.
+
+    Returns
+    -------
+    bool
+        True for names that begin with a dot (such as ``.ipynb_checkpoints``, or a temporary file that a killed
+        command left) and for files inside such folders.
+    """
+    return any(part.startswith(".") for part in path.parts)
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -197,7 +220,18 @@ def read_table(path: Path) -> Any:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well.
+    """Return a temporary path beside `path` that replaces it when the block ends without an error.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file to write.
+
+    Yields
+    ------
+    pathlib.Path
+        A hidden file whose name ends in ``.tmp``, whatever the suffix of `path`: if the process is killed, what is
+        left is never read as data.
 
     Raises
     ------
@@ -206,7 +240,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=TEMPORARY)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -222,7 +256,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path, known: set[str]) -> Iterator[Path]:
-    """Give a temporary folder beside `folder` that takes its place when the block ends well.
+    """Return a temporary folder beside `folder` that replaces it when the block ends without an error.
 
     Raises
     ------
