@@ -25,9 +25,14 @@ def test_a_file_that_is_being_written_is_hidden_and_temporary(tmp_path, name):
 def test_a_file_that_fails_is_left_as_it_was(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
-        temporary.write_text("new")
-        raise RuntimeError
+
+    def fail():
+        with atomic_path(path) as temporary:
+            temporary.write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
