@@ -48,6 +48,8 @@ class Study(StudyParts):
         The dimensions and the scale of the scores; MMDU's by default.
     strict : bool, default False
         Raise the first problem of a file instead of collecting them.
+    allow_pickle : bool, default False
+        Read scores from a ``.pkl``, which executes code: only from a file of your own.
 
     Raises
     ------
@@ -90,13 +92,14 @@ class Study(StudyParts):
         rubric: str | Path | None = None,
         *,
         strict: bool = False,
+        allow_pickle: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> Study:
         """Return a study from paths; what isn't given is taken from the environment.
 
         Parameters
         ----------
-        benchmark, answers, scores, ratings, access, rubric, strict
+        benchmark, answers, scores, ratings, access, rubric, strict, allow_pickle
             See `Study`.
         env : mapping of str to str, optional
             Environment variables, see `from_env`; ``os.environ`` by default.
@@ -123,7 +126,7 @@ class Study(StudyParts):
         if benchmark == "sample" and not any(parts.values()):
             return cls.sample().with_(access=access) if access else cls.sample()
         rubric = rubric or env.get("MMDU_RUBRIC") or None
-        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict)  # type: ignore[arg-type]
+        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict, allow_pickle=allow_pickle)  # type: ignore[arg-type]
 
     @classmethod
     def sample(cls) -> Study:

@@ -44,6 +44,7 @@ class StudyParts:
         access: Mapping[str, str] | None = None,
         rubric: Rubric | str | Path | None = None,
         strict: bool = False,
+        allow_pickle: bool = False,
     ) -> None:
         self._given = {
             "benchmark": benchmark,
@@ -57,7 +58,9 @@ class StudyParts:
         self._problems: list[pd.DataFrame] = []
         self._benchmark = read_benchmark(benchmark, self._problems, strict)
         self._answers = read_answers(answers, self._benchmark, self._problems, strict)
-        self._scores = read_scores(scores, self._benchmark, self._rubric, self._problems, strict)
+        self._scores = read_scores(
+            scores, self._benchmark, self._rubric, self._problems, strict, allow_pickle
+        )
         self._ratings = read_ratings(ratings, self._rubric, self._problems, strict)
         self._access = self._checked_access(dict(access or {}))
         self._cache: dict[Any, Any] = {}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmdu_analysis.io.tables import Format, print_table
+from mmdu_analysis.cli.options import DataOption, show
+from mmdu_analysis.io.tables import Format
 from mmdu_analysis.schema import DataError, DataWarning, Problem
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 _LISTED_BELOW = r".*attrs\[.missing.\]"  # the warning that counts them
 
-DataOption = Annotated[
-    str | None,
-    typer.Option("--data", help="Benchmark file or folder, or a name: sample, benchmark, mmdu-45k."),
-]
 ModelOption = Annotated[str, typer.Option("--model", help="Its name at the server.")]
 UrlOption = Annotated[
     str | None,
@@ -195,7 +192,7 @@ def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
 def _finish(frame: pd.DataFrame, out: Path, dry_run: bool) -> None:
     """Print what came of a run; exit code 1 if turns are missing, with their list."""
     if dry_run:
-        print_table(frame, Format.markdown, None)
+        show(frame, Format.markdown, None)
         return
     run, missing = frame.attrs["run"], frame.attrs["missing"]
     tokens = sum(run["usage"].values())

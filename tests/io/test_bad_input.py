@@ -326,10 +326,10 @@ def test_nothing_that_comes_in_is_executed(tmp_path, monkeypatch, payload):
     "name", ["=cmd|' /C calc'!A0", "+1+SUM(1)", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "+A1", "\tx", "\rx"]
 )
 def test_a_model_s_name_is_no_formula(tmp_path, name):
-    from mmdu_analysis.io.tables import Format, print_table
+    from mmdu_analysis.io.tables import Format, write_table
 
     frame = pd.DataFrame({"model": [name, "+5.4k", "plain"], "gap": [-1.5, 2.0, -3.0]})
-    print_table(frame, Format.csv, tmp_path / "t.csv")
+    write_table(frame, Format.csv, tmp_path / "t.csv")
     found = pd.read_csv(tmp_path / "t.csv", dtype=str)
     assert found["model"].tolist() == ["'" + name.replace("\r", "\n"), "+5.4k", "plain"]
     assert found["gap"].tolist() == ["-1.5", "2.0", "-3.0"]
