@@ -291,7 +291,7 @@ class Study(StudyParts):
         if self._benchmark is None:
             return published
         return (
-            compare_statistics(self.lengths(), published) if compare else dataset_statistics(self.lengths())
+            compare_statistics(self.measured(), published) if compare else dataset_statistics(self.measured())
         )
 
     def summary(self, by: str | Sequence[str] = "model", **options: Any) -> pd.DataFrame:

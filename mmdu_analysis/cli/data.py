@@ -16,6 +16,8 @@ from mmdu_analysis.schema import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mmdu_analysis.stats.lengths import DatasetLengths
+
 
 class Engine(StrEnum):
     """Where files are measured."""
@@ -67,17 +69,17 @@ def stats(
     """
     from mmdu_analysis.facts.tables import load_published
     from mmdu_analysis.stats.dataset import dataset_statistics
-    from mmdu_analysis.stats.lengths import dialog_lengths
+    from mmdu_analysis.stats.lengths import measure_dataset
 
     if not data and not os.environ.get("MMDU_DATA"):
         note("the published Table 1; name your data with --data, or the synthetic sample with --data sample")
         show(load_published("statistics"), form, out)
         return
-    lengths = dialog_lengths(data_source(data), engine.value, image_model=image_model, scheduler=scheduler)
+    lengths = measure_dataset(data_source(data), engine.value, image_model=image_model, scheduler=scheduler)
     show(_compared(lengths) if compare else dataset_statistics(lengths), form, out)
 
 
-def _compared(lengths: pd.DataFrame) -> pd.DataFrame:
+def _compared(lengths: DatasetLengths) -> pd.DataFrame:
     """Return Table 1 and Figure 4 of the data beside the published ones."""
     import pandas as pd
 

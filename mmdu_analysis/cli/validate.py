@@ -19,8 +19,8 @@ def validate(path: Annotated[str, typer.Argument(help="Benchmark file or folder.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # they are printed in full
         bench = load_benchmark(path)
-    for problem in bench.problems:
-        print(problem)
+    for row in bench.problems.itertuples():
+        print(f"{row.file}: {row.where}: {row.problem}" if row.where else f"{row.file}: {row.problem}")
     print(repr(bench), file=sys.stderr)
     if len(bench.problems):
         raise typer.Exit(1)

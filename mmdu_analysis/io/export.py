@@ -15,12 +15,12 @@ import msgspec
 from mmdu_analysis.io import files
 from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.io.records import json_records
-from mmdu_analysis.schema import DataError, Problem, short_path
+from mmdu_analysis.schema import DataError, short_path
 
 if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
-_FRAMES = ("dialogs", "turns", "images", "forms")
+_FRAMES = ("dialogs", "turns", "images", "problems", "forms")
 
 
 def write_json(bench: Benchmark, path: Path) -> None:
@@ -34,7 +34,8 @@ def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
     ids = bench.dialogs.index
     turns, images = rows_by_dialog(bench.turns, ids), rows_by_dialog(bench.images, ids)
     forms = bench.forms.reindex(ids).itertuples() if bench.forms is not None else repeat(None)
-    for key, asked, shown, form in zip(ids, turns, images, forms, strict=False):
+    marks = bench.dialogs["synthetic"].tolist()
+    for key, asked, shown, form, synthetic in zip(ids, turns, images, forms, marks, strict=False):
         user, assistant = (form.user, form.assistant) if form else ("user", "assistant")
         record: dict[str, Any] = {"id": int(key) if form and form.number_id else key}
         record["image"] = [row.path for row in shown]
@@ -46,7 +47,7 @@ def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
             for row in asked
             for speaker, text in ((user, row.question), (assistant, row.answer))
         ]
-        yield record | ({"synthetic": True} if bench.synthetic else {})
+        yield record | ({"synthetic": True} if synthetic else {})
 
 
 class _Writer:
@@ -147,9 +148,7 @@ def write_parquet(bench: Benchmark, folder: Path) -> None:
 
     about = {
         "name": bench.name,
-        "synthetic": bench.synthetic,
         "folder": str(bench.folder.resolve()) if bench.folder else None,
-        "problems": [list(problem) for problem in bench.problems],
     }
     with files.atomic_folder(
         folder, known={*(f"{name}.parquet" for name in _FRAMES), "benchmark.meta.json"}
@@ -161,7 +160,7 @@ def write_parquet(bench: Benchmark, folder: Path) -> None:
                     pa.Table.from_pandas(frame),
                     new / f"{name}.parquet",
                     compression="lz4",  # twice the size of zstd's, and read twice as fast
-                    use_dictionary=["dialog_id", "path"],
+                    use_dictionary=["dialog_id", "path"] if name != "problems" else True,
                     row_group_size=50_000,
                 )
         (new / "benchmark.meta.json").write_text(json.dumps(about), encoding="utf-8")
@@ -187,8 +186,7 @@ def read_parquet(folder: Path) -> dict[str, Any] | None:
             for part in _FRAMES
             if part != "forms" or (folder / "forms.parquet").is_file()
         }
-        fields |= {"name": str(about["name"]), "synthetic": bool(about["synthetic"])}
-        fields["problems"] = tuple(Problem(*map(str, problem)) for problem in about["problems"])
+        fields["name"] = str(about["name"])
         fields["folder"] = Path(about["folder"]) if about["folder"] else None
         return fields | {"path": folder}
     except (OSError, ValueError, KeyError, TypeError) as error:
