@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from mmdu_analysis.io import files
-from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
+from mmdu_analysis.schema import DataError, Problem, problems_frame, report, shorten, short_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,13 +27,22 @@ _WIT_COLUMNS = {
 """Columns of the Wikipedia-based image text data set, the first one that has a value counts."""
 
 
+_URL = re.compile(r"https?://", re.IGNORECASE)
+
+
 class _Row(NamedTuple):
     where: str
     values: dict[str, Any] | None
     fault: str = ""
 
 
-def load_items(path: str | Path, *, strict: bool = False, return_problems: bool = False) -> Any:
+def load_items(
+    path: str | Path,
+    *,
+    pictures: str | Path | None = None,
+    strict: bool = False,
+    return_problems: bool = False,
+) -> Any:
     """Load items to build dialogues from.
 
     Parameters
@@ -40,7 +51,10 @@ def load_items(path: str | Path, *, strict: bool = False, return_problems: bool 
         JSON Lines, a JSON list, CSV, TSV or Parquet with ``id``, ``image``, ``title``, ``caption``, ``tags`` (a text
         or a list), ``text``, ``source``, ``licence``; all but ``image`` may be missing. A table like WIT
         (``page_title``, ``image_url``, ``caption_reference_description``, ``context_page_description``) is
-        accepted too. Relative image paths start at the folder of the file.
+        accepted too.
+    pictures : str or path, optional
+        Folder that the paths of images start at; by default the folder of the file. Pictures outside of it are
+        not read. Where ``image`` is a URL, the file of that name is looked for: nothing is downloaded.
     strict : bool, default False
         Raise the first problem.
     return_problems : bool, default False
@@ -49,8 +63,8 @@ def load_items(path: str | Path, *, strict: bool = False, return_problems: bool 
     Returns
     -------
     pandas.DataFrame
-        One row an item: the eight columns, all text (empty where a value is missing), ``folder`` (where relative
-        image paths start) and ``synthetic``. Without ids the items are numbered.
+        One row an item: the eight columns, all text (empty where a value is missing), ``folder`` (where image
+        paths start) and ``synthetic``. Without ids the items are numbered.
     pandas.DataFrame
         With `return_problems`: ``file, where, dialog_id, turn, problem``. Rows without an image, with a repeated
         id or that can't be read are left out and listed.
@@ -81,6 +95,7 @@ def load_items(path: str | Path, *, strict: bool = False, return_problems: bool 
     import pandas as pd
 
     file = Path(path).expanduser()
+    root = Path(pictures).expanduser().resolve() if pictures is not None else file.resolve().parent
     rows, problems, seen = [], [], set()
     for row in _rows(file):
         fault = row.fault
@@ -96,7 +111,7 @@ def load_items(path: str | Path, *, strict: bool = False, return_problems: bool 
         raise DataError(f"{short_path(file)}: no items; expected at least one row with an image")
     frame = pd.DataFrame(rows, columns=[*ITEM_COLUMNS, "synthetic"])
     frame = frame.astype(dict.fromkeys(ITEM_COLUMNS, "str") | {"synthetic": bool})
-    frame.insert(len(ITEM_COLUMNS), "folder", str(file.resolve().parent))
+    frame.insert(len(ITEM_COLUMNS), "folder", str(root))
     if return_problems:
         if strict:
             report(problems, strict=True, advice="")
@@ -196,16 +211,31 @@ def _fault(item: dict[str, Any], seen: set[str]) -> str:
 
 
 def picture_path(item: Any) -> Path:
-    """Return the path of an item's picture.
+    """Return the path of an item's picture; only pictures inside its folder are read.
 
     Parameters
     ----------
-    item : mapping or pandas.Series
-        With ``image`` and ``folder``.
+    item : mapping
+        With ``image`` and ``folder``. Of a URL the last part counts: the downloaded file.
 
     Returns
     -------
     pathlib.Path
-        An absolute path stays; a relative one starts at ``folder``.
+        Absolute.
+
+    Raises
+    ------
+    DataError
+        If the path leads outside of the folder.
     """
-    return Path(item["folder"]) / item["image"]
+    image = str(item["image"])
+    if _URL.match(image):
+        image = unquote(urlsplit(image).path).rpartition("/")[2]
+    folder = Path(item["folder"] or ".").resolve()
+    try:
+        path = (folder / image).resolve()
+    except (OSError, ValueError):
+        raise DataError(f"{shorten(image, 80)}: not the path of a file") from None
+    if not image or not path.is_relative_to(folder):
+        raise DataError(f"the picture {shorten(image, 80)} is outside of {short_path(folder)}")
+    return path

@@ -104,7 +104,7 @@ def screen_items(
     if not 0 <= max_distance <= _BANDS - 1:
         raise DataError(f"max_distance: got {max_distance}, expected 0 to {_BANDS - 1} bits")
     ordered = items.sort_values("id")
-    facts = [measure_picture(picture_path(item)) for item in ordered.to_dict("records")]
+    facts = [_measure_item(item) for item in ordered.to_dict("records")]
     seen = _Fingerprints(max_distance)
     faults: dict[str, str] = {}
     for item, fact in zip(ordered.to_dict("records"), facts, strict=True):
@@ -137,6 +137,13 @@ def _fault(item: dict[str, Any], fact: PictureFacts, side: int, sharpness: float
     if count < words:
         return f"the texts have {count} words, expected {words} or more"
     return ""
+
+
+def _measure_item(item: dict[str, Any]) -> PictureFacts:
+    try:
+        return measure_picture(picture_path(item))
+    except DataError as error:
+        return PictureFacts(problem=str(error))
 
 
 def measure_picture(path: Path) -> PictureFacts:
