@@ -1,3 +1,4 @@
+from . import building as building
 from . import plots as plots
 from .browser.widget import browse as browse
 from .facts.tables import load_published as load_published

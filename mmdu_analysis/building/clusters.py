@@ -132,7 +132,7 @@ def _average_linkage(vectors: Any, rows: np.ndarray, threshold: float) -> np.nda
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:
-    """Number clusters from 1 by falling size; of equal ones the first item decides."""
+    """Return labels from 1 by falling size; of equal clusters the first item decides."""
     import numpy as np
 
     _, first, inverse, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdu_analysis.building.embedding import WORD
 from mmdu_analysis.building.items import ITEM_COLUMNS
 from mmdu_analysis.io import files
 from mmdu_analysis.io.files import atomic_path
@@ -108,11 +109,15 @@ def draw_combinations(
     if reuse and n is None:
         raise DataError("reuse=True needs n, the number of combinations: there is no end to them")
     rng = np.random.default_rng(seed)
-    joined = items.assign(id=items["id"].astype(str)).merge(clusters[["id", "cluster"]], on="id").sort_values("id")
+    joined = (
+        items.assign(id=items["id"].astype(str)).merge(clusters[["id", "cluster"]], on="id").sort_values("id")
+    )
     left = {int(key): rows.reset_index(drop=True) for key, rows in joined.groupby("cluster") if len(rows) > 1}
     likeness = {key: _caption_similarity(rows) for key, rows in left.items()}
     free = {key: np.ones(len(rows), dtype=bool) for key, rows in left.items()}
-    found, sets, count = [], set(), dict.fromkeys(left, 0)
+    found: list[tuple[Any, ...]] = []
+    sets: set[tuple[int, frozenset[int]]] = set()
+    count = dict.fromkeys(left, 0)
     for _ in range(_TRIES * n if n else len(joined)):
         drawn = None if len(sets) == n else _draw(rng, likeness, free, weights)
         if drawn is None:
@@ -128,7 +133,9 @@ def draw_combinations(
             found.append((name, cluster, image, left[cluster]["id"][place], similarity))
             free[cluster][place] = reuse
     if not found:
-        raise DataError("no cluster has enough related items for a combination; lower the threshold or add items")
+        raise DataError(
+            "no cluster has enough related items for a combination; lower the threshold or add items"
+        )
     frame = pd.DataFrame(found, columns=["combination", "cluster", "image", "id", "similarity"])
     marks = dict(zip(joined["id"], joined.get("synthetic", pd.Series(False, joined.index)), strict=True))
     return frame.assign(synthetic=frame["id"].map(marks).astype(bool))
@@ -148,7 +155,7 @@ def _caption_similarity(rows: pd.DataFrame) -> np.ndarray:
 
     captions = rows["caption"].where(rows["caption"].str.strip() != "", rows["title"])
     try:
-        vectors = TfidfVectorizer(stop_words="english", token_pattern=r"(?u)\b\w+\b").fit_transform(captions)
+        vectors = TfidfVectorizer(stop_words="english", token_pattern=WORD).fit_transform(captions)
     except ValueError:  # no words at all
         return np.zeros((len(rows), len(rows)), dtype=np.float32)
     return np.asarray((vectors @ vectors.T).toarray(), dtype=np.float32)
@@ -258,4 +265,6 @@ def _combination(record: Any, folder: Path) -> Combination:
         chosen.append(values | {"folder": str(folder)})
     if not MIN_IMAGES <= len(chosen) <= MAX_IMAGES:
         raise ValueError(f"{len(chosen)} items, expected {MIN_IMAGES} to {MAX_IMAGES}")
-    return Combination(str(record["id"]), int(record["cluster"]), tuple(chosen), record.get("synthetic") is True)
+    return Combination(
+        str(record["id"]), int(record["cluster"]), tuple(chosen), record.get("synthetic") is True
+    )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Embed = Literal["tfidf", "endpoint", "sentence-transformers"]
 EMBEDS: tuple[Embed, ...] = ("tfidf", "endpoint", "sentence-transformers")
+WORD = r"(?u)\b\w+\b"
+"""What counts as a word; also single letters, unlike the default of scikit-learn."""
 _NEIGHBOURS = 20
 _POWER = 2.0
 _ROUNDS = 3
@@ -129,8 +131,8 @@ def _tfidf(texts: Sequence[str]) -> Any:
     from scipy.sparse import csr_matrix
 
     weights = TfidfVectorizer(
-        stop_words="english", sublinear_tf=True, min_df=min(2, max(1, len(texts) - 1)), token_pattern=r"(?u)\b\w+\b"
-    )  # fmt: skip
+        stop_words="english", sublinear_tf=True, min_df=min(2, max(1, len(texts) - 1)), token_pattern=WORD
+    )
     try:
         vectors = weights.fit_transform(texts)
     except ValueError:  # no word that two texts share

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mmdu_analysis.io import files
-from mmdu_analysis.schema import DataError, Problem, problems_frame, report, shorten, short_path
+from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 
 class _Row(NamedTuple):
     where: str
-    values: dict[str, Any] | None
+    cells: dict[str, Any] | None
     fault: str = ""
 
 
@@ -96,11 +96,13 @@ def load_items(
 
     file = Path(path).expanduser()
     root = Path(pictures).expanduser().resolve() if pictures is not None else file.resolve().parent
-    rows, problems, seen = [], [], set()
+    rows: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
     for row in _rows(file):
         fault = row.fault
-        if row.values is not None:
-            item = _item(row.values, len(rows) + 1)
+        if row.cells is not None:
+            item = _item(row.cells, len(rows) + 1)
             fault = _fault(item, seen)
             if not fault:
                 seen.add(item["id"])

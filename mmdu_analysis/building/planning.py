@@ -115,7 +115,9 @@ class Plan:
 
     def _facts(self, part: int, image: int, done: Mapping[int, Mapping[str, Any]]) -> str:
         """Return an image's facts; its own texts where the model listed none."""
-        step = next(step for step in self.steps if (step.kind, step.part, step.image) == ("facts", part, image))
+        step = next(
+            step for step in self.steps if (step.kind, step.part, step.image) == ("facts", part, image)
+        )
         facts = done.get(step.number, {}).get("facts")
         if facts:
             return "\n".join(f"- {fact}" for fact in facts)

@@ -220,7 +220,9 @@ def draw_pairs(items: pd.DataFrame, clusters: pd.DataFrame, n: int = 100, *, see
     import pandas as pd
 
     rng = np.random.default_rng(seed)
-    members = {key: rows["id"].sort_values().tolist() for key, rows in clusters.groupby("cluster") if len(rows) > 1}
+    members = {
+        key: rows["id"].sort_values().tolist() for key, rows in clusters.groupby("cluster") if len(rows) > 1
+    }
     if not members:
         raise DataError("no cluster has two items; lower the threshold")
     keys = np.array(list(members))

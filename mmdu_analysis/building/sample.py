@@ -66,7 +66,9 @@ def sample_items(n_clusters: int = 5, per_cluster: int = 6, *, seed: int = SEED)
             noise = rng.permutation(_NOISE)
             key = f"{subject}-{number:02}"
             caption = f"A {noise[0]} {words[0]} with {words[1]} and {words[2]}, {noise[1]} {noise[2]}"
-            text = f"This {words[3]} is a {noise[3]} synthetic example. Its {words[4]} stands near a {words[5]}."
+            text = (
+                f"This {words[3]} is a {noise[3]} synthetic example. Its {words[4]} stands near a {words[5]}."
+            )
             rows.append(
                 {
                     "id": key,

@@ -119,7 +119,9 @@ def screen_items(
     ).loc[items.index]
     kept = measured.loc[~measured["id"].astype(str).isin(faults)].reset_index(drop=True)
     rows = ((str(row["id"]), row["image"]) for row in items.to_dict("records"))
-    problems = [Problem(short_path(image), f"item {key}", faults[key]) for key, image in rows if key in faults]
+    problems = [
+        Problem(short_path(image), f"item {key}", faults[key]) for key, image in rows if key in faults
+    ]
     if return_problems and not strict:
         return kept, problems_frame(problems)
     report(problems, strict=strict, advice="screen_items(..., return_problems=True)")

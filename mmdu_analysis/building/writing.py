@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -16,6 +17,7 @@ from mmdu_analysis.building.joining import introduce_images
 from mmdu_analysis.building.planning import Plan, Step
 from mmdu_analysis.building.prompting import Prompts, load_prompts
 from mmdu_analysis.building.written import PICTURES, load_dialogs, picture_name
+from mmdu_analysis.io.scaled import load_picture
 from mmdu_analysis.judging import messages as chat
 from mmdu_analysis.judging.endpoint import Endpoint, Server, TurnError
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
@@ -156,7 +158,7 @@ def write_dialogs(
         from mmdu_analysis.building.estimate import estimate_writing
 
         return estimate_writing(plans, loaded, job.folder, request)
-    return run_job(request, job, job.folder, job.keys, "dialogues", load_dialogs)
+    return run_job(request, job, job.folder, job.keys, "dialogues", _load)
 
 
 def _check_pictures(plans: Sequence[Plan]) -> None:
@@ -250,9 +252,16 @@ class _Writing:
             return chat.message("user", text)
         content: list[Any] = []
         for number, item in enumerate(plan.items(step), step.image or 1):
-            part = chat.picture_part(picture_path(item), self._request.fixed["image_side"])
+            part = self._picture(item)
             content += [{"type": "text", "text": f"Image{number}: "}, part]
         return chat.message("user", [*content, {"type": "text", "text": text}])
+
+    def _picture(self, item: Mapping[str, str]) -> dict[str, Any]:
+        picture = load_picture(picture_path(item), self._request.fixed["image_side"], keep=True)
+        if picture.problem:
+            raise TurnError(f"the picture of item {item['id']}: {picture.problem}")
+        url = f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode()}"
+        return {"type": "image_url", "image_url": {"url": url}}
 
     def _complaint(self, entry: Entry | None) -> list[Any]:
         """Return the messages that follow a reply that broke a rule."""
@@ -311,6 +320,12 @@ class _Writing:
                 temporary.replace(target)
             names.append(f"{PICTURES}/{target.name}")
         return names
+
+
+def _load(folder: Path) -> pd.DataFrame:
+    frame = load_dialogs(folder)
+    frame.attrs["problems"] = ()
+    return frame
 
 
 def _unpack(value: Any) -> list[Entry]:
