@@ -11,8 +11,8 @@ from .io.judge_reply import parse_judge_reply as parse_judge_reply
 from .io.scores import load_scores as load_scores
 from .judging.answering import answer as answer
 from .judging.scoring import judge as judge
-from .report.page import write_report as write_report
 from .plots._export import save_figures as save_figures
+from .report.page import write_report as write_report
 from .schema import DataError as DataError
 from .schema import DataWarning as DataWarning
 from .schema import NotAvailable as NotAvailable
