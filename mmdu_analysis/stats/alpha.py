@@ -124,7 +124,7 @@ def _coincidences(paired: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     import pandas as pd
 
     values, codes = np.unique(paired["score"].to_numpy(float), return_inverse=True)
-    dialogs, labels = pd.factorize(paired["dialog_id"])
+    dialogs, labels = pd.factorize(paired["dialog_id"].astype("str"), sort=True)
     unit = paired.groupby(UNIT, observed=True).ngroup().to_numpy()
     left = pd.DataFrame({"unit": unit, "code": codes, "dialog": dialogs, "row": np.arange(len(paired))})
     pairs = left.merge(left[["unit", "code", "row"]], on="unit", suffixes=("", "_other"))
