@@ -337,6 +337,20 @@ class Study(StudyParts):
             return memory_decay(load_published("correctness"), **options)
         return memory_decay(self._scores, self.need_benchmark(), **options)
 
+    def calibration(self, **options: Any) -> pd.DataFrame:
+        """Return the judge's means corrected by people's ratings: `calibrate_scores`.
+
+        Raises
+        ------
+        NotAvailable
+            If there are no scores or no ratings.
+        """
+        from mmdu_analysis.stats.calibration import calibrate_scores
+
+        if self._ratings is None:
+            raise NotAvailable("no ratings were given; pass ratings= or set MMDU_RATINGS")
+        return calibrate_scores(self.need_scores(), self._ratings, rubric=self._rubric, **options)
+
     def audit(self) -> pd.DataFrame:
         """Return the paper's claims beside what its own tables and the benchmark give: `audit_paper`."""
         from mmdu_analysis.stats.audit import audit_paper

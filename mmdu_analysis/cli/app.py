@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mmdu_analysis import __version__
-from mmdu_analysis.cli import data, figures, judging, reading, scores, validate
+from mmdu_analysis.cli import data, figures, judging, plan, reading, scores, validate
 from mmdu_analysis.cli.options import note
 from mmdu_analysis.schema import DataError, DataWarning, shorten
 
@@ -26,6 +26,7 @@ for command in (
     scores.scores,
     scores.gap,
     scores.audit,
+    plan.plan,
     validate.validate,
     data.subset,
     data.download,
