@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmdu_analysis.io import export, files
+from mmdu_analysis.io import export, files, parquet_copy
 from mmdu_analysis.io.dialogs import Dialog, Place, decode_block, fault_problems, json_dialogs, tsv_dialogs
 from mmdu_analysis.io.frames import Frames, batched_columns, columns, frames, map_columns, save_columns
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
@@ -136,7 +136,7 @@ class Benchmark:
         DataError
             If the folder holds other files.
         """
-        export.write_parquet(self, Path(folder).expanduser())
+        parquet_copy.write_parquet(self, Path(folder).expanduser())
 
     def __repr__(self) -> str:
         mark = ", synthetic sample" if self.synthetic else ""
@@ -146,7 +146,9 @@ class Benchmark:
         )
 
 
-def load_benchmark(source: str | Path | None = None, *, strict: bool = False) -> Benchmark:
+def load_benchmark(
+    source: str | Path | None = None, *, strict: bool = False, pictures: str | Path | None = None
+) -> Benchmark:
     """Load a benchmark into frames.
 
     Parameters
@@ -158,6 +160,8 @@ def load_benchmark(source: str | Path | None = None, *, strict: bool = False) ->
         cache). By default the path or name in ``$MMDU_DATA``.
     strict : bool, default False
         Raise the first problem instead of collecting them.
+    pictures : str or path, optional
+        Folder of the pictures. By default the folder of the file.
 
     Returns
     -------
@@ -185,14 +189,22 @@ def load_benchmark(source: str | Path | None = None, *, strict: bool = False) ->
         from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
-    saved = export.read_parquet(found)
-    bench = Benchmark(**saved) if saved else _build(found)
+    bench = Benchmark(**parquet_copy.read_parquet(found)) if parquet_copy.is_copy(found) else _build(found)
+    if pictures is not None:
+        bench = replace(bench, folder=_picture_folder(pictures))
     rows = bench.problems.astype(object).where(bench.problems.notna(), None)
     problems = [
         Problem(row.file, row.where, row.problem, row.dialog_id, row.turn) for row in rows.itertuples()
     ]
     report(problems, strict=strict, advice="benchmark.problems")
     return bench
+
+
+def _picture_folder(given: str | Path) -> Path:
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{short_path(folder)}: no such folder of pictures; check the path")
+    return folder
 
 
 def resolve_source(source: str | Path | None) -> Path | None:
