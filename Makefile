@@ -52,8 +52,8 @@ lab: $(STAMP)  ## Open JupyterLab on the notebooks.
 notebooks: $(STAMP)  ## Run the notebooks on the shipped facts and save them with their outputs.
 	env -u MMDU_DATA -u MMDU_SCORES -u MMDU_ANSWERS $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
-docs: $(STAMP)  ## Build the API pages into docs/api/.
-	$(BIN)/pdoc -d numpy --no-show-source -o docs/api mmdu_analysis '!mmdu_analysis.cli'
+docs: $(STAMP)  ## Build the documentation into docs/_build/html; warnings are errors.
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(STAMP)  ## Measure speed, side by side with plain scripts (a quarter of an hour, 4 GB of disk).
 	$(BIN)/python -m benchmarks
@@ -62,5 +62,5 @@ faults: $(STAMP)  ## Spoil 40,000 files and replies, kill 100 commands.
 	$(BIN)/python -m benchmarks.faults
 
 clean:  ## Remove .venv and caches; figures/ stays.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .import_linter_cache
+	rm -rf $(VENV) docs/_build docs/api docs/gallery docs/tutorials docs/project .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
