@@ -70,7 +70,11 @@ class Server:
             if not getattr(self, name) >= least:
                 raise DataError(f"{name}: got {getattr(self, name)}, expected {least} or more")
         check_key(os.environ.get("OPENAI_API_KEY"))
-        self.address  # noqa: B018 - it is checked here
+        text = msgspec.json.encode({"model": self.model, **self.parameters}).decode()
+        if self.secrets.redact(text) != text:
+            raise DataError(
+                "the API key or a password is in the model's name or the parameters, which are written to run.json"
+            )
 
     @cached_property
     def address(self) -> Address:

@@ -149,4 +149,6 @@ def _open(path: Path, flags: int) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise OSError(0, "not a regular file")
-    return os.fdopen(number, "rb" if flags == os.O_RDONLY else "r+b", buffering=-1 if flags == os.O_RDONLY else 0)
+    return os.fdopen(
+        number, "rb" if flags == os.O_RDONLY else "r+b", buffering=-1 if flags == os.O_RDONLY else 0
+    )

@@ -43,7 +43,12 @@ def fingerprint(bench: Benchmark) -> dict[str, Any]:
     """Return the size of a benchmark, and a fingerprint of its questions, references and names of pictures."""
     parts: list[object] = []
     for row in bench.turns[["dialog_id", "turn", "question", "answer"]].itertuples(index=False):
-        parts += [str(row.dialog_id), int(row.turn), row.question, row.answer if isinstance(row.answer, str) else None]
+        parts += [
+            str(row.dialog_id),
+            int(row.turn),
+            row.question,
+            row.answer if isinstance(row.answer, str) else None,
+        ]
     for row in bench.images[["dialog_id", "image", "path"]].itertuples(index=False):
         parts += [str(row.dialog_id), int(row.image), row.path if isinstance(row.path, str) else None]
     return {

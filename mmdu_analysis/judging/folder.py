@@ -60,7 +60,7 @@ class RunFolder:
     fixed : mapping
         What must not change between the parts of a run: model, prompt, parameters ...
     pack : callable
-        Id of a dialogue and its entries, in order -> what ``{id}.json`` holds.
+        Id of a dialogue and its entries, in order -> what ``{id}.json`` holds; None if there is nothing to show.
     unpack : callable
         The reverse: what ``{id}.json`` holds -> entries.
     check : callable, optional
@@ -164,9 +164,7 @@ class RunFolder:
 
     def _read_run(self) -> dict[str, Any]:
         file = self.path / RUN_FILE
-        others = [
-            name for name in check_folder(self.path) if not name.startswith(".") and name != RUN_FILE
-        ]
+        others = [name for name in check_folder(self.path) if not name.startswith(".") and name != RUN_FILE]
         raw = read_regular(file)
         if raw is None:
             if others:
@@ -267,12 +265,13 @@ class RunFolder:
             opened.close()
         if not part.exists() and dialog_id not in self._mended:
             return
-        if entries:
-            ordered = [entries[key] for key in sorted(entries)]
-            self._write(self._file(dialog_id), self._pack(dialog_id, ordered))
+        packed = self._pack(dialog_id, [entries[key] for key in sorted(entries)]) if entries else None
+        if packed is not None:
+            self._write(self._file(dialog_id), packed)
         else:
             self._file(dialog_id).unlink(missing_ok=True)
-        part.unlink(missing_ok=True)
+        if packed is not None or not entries:  # else the lines are all that says what failed
+            part.unlink(missing_ok=True)
         self._mended.discard(dialog_id)
 
     def write_run(self, details: Mapping[str, Any]) -> None:

@@ -65,7 +65,7 @@ class BoundedTransport(httpx2.HTTPTransport):
     def __init__(self, timeout: float, limit: int = MAX_REPLY, proxy: str | None = None) -> None:
         super().__init__(limits=_CONNECTIONS, proxy=proxy)
         self._timeout, self._limit, self._clock = timeout, limit, threading.local()
-        self._pool._network_backend = _Backend(self._pool._network_backend, self._left)  # type: ignore[attr-defined]
+        self._pool._network_backend = _Backend(self._pool._network_backend, self._left)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request and read the reply.
@@ -156,8 +156,8 @@ class _Backend(httpcore2.NetworkBackend):
     def __init__(self, inner: Any, left: Callable[[float | None], float]) -> None:
         self._inner, self._left = inner, left
 
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> Any:
-        return _Stream(self._inner.connect_tcp(host, port, self._left(timeout), **options), self._left)
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **kw: Any) -> Any:
+        return _Stream(self._inner.connect_tcp(host, port, self._left(timeout), *args, **kw), self._left)
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
@@ -177,9 +177,7 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> Any:
-        return _Stream(
-            self._inner.start_tls(ssl_context, server_hostname, self._left(timeout)), self._left
-        )
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, self._left(timeout)), self._left)
 
     def close(self) -> None:
         self._inner.close()
