@@ -6,13 +6,14 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdu_analysis.browser.session import SIZES, Session
+from mmdu_analysis.browser.assets import script, style, text_of
+from mmdu_analysis.browser.replies import SIZES
+from mmdu_analysis.browser.session import Session
 from mmdu_analysis.io.files import atomic_path
-
-STATIC = Path(__file__).parent / "static"
 
 
 def export_page(session: Session, dialog_id: str, path: Path) -> None:
@@ -32,24 +33,101 @@ def export_page(session: Session, dialog_id: str, path: Path) -> None:
     DataError
         If there is no such dialogue.
     """
-    session.select(dialog_id, None)
-    page = _page(_data(session))
+    page = dialog_page(session, dialog_id)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _data(session: Session) -> dict[str, Any]:
-    """Collect every answer that the page can ask for."""
+def dialog_page(
+    session: Session, dialog_id: str, *, side: int = SIZES["full"], links: Mapping[str, str] | None = None
+) -> str:
+    """Return a dialogue as an HTML page.
+
+    Parameters
+    ----------
+    session : Session
+        The benchmark with answers and scores.
+    dialog_id : str
+        Which dialogue.
+    side : int, default 1600
+        Longest side of its pictures, in pixels.
+    links : mapping of str to str, optional
+        Text and address of the links above the dialogue.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    DataError
+        If there is no such dialogue.
+    """
+    session.select(dialog_id, None)
+    data = _data(session, side)
+    title = f"{data['start']['name']}, dialogue {data['dialog']['dialog_id']}"
+    body = "".join(
+        f'<a href="{html.escape(address)}">{html.escape(text)}</a> '
+        for text, address in (links or {}).items()
+    )
+    body = f'<nav class="site">{body}</nav>' if body else ""
+    return html_page(
+        title,
+        f'{body}<main id="browser"></main>',
+        script() + text_of("page.js"),
+        {"data": data, "style": style()},
+        "img-src blob:",
+    )
+
+
+def html_page(title: str, body: str, code: str, data: Mapping[str, Any], sources: str) -> str:
+    """Return an HTML page that loads nothing, with a content security policy that allows its own script only.
+
+    Parameters
+    ----------
+    title : str
+        Title, not yet escaped.
+    body : str
+        HTML.
+    code : str
+        The script.
+    data : mapping of str to JSON value
+        Data blocks of the page by id; the script reads them.
+    sources : str
+        Further directives of the policy.
+
+    Returns
+    -------
+    str
+    """
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; {sources}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    blocks = "".join(
+        f'<script type="application/json" id="{name}">{_json(value)}</script>\n'
+        for name, value in data.items()
+    )
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{html.escape(title)}</title>\n'
+        f"<style>{text_of('own.css')}</style>\n{blocks}"
+        f'</head><body>{body}\n<script type="module">{code}</script></body></html>\n'
+    )
+
+
+def _json(value: Any) -> str:
+    # No text in the data can end the script element or start another one.
+    return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _data(session: Session, side: int) -> dict[str, Any]:
+    """Return every reply that the page can ask for."""
     dialog = session.dialog()
     start = session.handle({"kind": "start"}).content
-    alone = {"n_dialogs": 1, "of": 1, "place": 0}
-    row = {
-        "dialog_id": dialog["dialog_id"],
-        "turns": len(dialog["turns"]),
-        "images": len(dialog["images"]),
-        "tokens": sum(turn["question_tokens"] + turn["answer_tokens"] for turn in dialog["turns"]),
-    }
-    listed = {"kind": "list", "start": 0, "exact": True, "rows": [row], "n_turns": len(dialog["turns"])}
+    alone = {"alone": True, "n_dialogs": 1, "of": 1, "place": 0}
     focus, differences = {}, {}
     for turn in dialog["turns"]:
         answer = session.handle({"kind": "turn", "turn": turn["turn"]}).content
@@ -60,32 +138,13 @@ def _data(session: Session) -> dict[str, Any]:
         }
     pictures = {}
     for image in dialog["images"]:
-        picture = session.pictures.get(session.selection["dialog_id"], image["image"], SIZES["full"])
+        picture = session.pictures.get(session.selection["dialog_id"], image["image"], side)
         data = base64.b64encode(picture.data).decode()
         pictures[image["image"]] = {"mime": picture.mime, "problem": picture.problem, "data": data}
     return {
         "start": start | alone,
         "dialog": dialog | alone,
-        "list": listed | alone,
         "focus": focus,
         "differences": differences,
         "pictures": pictures,
     }
-
-
-def _page(data: dict[str, Any]) -> str:
-    script = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("browser.js", "page.js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src blob:"
-    # No text in the data can end the script element or start another one.
-    text = json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    styles = {name: (STATIC / name).read_text(encoding="utf-8") for name in ("own.css", "browser.css")}
-    title = html.escape(f"{data['start']['name']}, dialogue {data['dialog']['dialog_id']}")
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{title}</title>\n'
-        f"<style>{styles['own.css']}</style>\n"
-        f'<script type="text/plain" id="style">{styles["browser.css"]}</script>\n'
-        f'<script type="application/json" id="data">{text}</script>\n'
-        f'</head><body><div id="browser"></div>\n<script type="module">{script}</script></body></html>\n'
-    )

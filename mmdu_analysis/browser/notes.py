@@ -1,14 +1,13 @@
-"""Tags and notes on turns, in a JSON Lines file."""
+"""Tags and notes on turns, in an append-only JSON Lines file."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.io.files import atomic_path
-from mmdu_analysis.schema import DataError, Problem, short_path
+from mmdu_analysis.io.append import append_records, read_records
+from mmdu_analysis.schema import Problem, short_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,90 +16,86 @@ TAGS = ("correct", "wrong", "hallucination", "wrong image", "forgotten image", "
 """Tags that are offered; any other text can be one too."""
 _LONGEST = 10_000
 
+Key = tuple[str, int]
+
 
 class Notes:
-    """What a reader has noted.
+    """Tags and notes of the readers of a benchmark.
 
-    Each line of the file is one turn: ``benchmark``, ``dialog_id``, ``turn``, ``tags``, ``note``, ``time``.
-    Lines of other benchmarks, and lines that can't be read, stay as they are.
+    Each line of the file is one change: ``benchmark``, ``dialog_id``, ``turn``, ``tags``, ``note``, ``time``. The
+    last line of a turn counts; empty tags and an empty note remove what was noted.
 
     Parameters
     ----------
     path : path or None
-        The file; it is made with the first note. None keeps notes in memory.
+        The file; it is created with the first note. None keeps notes in memory.
     benchmark : str
-        The benchmark's name.
+        Name of the benchmark; lines of others are left alone.
     """
 
     def __init__(self, path: str | Path | None, benchmark: str) -> None:
         self.path = Path(path).expanduser() if path is not None else None
         self.benchmark = benchmark
         self.problems: list[Problem] = []
-        self.entries, self._others = self._read()
+        self.entries: dict[Key, dict[str, Any]] = {}
+        self._read()
 
-    def _read(self) -> tuple[dict[tuple[str, int], dict[str, Any]], list[str]]:
-        entries: dict[tuple[str, int], dict[str, Any]] = {}
-        others: list[str] = []
-        if self.path is None or not self.path.exists():
-            return entries, others
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"{short_path(self.path)}: notes can't be read ({error}); give another file"
-            ) from None
-        self.problems = []
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
+    def _read(self) -> None:
+        if self.path is None:
+            return
+        records, problems = read_records(self.path)
+        entries: dict[Key, dict[str, Any]] = {}
+        for number, record in records:
+            if record.get("benchmark", self.benchmark) != self.benchmark:
                 continue
             try:
-                entry = json.loads(line)
-                key = (str(entry["dialog_id"]), int(entry["turn"]))
-                tags, note = [str(tag) for tag in entry.get("tags", [])], str(entry.get("note", ""))
-            except (ValueError, KeyError, TypeError, RecursionError):
-                text = "not a note; the line is kept as it is"
-                self.problems.append(Problem(short_path(self.path), f"line {number}", text))
-                others.append(line)
+                key = (str(record["dialog_id"]), int(record["turn"]))
+                tags, note = [str(tag) for tag in record.get("tags", [])], str(record.get("note", ""))
+            except (LookupError, TypeError, ValueError, OverflowError):
+                text = "no note with a dialogue and a turn; the line is kept as it is"
+                problems.append(Problem(short_path(self.path), f"line {number}", text))
                 continue
-            if entry.get("benchmark") != self.benchmark:
-                others.append(line)
-            else:
-                entries[key] = entry | {"tags": tags, "note": note}
-        return entries, others
+            self._set(entries, key, record | {"tags": tags, "note": note})
+        self.entries, self.problems = entries, problems
+
+    @staticmethod
+    def _set(entries: dict[Key, dict[str, Any]], key: Key, record: dict[str, Any]) -> None:
+        if record["tags"] or record["note"].strip():
+            entries[key] = record
+        else:
+            entries.pop(key, None)
 
     def get(self, dialog_id: str, turn: int) -> dict[str, Any]:
-        """Give a turn's tags and note; empty ones where there are none."""
+        """Return the tags and the note of a turn; empty ones where there are none."""
         entry = self.entries.get((dialog_id, turn), {})
         return {"tags": list(entry.get("tags", [])), "note": entry.get("note", "")}
 
     def put(self, dialog_id: str, turn: int, tags: list[str], note: str) -> None:
-        """Set a turn's tags and note, and write the file whole or not at all.
+        """Set the tags and the note of a turn, and append them to the file.
 
-        What another reader has written into the file since is kept.
+        What other readers have written into the file since is read again.
         """
-        entries, self._others = self._read() if self.path is not None else (self.entries, [])
         tags = list(dict.fromkeys(str(tag).strip()[:100] for tag in tags if str(tag).strip()))
-        note = str(note)[:_LONGEST]
-        if tags or note.strip():
-            entries[dialog_id, turn] = {
-                "benchmark": self.benchmark,
-                "dialog_id": dialog_id,
-                "turn": turn,
-                "tags": tags,
-                "note": note,
-                "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-        else:
-            entries.pop((dialog_id, turn), None)
-        self.entries = entries
+        record = {
+            "benchmark": self.benchmark,
+            "dialog_id": dialog_id,
+            "turn": turn,
+            "tags": tags,
+            "note": str(note)[:_LONGEST],
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         if self.path is None:
+            self._set(self.entries, (dialog_id, turn), record)
             return
-        lines = [*self._others, *(json.dumps(entry, ensure_ascii=False) for entry in entries.values())]
-        with atomic_path(self.path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        append_records(self.path, [record])
+        self._read()
+
+    def tagged(self, tag: str) -> list[Key]:
+        """Return the turns with a tag; ``*`` stands for any tag or note."""
+        return [key for key, entry in self.entries.items() if tag == "*" or tag in entry["tags"]]
 
     def frame(self) -> pd.DataFrame:
-        """Give the notes as a frame: ``dialog_id``, ``turn``, ``tags`` (a tuple), ``note``, ``time``."""
+        """Return the notes as a frame: ``dialog_id``, ``turn``, ``tags`` (a tuple), ``note``, ``time``."""
         import pandas as pd
 
         rows = [

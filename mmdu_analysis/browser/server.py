@@ -7,29 +7,38 @@ import contextlib
 import json
 import secrets
 import signal
+import threading
+import time
 import webbrowser
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from mmdu_analysis.browser.session import Session
+from mmdu_analysis.browser.assets import script, style, text_of
 from mmdu_analysis.schema import DataError
 
-STATIC = Path(__file__).parent / "static"
-_FILES = {
-    "browser.js": "text/javascript",
-    "socket.js": "text/javascript",
-    "browser.css": "text/css",
-    "own.css": "text/css",
+MAX_STRANGERS = 32
+"""Connections that have not shown the code or the cookie; the oldest one is closed for another one."""
+MAX_BODY = 4_096  # bytes; no request has a body
+MAX_HEADER = 16_384
+MAX_MESSAGE = 1 << 20
+_IDLE_SECONDS = 30
+_CODE_SECONDS = 120.0  # how long the code in the command line of the web browser is valid
+_FILES: dict[str, tuple[str, Callable[[], str]]] = {
+    "browser.js": ("text/javascript", script),
+    "socket.js": ("text/javascript", lambda: text_of("socket.js")),
+    "browser.css": ("text/css", style),
+    "own.css": ("text/css", lambda: text_of("own.css")),
 }
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mmdu browse</title><link rel="stylesheet" href="own.css">
-</head><body><div id="browser"></div><script type="module" src="socket.js"></script></body></html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>mmdu browse</title><link rel="stylesheet" href="own.css">
+</head><body><main id="browser"></main><script type="module" src="socket.js"></script></body></html>
 """
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src blob:; connect-src 'self'; "
@@ -37,16 +46,71 @@ _POLICY = (
 )
 
 
+class Handler(Protocol):
+    """What the page talks to: `Session` or `RatingSession`."""
+
+    def handle(self, message: Any) -> Any:
+        """Return the reply to a message: ``content`` and ``buffers``."""
+
+
+class Access:
+    """Who may use the server: codes that work once, and then a cookie.
+
+    A code stands in an address, which others may see in the list of processes; the cookie never does. The cookie's name
+    holds the port, and its path a secret, so that other servers on this machine don't receive it.
+
+    Parameters
+    ----------
+    port : int
+        Of the server.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.cookie = f"mmdu-{port}"
+        self.value = secrets.token_urlsafe(24)
+        self.path = f"/{secrets.token_urlsafe(12)}/"
+        self._codes: dict[str, float] = {}
+
+    def address(self, seconds: float = float("inf")) -> str:
+        """Return an address with a new code, which is valid for one request and some seconds."""
+        code = secrets.token_urlsafe(24)
+        self._codes[code] = time.monotonic() + seconds
+        return f"http://127.0.0.1:{self.port}/?code={code}"
+
+    def take(self, code: str) -> bool:
+        """Return whether a code is valid, and make it invalid."""
+        given = code.encode("utf-8", "replace")
+        for known, until in list(self._codes.items()):
+            if secrets.compare_digest(given, known.encode()):
+                del self._codes[known]
+                return time.monotonic() < until
+        return False
+
+    def knows(self, value: str | None) -> bool:
+        """Return whether a cookie is the reader's."""
+        return secrets.compare_digest((value or "").encode("utf-8", "replace"), self.value.encode())
+
+
 class _Guarded(RequestHandler):
-    """Only this machine's own reader: the right host name, and the token or the cookie that it gave."""
+    """Requests of this machine's own reader only: the right host name, and the cookie."""
+
+    access: Access
+
+    def initialize(self, access: Access) -> None:
+        self.access = access
 
     def prepare(self) -> None:
-        port = self.settings["port"]
-        if self.request.host not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        if self.request.host not in (f"127.0.0.1:{self.access.port}", f"localhost:{self.access.port}"):
             raise HTTPError(403, "not this server's name")
-        given = self.get_argument("token", "") or self.get_cookie(self.settings["cookie"], "") or ""
-        if not secrets.compare_digest(given.encode(), self.settings["token"].encode()):
+        if not self.allowed():
             raise HTTPError(403, "open the address that mmdu browse printed")
+
+    def allowed(self) -> bool:
+        known = self.access.knows(self.get_cookie(self.access.cookie))
+        if known and self.request.connection is not None:
+            self.settings["strangers"].pop(getattr(self.request.connection, "stream", None), None)
+        return known
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Security-Policy", _POLICY)
@@ -55,24 +119,32 @@ class _Guarded(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
 
+class _Entrance(_Guarded):
+    """The first request: the code is exchanged for the cookie."""
+
+    def allowed(self) -> bool:
+        return self.access.take(self.get_argument("code", ""))
+
+    def get(self) -> None:
+        options: dict[str, Any] = {"httponly": True, "samesite": "Strict", "path": self.access.path}
+        self.set_cookie(self.access.cookie, self.access.value, **options)
+        self.redirect(self.access.path)  # the code leaves the address bar
+
+
 class _PageHandler(_Guarded):
     def get(self) -> None:
-        if self.get_argument("token", ""):
-            options: dict[str, Any] = {"httponly": True, "samesite": "Strict"}
-            self.set_cookie(self.settings["cookie"], self.settings["token"], **options)
-            self.redirect("/")  # the token leaves the address bar
-            return
         self.finish(_PAGE)
 
 
 class _FileHandler(_Guarded):
     def get(self, name: str) -> None:
-        self.set_header("Content-Type", f"{_FILES[name]}; charset=utf-8")
-        self.finish((STATIC / name).read_bytes())
+        kind, content = _FILES[name]
+        self.set_header("Content-Type", f"{kind}; charset=utf-8")
+        self.finish(content())
 
 
 class _Socket(_Guarded, WebSocketHandler):
-    session: Session
+    session: Handler
 
     def open(self, *_: str, **__: str) -> None:
         self.session = self.settings["new_session"]()
@@ -80,7 +152,7 @@ class _Socket(_Guarded, WebSocketHandler):
     async def on_message(self, message: str | bytes) -> None:
         try:
             asked = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             asked = {}
         reply = self.session.handle(asked)
         ticket = asked.get("ticket") if isinstance(asked, dict) else None
@@ -90,8 +162,24 @@ class _Socket(_Guarded, WebSocketHandler):
             await self.write_message(data, binary=True)
 
 
+class _Server(HTTPServer):
+    """A server that holds a limited number of connections without a cookie."""
+
+    strangers: dict[IOStream, None]
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        for ended in [known for known in self.strangers if known.closed()]:
+            del self.strangers[ended]
+        if len(self.strangers) >= MAX_STRANGERS:
+            oldest = next(iter(self.strangers))
+            del self.strangers[oldest]
+            oldest.close()
+        self.strangers[stream] = None
+        super().handle_stream(stream, address)
+
+
 def serve(
-    new_session: Callable[[], Session],
+    new_session: Callable[[], Handler],
     *,
     port: int = 0,
     open_browser: bool = True,
@@ -102,45 +190,35 @@ def serve(
     Parameters
     ----------
     new_session : callable
-        Makes a session for each window.
+        Returns a session for each window.
     port : int, default 0
         0 takes a free one.
     open_browser : bool, default True
-        Open the user's web browser on it.
+        Open the user's web browser on it, unless that is one which runs in the terminal.
     ready : callable, default print
-        Told the address, with its token, once the server listens.
+        Called with the address and its code, which is valid for one request, once the server listens.
 
     Raises
     ------
     DataError
-        If the port can't be had.
+        If the port can't be used.
     """
     asyncio.run(_serve(new_session, port, open_browser, ready))
 
 
 async def _serve(
-    new_session: Callable[[], Session], port: int, open_browser: bool, ready: Callable[[str], None]
+    new_session: Callable[[], Handler], port: int, open_browser: bool, ready: Callable[[str], None]
 ) -> None:
     try:
         sockets = bind_sockets(port, "127.0.0.1")
     except (OSError, OverflowError) as error:
-        raise DataError(f"port {port} on 127.0.0.1 can't be had ({error}); leave --port out") from None
-    port = sockets[0].getsockname()[1]
-    token = secrets.token_urlsafe(24)
-    settings: dict[str, Any] = {
-        "token": token,
-        "port": port,
-        "cookie": f"mmdu-{port}",
-        "new_session": new_session,
-    }
-    names = "|".join(name.replace(".", r"\.") for name in _FILES)
-    routes: list[Any] = [(r"/", _PageHandler), (rf"/({names})", _FileHandler), (r"/socket", _Socket)]
-    server = HTTPServer(Application(routes, log_function=lambda _: None, **settings))
+        raise DataError(f"port {port} on 127.0.0.1 can't be used ({error}); choose another one") from None
+    access = Access(sockets[0].getsockname()[1])
+    server = _listen(access, new_session)
     server.add_sockets(sockets)
-    address = f"http://127.0.0.1:{port}/?token={token}"
-    ready(address)
+    ready(access.address())
     if open_browser:
-        webbrowser.open(address)
+        threading.Thread(target=_open_window, args=(access.address(_CODE_SECONDS),), daemon=True).start()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -150,3 +228,39 @@ async def _serve(
         await ended.wait()
     server.stop()
     await server.close_all_connections()
+
+
+def _listen(access: Access, new_session: Callable[[], Handler]) -> HTTPServer:
+    names = "|".join(name.replace(".", r"\.") for name in _FILES)
+    base, options = access.path, {"access": access}
+    routes: list[Any] = [
+        (r"/", _Entrance, options),
+        (base, _PageHandler, options),
+        (rf"{base}({names})", _FileHandler, options),
+        (rf"{base}socket", _Socket, options),
+    ]
+    strangers: dict[IOStream, None] = {}
+    settings: dict[str, Any] = {"new_session": new_session, "strangers": strangers}
+    application = Application(
+        routes, log_function=lambda _: None, websocket_max_message_size=MAX_MESSAGE, **settings
+    )
+    server = _Server(
+        application,
+        max_body_size=MAX_BODY,
+        max_header_size=MAX_HEADER,
+        idle_connection_timeout=_IDLE_SECONDS,
+        body_timeout=_IDLE_SECONDS,
+    )
+    server.strangers = strangers
+    return server
+
+
+def _open_window(address: str) -> None:
+    with contextlib.suppress(webbrowser.Error):
+        found = webbrowser.get()
+        # GenericBrowser itself runs in the terminal (lynx, w3m) and would take it from the server.
+        in_terminal = isinstance(found, webbrowser.GenericBrowser) and not isinstance(
+            found, webbrowser.BackgroundBrowser
+        )
+        if not in_terminal:
+            found.open(address)

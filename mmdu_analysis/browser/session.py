@@ -7,15 +7,16 @@ message and some bytes out. Texts go out as texts, never as markup, but for Mark
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.browser.finding import KINDS, ORDERS, Filters, Index
+from mmdu_analysis.browser.filters import FIELDS, ORDERS, Filters, from_link, to_link
+from mmdu_analysis.browser.finding import Index
 from mmdu_analysis.browser.notes import TAGS, Notes
-from mmdu_analysis.browser.texts import cut, question_parts, render_markdown, word_differences
-from mmdu_analysis.io.scaled import Pictures
-from mmdu_analysis.schema import SHORT_NAMES, SYNTHETIC_LABEL, DataError
-from mmdu_analysis.stats.references import turn_images
-from mmdu_analysis.stats.tokens import context_tokens, count_tokens, without_placeholders
+from mmdu_analysis.browser.pictures import PagePictures
+from mmdu_analysis.browser.replies import SIZES, Replies, Reply
+from mmdu_analysis.browser.texts import cut, word_differences
+from mmdu_analysis.browser.views import answer_text, draw_answers, draw_images, draw_turns, list_rows
+from mmdu_analysis.schema import MMDU, QUESTION_KINDS, SYNTHETIC_LABEL, DataError, Rubric, is_synthetic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,64 +25,57 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
+__all__ = ["SIZES", "Reply", "Session"]
+
 _MOST_ROWS = 200
-SIZES = {"thumb": 360, "full": 1600}
-"""Longest side of a picture in pixels."""
 
 
-class Reply(NamedTuple):
-    """An answer to the page.
-
-    Attributes
-    ----------
-    content : dict
-        JSON, with ``kind``.
-    buffers : list of bytes
-        A picture's bytes.
-    """
-
-    content: dict[str, Any]
-    buffers: list[bytes]
-
-
-class Session:
-    """A reader's place in a benchmark: filters, selection, notes.
+class Session(Replies):
+    """A reader's position in a benchmark: filters, selection, notes.
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark
         The dialogues.
     answers, scores : pandas.DataFrame, optional
         From `load_answers` and `load_scores`.
     where : pandas.DataFrame, optional
-        Keeps only its dialogues, or turns.
+        Keeps only its dialogues, or turns; see `Given`.
     notes : path, optional
         File for tags and notes; None keeps them in memory.
+    rubric : Rubric, default MMDU
+        Of the scores.
     """
 
     def __init__(
         self,
-        bench: Benchmark,
+        benchmark: Benchmark,
         answers: pd.DataFrame | None = None,
         scores: pd.DataFrame | None = None,
         where: pd.DataFrame | None = None,
         notes: str | Path | None = None,
+        rubric: Rubric = MMDU,
     ) -> None:
-        self.bench = bench
-        self.index = Index(bench, answers, scores, where)
-        self.pictures = Pictures(bench)
-        self.notes = Notes(notes, bench.name)
-        self.filters = Filters()
-        self.mask, self.order = self.index.find(self.filters)
-        images = bench.images.groupby("dialog_id", sort=False)["image"]
-        self.numbers: dict[str, list[int]] = images.agg(list).to_dict()
+        self.benchmark = benchmark
+        self.index = Index(benchmark, answers, scores, where, rubric)
+        self.pictures = PagePictures(benchmark)
+        self.notes = Notes(notes, benchmark.name)
+        self.synthetic = bool(benchmark.synthetic) or is_synthetic(answers, scores)
+        self._within: Any = None
         self.selection: dict[str, Any] = {}
-        self.select(str(self.index.ids[self.order[0]]), None)
+        given = self.index.given
+        model = given.model if given and given.model in self.index.models else ""
+        self.filters = Filters(model=model, order="given" if given else "file")
+        self.mask, self.order = self.index.find(self.filters)
+        if given:
+            self.select(*given.first)
+        else:
+            self.select(str(self.index.ids[self.order[0]]), None)
 
-    # --- the reader's place
+    # --- the reader's position
 
     def select(self, dialog_id: str, turn: int | None) -> None:
-        """Go to a turn; without one to the dialogue's first that the filters leave.
+        """Go to a turn; without one to the dialogue's first that meets the filters.
 
         Raises
         ------
@@ -90,10 +84,7 @@ class Session:
         """
         import numpy as np
 
-        place = self.index.ids.get_indexer([str(dialog_id)])[0]
-        if place < 0:
-            raise DataError(f"no dialogue {dialog_id!r} in {self.bench.name}")
-        start, stop = self.index.starts[place : place + 2]
+        start, stop = self.index.rows.span(dialog_id)
         if turn is None:
             hits = np.flatnonzero(self.mask[start:stop])
             turn = int(hits[0]) + 1 if len(hits) else min(1, stop - start)
@@ -102,27 +93,40 @@ class Session:
         self.selection = {"dialog_id": str(dialog_id), "turn": int(turn)}
 
     def filter(self, filters: Filters) -> None:
-        """Apply filters; the selection moves to the first dialogue left, unless its own is left too."""
-        self.filters = filters
-        self.mask, self.order = self.index.find(filters, self._tagged(filters.tag))
-        here = self.index.ids.get_indexer([self.selection["dialog_id"]])[0]
-        if len(self.order) and here not in set(self.order.tolist()):
-            self.select(str(self.index.ids[self.order[0]]), None)
+        """Apply filters; the selection moves to the first match, unless its own turn is one and the order stays."""
+        tagged = self.notes.tagged(filters.tag) if filters.tag else ()
+        mask, order = self.index.find(filters, tagged, self._within)
+        reordered = filters.order != self.filters.order
+        self.filters, self.mask, self.order = filters, mask, order
+        row = self._row()
+        if len(order) and (reordered or self._place() < 0 or (row is not None and not mask[row])):
+            self.select(str(self.index.ids[order[0]]), None)
 
-    def _tagged(self, tag: str) -> list[tuple[str, int]]:
-        return [
-            key
-            for key, entry in self.notes.entries.items()
-            if (tag == "*" and (entry["tags"] or entry["note"])) or tag in entry["tags"]
-        ]
+    def narrow(self, turns: pd.DataFrame | None) -> None:
+        """Keep only some turns, such as a selection in a chart, besides the filters.
+
+        Parameters
+        ----------
+        turns : pandas.DataFrame or None
+            ``dialog_id`` and ``turn``; None keeps all.
+        """
+        import numpy as np
+
+        if turns is None:
+            self._within = None
+        else:
+            rows = self.index.rows.of(turns)
+            self._within = np.zeros(len(self.index.turns), dtype=bool)
+            self._within[rows[rows >= 0]] = True
+        self.filter(self.filters)
 
     def filtered(self) -> pd.DataFrame:
-        """Give the turns that the filters leave, dialogues in the list's order.
+        """Return the turns that meet the filters, dialogues in the order of the list.
 
         Returns
         -------
         pandas.DataFrame
-            ``dialog_id``, ``turn``, ``question``, and ``score`` (0-100) where there are scores.
+            ``dialog_id``, ``turn``, ``question``, ``synthetic``, and ``score`` (0-100) where there are scores.
         """
         import numpy as np
 
@@ -132,56 +136,65 @@ class Session:
         rows = rows[self.mask[rows]]
         frame = index.turns.iloc[rows][["dialog_id", "turn", "question"]].reset_index(drop=True)
         scores = index.turn_scores(self.filters.model)
-        return frame if scores is None else frame.assign(score=scores[rows])
+        if scores is not None:
+            frame = frame.assign(score=scores[rows])
+        return frame.assign(synthetic=self.synthetic)
+
+    def link(self) -> str:
+        """Return the state as the fragment of an address; see `to_link`."""
+        return to_link(self.filters, self.selection["dialog_id"], self.selection["turn"])
+
+    def follow(self, link: str) -> None:
+        """Go to the state of a link; a dialogue or turn that isn't there is passed over."""
+        filters, dialog_id, turn = from_link(link)
+        if not filters.changed() and dialog_id is None:
+            return
+        self.filter(filters)
+        if dialog_id in self.index.ids:
+            start, stop = self.index.rows.span(str(dialog_id))
+            self.select(str(dialog_id), turn if turn and turn <= stop - start else None)
 
     # --- messages
 
-    def handle(self, message: Any) -> Reply:
-        """Answer one message of the page; anything odd is answered with ``kind: error``."""
-        kinds: dict[str, Callable[[dict[str, Any]], Reply]] = {
+    def kinds(self) -> dict[str, Callable[[dict[str, Any]], Reply]]:
+        """Return the method for each kind of message."""
+        return super().kinds() | {
             "start": self._start,
             "filter": self._filter,
             "list": self._list,
             "open": self._open,
             "step": self._step,
             "turn": self._turn,
+            "answers": self._answers,
             "differences": self._differences,
-            "picture": self._picture,
             "note": self._note,
         }
-        try:
-            return kinds[message["kind"]](message)
-        except DataError as error:
-            return Reply({"kind": "error", "text": str(error)}, [])
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            return Reply(
-                {"kind": "error", "text": f"a message could not be read ({type(error).__name__})"}, []
-            )
 
-    def _start(self, _: dict[str, Any]) -> Reply:
+    def _start(self, message: dict[str, Any]) -> Reply:
+        if message.get("link"):
+            self.follow(str(message["link"]))
         index = self.index
+        offered = [name for name in ORDERS if name != "given" or index.given]
         content = {
             "kind": "start",
-            "name": cut(self.bench.name),
-            "synthetic": SYNTHETIC_LABEL if self.bench.synthetic else "",
-            "models": [cut(name) for name in index.models],
-            "scored": bool(index.scores),
-            "compared": index.disagreement is not None,
-            "kinds": list(KINDS),
-            "orders": list(ORDERS),
-            "tags": list(TAGS),
+            "name": cut(self.benchmark.name),
+            "synthetic": SYNTHETIC_LABEL if self.synthetic else "",
+            "models": [cut(name, 300, "…") for name in index.models],
+            "scored": [cut(name, 300, "…") for name in index.scores],
+            "answered": bool(index.answers),
+            "referenced": index.has_references,
+            "kinds": list(QUESTION_KINDS),
+            "orders": offered,
+            "fields": list(FIELDS),
+            "scale": list(index.rubric.scale),
+            "tags": list(
+                dict.fromkeys([*TAGS, *(t for e in self.notes.entries.values() for t in e["tags"])])
+            ),
             "most_turns": int(index.n_turns.max(initial=0)),
             "most_images": int(index.n_images.max(initial=0)),
-            "source": self._source(),
-            "problems": len(self.bench.problems) + len(self.notes.problems),
+            "problems": len(self.benchmark.problems) + len(self.notes.problems),
         }
         return Reply(content | self._counts() | {"selection": self.selection}, [])
-
-    def _source(self) -> str:
-        """Give the Python that loads the benchmark."""
-        if self.bench.path:
-            return f"mmdu.load_benchmark({str(self.bench.path)!r})"
-        return 'mmdu.load_benchmark("sample")' if self.bench.synthetic else "bench"
 
     def _counts(self) -> dict[str, Any]:
         return {
@@ -189,10 +202,15 @@ class Session:
             "n_turns": int(self.mask.sum()),
             "of": len(self.index.ids),
             "place": self._place(),
+            "filters": self.filters.changed(),
+            "narrowed": self._narrowed(),
         }
 
+    def _narrowed(self) -> bool:
+        return self.filters.asks_of_turns() or self._within is not None or self.index.given is not None
+
     def _place(self) -> int:
-        """Give the selected dialogue's place in the list; -1 where the filters leave it out."""
+        """Return the selected dialogue's position in the list; -1 where the filters leave it out."""
         import numpy as np
 
         here = self.index.ids.get_indexer([self.selection["dialog_id"]])[0]
@@ -201,28 +219,13 @@ class Session:
 
     def _filter(self, message: dict[str, Any]) -> Reply:
         self.filter(Filters.of(message["filters"]))
-        return Reply({"kind": "filter", **self._counts(), "selection": self.selection}, [])
+        return Reply({"kind": "filtered", "selection": self.selection} | self._counts(), [])
 
     def _list(self, message: dict[str, Any]) -> Reply:
-        """Give the rows of the list that are in view."""
         start = max(0, int(message["start"]))
-        places = self.order[start : start + min(int(message["count"]), _MOST_ROWS)]
-        index, rows = self.index, []
-        scores = index.turn_scores(self.filters.model)
-        for place in places:
-            span = slice(index.starts[place], index.starts[place + 1])
-            row = {
-                "dialog_id": cut(str(index.ids[place])),
-                "turns": int(index.n_turns[place]),
-                "images": int(index.n_images[place]),
-                "tokens": int(index.tokens[place]),
-                "hits": int(self.mask[span].sum()),
-            }
-            if scores is not None:
-                known = scores[span][~(scores[span] != scores[span])]
-                row["score"] = round(float(known.mean()), 1) if len(known) else None
-            rows.append(row)
-        content = {"kind": "list", "start": start, "rows": rows, "exact": index.exact_tokens}
+        positions = self.order[start : start + min(_MOST_ROWS, max(0, int(message["count"])))]
+        rows = list_rows(self.index, positions, self.mask, self.filters.model, narrowed=self._narrowed())
+        content = {"kind": "list", "start": start, "rows": rows, "exact": self.index.exact_tokens}
         return Reply(content | self._counts(), [])
 
     def _open(self, message: dict[str, Any]) -> Reply:
@@ -231,14 +234,14 @@ class Session:
         return Reply(self.dialog(), [])
 
     def _step(self, message: dict[str, Any]) -> Reply:
-        """Go on by dialogues, or to the next turn that the filters leave, in whichever dialogue."""
+        """Go to the next or previous dialogue of the list, or turn that meets the filters."""
         import numpy as np
 
-        step = 1 if int(message["by"]) > 0 else -1
+        step = 1 if int(message.get("by", 1)) > 0 else -1
+        place = self._place()
         if not len(self.order):
             return Reply(self.dialog(), [])
-        place = self._place()
-        if message.get("of") == "dialog":
+        if message.get("of") != "turn":
             target = min(max(place + step, 0), len(self.order) - 1)
             self.select(str(self.index.ids[self.order[target]]), None)
             return Reply(self.dialog(), [])
@@ -254,124 +257,60 @@ class Session:
         return Reply(self.dialog(), [])
 
     def dialog(self) -> dict[str, Any]:
-        """Give the selected dialogue as the page draws it, with the selected turn in full."""
+        """Return the selected dialogue as the page draws it, with the selected turn in full."""
         dialog_id = self.selection["dialog_id"]
-        index = self.index
-        place = index.ids.get_indexer([dialog_id])[0]
-        start, stop = int(index.starts[place]), int(index.starts[place + 1])
-        rows = index.turns.iloc[start:stop]
-        have = self.numbers.get(dialog_id, [])
-        questions = count_tokens(without_placeholders(rows["question"]))
-        answers = count_tokens(without_placeholders(rows["answer"].fillna("")))
-        context = self._context(rows, questions, answers)
-        turns = []
-        for at, row in enumerate(rows.itertuples(index=False)):
-            about, _ = turn_images(row.question, have, row.images_so_far)
-            turns.append(
-                {
-                    "turn": int(row.turn),
-                    "question": question_parts(row.question, row.images_so_far - row.new_images, have),
-                    "reference": render_markdown(row.answer) if isinstance(row.answer, str) else None,
-                    "about": about,
-                    "so_far": int(row.images_so_far),
-                    "question_tokens": int(questions[at]),
-                    "answer_tokens": int(answers[at]),
-                    "context": context[at],
-                    "hit": bool(self.mask[start + at]),
-                    "noted": bool(self.notes.entries.get((dialog_id, int(row.turn)))),
-                }
-            )
-        paths = [self.pictures.paths.get((dialog_id, number), "") for number in have]
+        noted = {turn for key, turn in self.notes.entries if key == dialog_id}
         content = {
             "kind": "dialog",
             "dialog_id": cut(dialog_id),
-            "images": [{"image": n, "path": cut(p)} for n, p in zip(have, paths, strict=True)],
-            "turns": turns,
-            "selection": self.selection,
+            "images": draw_images(self.index, dialog_id),
+            "turns": draw_turns(self.index, dialog_id, self.mask, noted, self.filters.model),
             "focus": self.focus(),
         }
-        return content | self._counts()
+        return content | self._state() | self._counts()
 
-    def _context(self, rows: pd.DataFrame, questions: Any, answers: Any) -> list[int]:
-        keys = rows[["dialog_id", "turn"]]
-        images = self.bench.images.loc[self.bench.images["dialog_id"] == self.selection["dialog_id"]]
-        counted = context_tokens(
-            keys.assign(question_tokens=questions), keys.assign(answer_tokens=answers), images
-        )
-        return [int(value) for value in counted["context_tokens"]]
+    def _state(self) -> dict[str, Any]:
+        return {"selection": self.selection, "link": self.link(), "line": self._line()}
+
+    def _line(self) -> str:
+        """Return the line of Python that opens the selected turn."""
+        if self.benchmark.path:
+            source = f"mmdu.load_benchmark({str(self.benchmark.path)!r})"
+        else:
+            source = 'mmdu.load_benchmark("sample")' if self.benchmark.synthetic else "benchmark"
+        return cut(f"mmdu.browse({source}).open({self.selection['dialog_id']!r}, {self.selection['turn']})")
 
     def _row(self) -> int | None:
-        """Give the selected turn's row; None in a dialogue without turns."""
-        place = self.index.ids.get_indexer([self.selection["dialog_id"]])[0]
-        return int(self.index.starts[place]) + self.selection["turn"] - 1 if self.selection["turn"] else None
+        """Return the row of the selected turn; None in a dialogue without turns."""
+        if not self.selection or not self.selection["turn"]:
+            return None
+        return self.index.rows.span(self.selection["dialog_id"])[0] + self.selection["turn"] - 1
 
     def _turn(self, message: dict[str, Any]) -> Reply:
         self.select(self.selection["dialog_id"], int(message["turn"]))
-        return Reply({"kind": "turn", "selection": self.selection, "focus": self.focus()}, [])
+        return Reply({"kind": "turn", "focus": self.focus()} | self._state(), [])
 
     def focus(self) -> dict[str, Any]:
-        """Give the selected turn's answers, scores, reasons and note."""
+        """Return the selected turn's answers, scores, reasons and note."""
         row = self._row()
-        answers = []
-        for model in self.index.models if row is not None else []:
-            texts = self.index.answers.get(model)
-            text = texts.get(row) if texts is not None else None
-            scores, reason = self._scores_of(row, model)
-            answers.append(
-                {
-                    "model": cut(model),
-                    "html": render_markdown(text) if isinstance(text, str) else None,
-                    "tokens": int(count_tokens([text])[0]) if isinstance(text, str) else None,
-                    "scores": scores,
-                    "reason": cut(reason),
-                }
-            )
+        answers = [] if row is None else draw_answers(self.index, row)
         note = self.notes.get(self.selection["dialog_id"], self.selection["turn"])
         return {"answers": answers, "note": note}
 
-    def _scores_of(self, row: int | None, model: str) -> tuple[list[dict[str, Any]], str]:
-        """Give a model's scores of a turn, each dimension with its judge, and the judge's reason."""
-        table = self.index.score_rows
-        if table is None or row is None:
-            return [], ""
-        low, high = table["_row"].searchsorted([row, row + 1])
-        part = table.iloc[low:high]
-        part = part.loc[part["model"] == model]
-        several = part["judge"].nunique() > 1
-        scores = [
-            {
-                "name": SHORT_NAMES.get(line.dimension, line.dimension),
-                "full": f"{line.dimension}, {line.judge}" if several else line.dimension,
-                "score": None if line.score != line.score else float(line.score),
-            }
-            for line in part.itertuples()
-        ]
-        reasons = list(dict.fromkeys(part["reason"].dropna())) if "reason" in part else []
-        return scores, "\n\n".join(reasons)
+    def _answers(self, _: dict[str, Any]) -> Reply:
+        """Return the answers of all turns of the selected dialogue."""
+        start, stop = self.index.rows.span(self.selection["dialog_id"])
+        answers = {row - start + 1: draw_answers(self.index, row) for row in range(start, stop)}
+        return Reply({"kind": "answers", "answers": answers, "dialog_id": self.selection["dialog_id"]}, [])
 
     def _differences(self, message: dict[str, Any]) -> Reply:
         row, model = self._row(), str(message["model"])
         reference = self.index.turns["answer"].iloc[row] if row is not None else None
-        texts = self.index.answers.get(model)
-        text = texts.get(row) if texts is not None else None
+        text = answer_text(self.index, row, model) if row is not None else None
         parts: list[list[str]] = []
-        if isinstance(reference, str) and isinstance(text, str):
+        if isinstance(reference, str) and text is not None:
             parts = word_differences(reference, text)
         return Reply({"kind": "differences", "model": model, "parts": parts, "selection": self.selection}, [])
-
-    def _picture(self, message: dict[str, Any]) -> Reply:
-        dialog_id, image = str(message["dialog_id"]), int(message["image"])
-        size = "full" if message.get("size") == "full" else "thumb"
-        picture = self.pictures.get(dialog_id, image, SIZES[size])
-        content = {
-            "kind": "picture",
-            "dialog_id": dialog_id,
-            "image": image,
-            "size": size,
-            "mime": picture.mime,
-            "problem": cut(picture.problem),
-        }
-        return Reply(content, [picture.data] if picture.data else [])
 
     def _note(self, message: dict[str, Any]) -> Reply:
         dialog_id, turn = self.selection["dialog_id"], self.selection["turn"]

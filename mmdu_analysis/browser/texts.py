@@ -15,9 +15,14 @@ _TAGS = frozenset(
     "p br hr em strong s code pre ul ol li blockquote h1 h2 h3 h4 h5 h6 table thead tbody tr th td".split()
 )
 _PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
+_INTRODUCTION = re.compile(
+    rf"(?:<?\bimage[ _-]?\d{{1,3}}>?\s?[:：]?\s?)?(?:{_PLACEHOLDER.pattern})[.,;]?", re.IGNORECASE
+)
 _PIECE = re.compile(r"\s*\S+")
 MOST_CHARACTERS = 200_000
-"""A longer text is cut, and says so."""
+"""A longer text is cut, with a note."""
+MOST_COMPARED = 20_000
+"""Characters of each text that `word_differences` compares; the rest is left out, with a note."""
 
 
 @lru_cache(maxsize=1)
@@ -51,12 +56,33 @@ def render_markdown(text: str) -> str:
     return nh3.clean(html, tags=set(_TAGS), attributes={}, url_schemes=set(), link_rel=None)
 
 
-def cut(text: str) -> str:
-    """Cut a text that is too long to be shown, and make sure that it can be sent."""
+def cut(
+    text: str, most: int = MOST_CHARACTERS, note: str = " [... {:,} more characters are not shown]"
+) -> str:
+    """Return a text that can be sent and shown: valid Unicode, cut where it is too long.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    most : int, default `MOST_CHARACTERS`
+        Characters that are kept.
+    note : str
+        What a cut text ends with; ``{}`` stands for the number of characters that are left out.
+
+    Returns
+    -------
+    str
+        Lone surrogates are replaced.
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    return f"{text[:MOST_CHARACTERS]} [... {len(text) - MOST_CHARACTERS:,} more characters are not shown]"
+    return text if len(text) <= most else text[:most] + note.format(len(text) - most)
+
+
+def first_words(text: str, most: int = 90) -> str:
+    """Return the beginning of a question on one line, without placeholders and the labels before them."""
+    plain = _INTRODUCTION.sub(" ", cut(text, 4_000, ""))
+    return cut(" ".join(plain.split()), most, "…")
 
 
 def question_parts(question: str, first_image: int, numbers: list[int]) -> list[dict[str, object]]:
@@ -94,17 +120,17 @@ def word_differences(reference: str, answer: str) -> list[list[str]]:
     Parameters
     ----------
     reference, answer : str
-        The texts.
+        The texts; the first `MOST_COMPARED` characters of each are compared.
 
     Returns
     -------
     list of [str, str]
-        ``same``, ``new`` (only in the answer) or ``gone`` (only in the reference), and the text; the parts
-        that aren't ``gone`` make up the answer.
+        ``same``, ``new`` (only in the answer) or ``gone`` (only in the reference), and the text; these parts
+        without ``gone`` make up the answer. ``note`` and a text come last where texts were cut.
     """
     from rapidfuzz.distance import LCSseq
 
-    old, new = (_PIECE.findall(cut(text)) for text in (reference, answer))
+    old, new = (_PIECE.findall(cut(text, MOST_COMPARED, "")) for text in (reference, answer))
     keys = [[piece.strip().lower() for piece in pieces] for pieces in (old, new)]
     parts: list[list[str]] = []
     for step in LCSseq.opcodes(*keys):
@@ -116,4 +142,6 @@ def word_differences(reference: str, answer: str) -> list[list[str]]:
             parts.append(["same", came])
             continue
         parts += [["gone", gone]] * bool(gone) + [["new", came]] * bool(came)
+    if max(len(reference), len(answer)) > MOST_COMPARED:
+        parts.append(["note", f"Only the first {MOST_COMPARED:,} characters of each text are compared."])
     return parts

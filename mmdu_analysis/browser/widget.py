@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
+from mmdu_analysis.browser.assets import script, style
+from mmdu_analysis.browser.inputs import read_inputs
+from mmdu_analysis.browser.rating import RatingSession
 from mmdu_analysis.browser.session import Session
+from mmdu_analysis.browser.still import still_html
+from mmdu_analysis.schema import DataError, Rubric
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mmdu_analysis.browser.replies import Replies
     from mmdu_analysis.io.benchmark import Benchmark
+    from mmdu_analysis.study import Study
 
-STATIC = Path(__file__).parent / "static"
 DEFAULT_NOTES = "mmdu_notes.jsonl"
+DEFAULT_RATINGS = "mmdu_ratings.jsonl"
 
 
-class DialogBrowser(anywidget.AnyWidget):
-    """A widget that shows a benchmark's dialogues; made by `browse`.
+class PageWidget(anywidget.AnyWidget):
+    """A widget whose page talks to `Replies`."""
 
-    Attributes
-    ----------
-    selection : dict
-        ``dialog_id`` and ``turn`` that are shown; can be observed.
-    """
-
-    _esm = STATIC / "browser.js"
+    _esm = script()
     _css_text = traitlets.Unicode().tag(sync=True)
-    selection = traitlets.Dict(read_only=True)
+    _key = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(_css_text=(STATIC / "browser.css").read_text(encoding="utf-8"))
-        self._session = session
-        self.set_trait("selection", dict(session.selection))
+    def __init__(self, session: Replies) -> None:
+        super().__init__(_css_text=style(), _key=secrets.token_hex(8))
+        self._session: Any = session
         self.on_msg(self._answer)
 
     def _answer(self, _: Any, message: Any, __: Any) -> None:
@@ -43,12 +44,41 @@ class DialogBrowser(anywidget.AnyWidget):
         content = reply.content
         if isinstance(message, dict) and "ticket" in message:
             content = content | {"ticket": message["ticket"]}
-        self.set_trait("selection", dict(self._session.selection))
         self.send(content, reply.buffers)
+        self._handled()
+
+    def _handled(self) -> None:
+        """Act on a message that was answered."""
+
+
+class DialogBrowser(PageWidget):
+    """A widget that shows the dialogues of a benchmark; returned by `browse`.
+
+    Attributes
+    ----------
+    selection : dict
+        ``dialog_id`` and ``turn`` that are shown; can be observed.
+    """
+
+    selection = traitlets.Dict(read_only=True)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.set_trait("selection", dict(session.selection))
+
+    def _handled(self) -> None:
+        self.set_trait("selection", dict(self._session.selection))
+
+    def _ipython_display_(self) -> None:
+        """Display a still picture, which the live widget hides, and the widget."""
+        from IPython.display import HTML, display
+
+        display(HTML(still_html(self._session, self._key)))
+        display(self._repr_mimebundle_(), raw=True)
 
     @property
     def filtered(self) -> pd.DataFrame:
-        """The turns that the filters leave: ``dialog_id``, ``turn``, ``question``, and ``score`` if there is one."""
+        """The turns that meet the filters: ``dialog_id``, ``turn``, ``question``, and ``score`` if there is one."""
         return self._session.filtered()
 
     @property
@@ -56,15 +86,43 @@ class DialogBrowser(anywidget.AnyWidget):
         """Tags and notes: ``dialog_id``, ``turn``, ``tags``, ``note``, ``time``."""
         return self._session.notes.frame()
 
+    def link(self) -> str:
+        """Return what is open and looked for as a link.
+
+        Returns
+        -------
+        str
+            For ``browse(..., link=...)`` and, after ``#``, for the address of ``mmdu browse``.
+        """
+        return self._session.link()
+
+    def narrow(self, turns: pd.DataFrame | None) -> DialogBrowser:
+        """Show only some turns, besides the filters.
+
+        Parameters
+        ----------
+        turns : pandas.DataFrame or None
+            ``dialog_id`` and ``turn``; None shows all again.
+
+        Returns
+        -------
+        DialogBrowser
+            Itself.
+        """
+        self._session.narrow(turns)
+        self.set_trait("selection", dict(self._session.selection))
+        self.send({"kind": "changed"})
+        return self
+
     def open(self, dialog_id: str | None = None, turn: int | None = None) -> DialogBrowser:
         """Show a dialogue, at a turn.
 
         Parameters
         ----------
         dialog_id : str
-            The dialogue. (Without it, this is ipywidgets' own ``open``, which connects the widget.)
+            The dialogue. (Without it, this is the ``open`` of ipywidgets, which connects the widget.)
         turn : int, optional
-            1-based; by default the first that the filters leave.
+            1-based; by default the first that meets the filters.
 
         Returns
         -------
@@ -85,36 +143,96 @@ class DialogBrowser(anywidget.AnyWidget):
         return self
 
 
+class RatingBrowser(PageWidget):
+    """A widget in which a person rates answers; returned by ``browse(rate=True)``."""
+
+    @property
+    def progress(self) -> dict[str, int]:
+        """Turns that are rated, and turns of the plan: ``done``, ``of``."""
+        return self._session.progress()
+
+
 def browse(
-    bench: Benchmark,
-    answers: pd.DataFrame | None = None,
-    scores: pd.DataFrame | None = None,
+    benchmark: Study | Benchmark | str | Path,
+    answers: pd.DataFrame | str | Path | None = None,
+    scores: pd.DataFrame | str | Path | None = None,
     *,
     where: pd.DataFrame | None = None,
+    link: str = "",
     notes: str | Path | None = DEFAULT_NOTES,
-) -> DialogBrowser:
-    """Read dialogues as conversations, with models' answers and scores beside the references.
+    rate: bool = False,
+    rater: str = "",
+    plan: pd.DataFrame | None = None,
+    ratings: str | Path = DEFAULT_RATINGS,
+    seed: int = 0,
+    rubric: Rubric | None = None,
+) -> DialogBrowser | RatingBrowser:
+    """Read dialogues as conversations, with models' answers and scores next to the references.
 
     Parameters
     ----------
-    bench : Benchmark
-        The dialogues.
-    answers, scores : pandas.DataFrame, optional
-        From `load_answers` and `load_scores`.
+    benchmark : Study, Benchmark, path or name
+        The dialogues; a study brings its answers, scores and rubric.
+    answers, scores : pandas.DataFrame or path, optional
+        From `load_answers` and `load_scores`, or what these take.
     where : pandas.DataFrame, optional
-        Shows only its ``dialog_id``, or only its ``dialog_id`` and ``turn``: a frame such as `turns_behind`, or
-        another browser's ``filtered``.
+        Shows only its ``dialog_id``, or only its ``dialog_id`` and ``turn``, in its order; with one ``model`` its
+        scores: a frame such as `turns_where` and `turns_behind` return, or another browser's ``filtered``.
+    link : str, optional
+        State that ``view.link()`` returned.
     notes : path or None, default "mmdu_notes.jsonl"
-        JSON Lines file for tags and notes, made with the first one; None keeps them in memory.
+        JSON Lines file for tags and notes, created with the first one; None keeps them in memory.
+    rate : bool, default False
+        Rate the answers instead: the dimensions of the rubric by keys, names of models hidden.
+    rater : str, optional
+        Name of the person who rates; needed with `rate`.
+    plan : pandas.DataFrame, optional
+        ``dialog_id`` and ``turn`` (and ``model``, ``rater``) to rate; by default every turn with an answer.
+    ratings : path, default "mmdu_ratings.jsonl"
+        Log of the ratings, see `mmdu_analysis.browser.ratings_log`; the rating is resumed from it.
+    seed : int, default 0
+        Of the order of the models at each turn.
+    rubric : Rubric, optional
+        Of the scores; by default the study's, or MMDU's.
 
     Returns
     -------
-    DialogBrowser
-        A widget: ``selection``, ``filtered``, ``notes``, ``open(dialog_id, turn)``.
+    DialogBrowser or RatingBrowser
+        A widget: ``selection``, ``filtered``, ``notes``, ``link()``, ``open(dialog_id, turn)``.
 
     Raises
     ------
     DataError
         If a frame lacks its columns, or `where` leaves nothing.
+
+    See Also
+    --------
+    turns_where : Turns at which one model is wrong and another one is right.
+    turns_behind : Turns behind a point of a figure.
+
+    Examples
+    --------
+    >>> import mmdu_analysis as mmdu
+    >>> view = mmdu.browse(mmdu.load_benchmark("sample"), notes=None)
+    >>> view.selection
+    {'dialog_id': '0', 'turn': 1}
     """
-    return DialogBrowser(Session(bench, answers, scores, where, notes))
+    found = read_inputs(benchmark, answers, scores, rubric)
+    if rate:
+        if found.answers is None:
+            raise DataError("rating needs answers; pass answers=, or a study that has them")
+        return RatingBrowser(
+            RatingSession(
+                found.benchmark,
+                found.answers,
+                rater=rater,
+                path=ratings,
+                plan=plan,
+                seed=seed,
+                rubric=found.rubric,
+            )
+        )
+    session = Session(found.benchmark, found.answers, found.scores, where, notes, found.rubric)
+    if link:
+        session.follow(link)
+    return DialogBrowser(session)

@@ -83,45 +83,32 @@ class Pictures:
         found = find_picture(self.roots, path)
         if found is None:
             return Picture(b"", problem=why_no_picture(self.roots, path))
-        return load_picture(found, side, keep=keep)
-
-
-def load_picture(path: Path, side: int, *, keep: bool = False) -> Picture:
-    """Load a picture file, scaled.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    side, keep
-        As in `Pictures.get`.
-
-    Returns
-    -------
-    Picture
-        With a problem where the file is not a readable picture.
-    """
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError as error:
-        return Picture(b"", problem=f"can't be read ({error.strerror})")
-    return _load(path, changed, side, keep)
+        return _load(found, found.stat().st_mtime_ns, side, keep)
 
 
 @lru_cache(maxsize=256)
 def _load(path: Path, _changed: int, side: int, keep: bool) -> Picture:
+    return _decode(path, side, keep)
+
+
+def scale_bytes(data: bytes, side: int) -> Picture:
+    """Return a picture, scaled, from the bytes of its file; see `Pictures.get`."""
+    return _decode(io.BytesIO(data), side, keep=False)
+
+
+def _decode(source: Path | io.BytesIO, side: int, keep: bool) -> Picture:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
+            with Image.open(source) as picture:
                 if picture.width * picture.height > _MOST_PIXELS:
                     text = f"{picture.width} x {picture.height} pixels are too many"
                     return Picture(b"", problem=text)
-                if keep and _can_stay(picture, side):
+                if keep and isinstance(source, Path) and _can_stay(picture, side):
                     picture.load()  # a damaged file is told here, not by the server
-                    return Picture(path.read_bytes(), Image.MIME[str(picture.format)])
+                    return Picture(source.read_bytes(), Image.MIME[str(picture.format)])
                 picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or a half at once
                 return _encode(ImageOps.exif_transpose(picture), side)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:

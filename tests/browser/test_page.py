@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser_tools import chromium, jupyterlab, open_notebook, run_cell, watch
+from browser_tools import jupyterlab, open_notebook, run_cell, watch
 from builders import HOSTILE, ROOT, SHARED
 
 from mmdu_analysis import sample_scores
@@ -16,12 +16,6 @@ from mmdu_analysis.synthetic.sample import sample_answers
 
 SHOTS = ROOT / ".screenshots"
 REAL = SHARED / "data" / "mmdu"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def wait_for(page, script, argument=None):
@@ -42,7 +36,7 @@ def until(page, true):
 
 
 def row_scores(page):
-    return [int(text) for text in page.locator(".row > span:last-child").all_inner_texts()]
+    return [int(text) for text in page.locator(".row .score").all_inner_texts()]
 
 
 def settle(page):
@@ -110,13 +104,14 @@ def test_a_reader_in_jupyterlab(browser, tmp_path):
         until(page, lambda: 0 < page.locator(".row").count() <= hits)
         page.keyboard.press("Escape")
 
-        page.get_by_role("button", name="reset").click()  # filter
-        page.get_by_label("turns, least").fill("18")
-        page.get_by_label("turns, least").press("Enter")
+        page.keyboard.press("f")  # filter
+        page.get_by_role("button", name="reset").click()
+        page.get_by_label("turns, least", exact=True).fill("18")
+        page.get_by_label("turns, least", exact=True).press("Enter")
         page.locator(".count", has_text=" of 110 dialogues").wait_for()
         page.wait_for_function(
             "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
-            ".some(r => [...r.querySelectorAll('.row')].every(e => parseInt(e.querySelector('span').textContent) >= 18))"
+            ".some(r => [...r.querySelectorAll('.row .facts')].every(e => parseInt(e.textContent) >= 18))"
         )
         page.get_by_role("button", name="reset").click()
 
@@ -127,6 +122,7 @@ def test_a_reader_in_jupyterlab(browser, tmp_path):
         page.locator("article.focus .tools input").first.check()
         assert page.locator("article.focus .column").count() == before + 1
 
+        page.keyboard.press("f")  # filters fold away
         box.focus()  # tag
         page.keyboard.press("t")
         page.keyboard.type("hallucination")
@@ -143,6 +139,8 @@ def test_a_reader_in_jupyterlab(browser, tmp_path):
 
         run_cell(page, 0)  # reload: the notes are there again
         page.locator(".title:has-text('dialogue 0 · turn 1 ')").wait_for(timeout=30_000)
+        page.locator(".mmdu").focus()
+        page.keyboard.press("f")
         page.get_by_label("tag", exact=True).select_option("*")
         page.wait_for_selector("article.focus .tag")
         page.locator(".count", has_text="1 of 110 dialogues").wait_for()
@@ -181,29 +179,6 @@ def test_the_three_main_states_in_both_themes(browser, tmp_path, theme):
         page.close()
         assert told == []
     assert all((SHOTS / f"{state}-{theme}.png").stat().st_size > 10_000 for state in STATES)
-
-
-@pytest.fixture
-def own_window(request, tmp_path):
-    """`mmdu browse` on some data; gives its address."""
-
-    def start(data, *options):
-        command = [
-            sys.executable,
-            "-m",
-            "mmdu_analysis.cli",
-            "browse",
-            "--no-open",
-            "--notes",
-            str(tmp_path / "n.jsonl"),
-        ]
-        server = subprocess.Popen(
-            [*command, "--data", str(data), *map(str, options)], stdout=subprocess.PIPE, text=True
-        )
-        request.addfinalizer(lambda: (server.terminate(), server.wait(10)))
-        return server.stdout.readline().strip()
-
-    return start
 
 
 def write_odd_dialogues(folder: Path):
@@ -249,7 +224,6 @@ def test_hostile_and_odd_dialogues(browser, own_window, tmp_path):
     assert "<script>window.hit=1</script>" in page.locator("article.focus .question").inner_text()
     assert page.locator("header h1").is_visible()
     assert page.locator("article.focus .column", has_text="onerror").count() == 2
-    page.locator(".mmdu").focus()
     turns = {
         "no images": 3,
         "no turns": 0,
@@ -279,20 +253,21 @@ def test_an_own_window_on_the_real_data(browser, own_window, shared):
     )
     page.wait_for_selector("article.focus")
     assert page.url.count("token") == 0
+    page.keyboard.press("f")  # keys work at once
     page.get_by_label("order").select_option("worst")
     until(page, lambda: len(scores := row_scores(page)) > 10 and scores == sorted(scores))
     page.get_by_label("order").select_option("disagreement")
-    page.get_by_label("kind").select_option("one image")
-    page.locator(".count", has_text="of 110 dialogues").wait_for()
+    page.get_by_label("kind").select_option("single image")
+    page.locator(".count", has_text="turns").first.wait_for()
     page.get_by_role("button", name="reset").click()
-    page.get_by_label("images, least").fill("11")
-    page.get_by_label("images, least").press("Enter")
+    page.get_by_label("images, least", exact=True).fill("11")
+    page.get_by_label("images, least", exact=True).press("Enter")
     page.locator(".count", has_text="7 of 110 dialogues").wait_for()
     until(page, lambda: page.locator(".row").count() == 7)
     lost = page.locator(".lost", has_text="unpack mmdu_pics.zip")
-    page.reload()  # a window opened anew starts anew
+    page.evaluate("history.replaceState(null, '', location.pathname)")
+    page.reload()  # a window without a state in its address starts anew
     page.wait_for_selector("article.focus")
-    page.locator(".mmdu").focus()
     for number in range(1, 49):  # image 2 of dialogue 48 is one of the four that are missing
         page.keyboard.press("j")
         page.locator(f".title:has-text('dialogue {number} ')").wait_for()
@@ -326,7 +301,6 @@ def test_an_exported_page_needs_no_server(browser, sample_files, tmp_path):
     page.goto(f"file://{tmp_path / 'page.html'}")
     page.wait_for_selector("article.focus")
     settle(page)
-    page.locator(".mmdu").focus()
     page.keyboard.press("n")
     page.locator(".title:has-text('turn 2 ')").wait_for()
     page.keyboard.press("d")

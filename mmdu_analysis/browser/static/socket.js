@@ -1,7 +1,7 @@
 // The browser in a window of its own: messages go over a WebSocket to server.py.
 import { mount } from "./browser.js";
 
-const socket = new WebSocket(`ws://${location.host}/socket`);
+const socket = new WebSocket(`ws://${location.host}${location.pathname}socket`);
 socket.binaryType = "arraybuffer";
 const ready = new Promise((resolve) => socket.addEventListener("open", resolve));
 let callback = () => {};
@@ -16,13 +16,16 @@ socket.addEventListener("message", ({ data }) => {
   if (message.bytes) waiting = message;
   else callback(message, []);
 });
-const place = document.getElementById("browser");
+const element = document.getElementById("browser");
 socket.addEventListener("close", () => {
-  place.insertAdjacentText("afterend", "The server has ended; start mmdu browse again.");
+  const note = document.createElement("p");
+  note.setAttribute("role", "alert");
+  note.textContent = "The server has ended; start mmdu browse again.";
+  element.after(note);
 });
 const css = await (await fetch("browser.css")).text();
 mount(
-  place,
-  { send: (message) => ready.then(() => socket.send(JSON.stringify(message))), receive: (then) => (callback = then) },
+  element,
+  { send: (message) => ready.then(() => socket.send(JSON.stringify(message))), receive: (then) => (callback = then), address: true },
   css,
 );

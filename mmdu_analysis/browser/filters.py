@@ -1,0 +1,154 @@
+"""What a reader looks for: filters, as the page sends them and as a link holds them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+ORDERS = ("file", "given", "turns", "images", "tokens", "score", "worst", "disagreement")
+"""``given``: the order of the frame `where`."""
+FIELDS = ("question", "reference", "answer")
+MANY = 1_000_000
+_LONGEST = 1_000
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the reader looks for.
+
+    Attributes
+    ----------
+    query : str
+        Text to find; upper and lower case are the same.
+    fields : tuple of str
+        Where to find it, of `FIELDS`.
+    whole_word, regex : bool
+        Find whole words only; read the query as a regular expression (RE2: linear time).
+    turns, images : tuple of int
+        Least and most turns and images of the dialogue.
+    about : tuple of int
+        Least and most images that the question is about.
+    progress : tuple of float
+        Least and most of turn / last turn, 0-1.
+    distance : tuple of int
+        Least and most turns since the first of these images was shown.
+    kind : str
+        One of `mmdu_analysis.schema.QUESTION_KINDS`, or empty.
+    score : tuple of float
+        Least and most score of a turn, 0-100; the whole range also takes turns without a score.
+    model : str
+        Whose scores and answers count; empty: the mean of all models, and all answers.
+    wrong, right : str
+        Models whose score is below 50, or at least 50; empty: no condition.
+    above, below : str
+        Models: `above` is at least `points` higher than `below`.
+    points : float
+        Points on 0-100.
+    tag : str
+        Only turns with this tag of a reader; ``*`` any.
+    order : str
+        One of `ORDERS`.
+    """
+
+    query: str = ""
+    fields: tuple[str, ...] = FIELDS
+    whole_word: bool = False
+    regex: bool = False
+    turns: tuple[int, int] = (0, MANY)
+    images: tuple[int, int] = (0, MANY)
+    about: tuple[int, int] = (0, MANY)
+    progress: tuple[float, float] = (0.0, 1.0)
+    distance: tuple[int, int] = (0, MANY)
+    kind: str = ""
+    score: tuple[float, float] = (0.0, 100.0)
+    model: str = ""
+    wrong: str = ""
+    right: str = ""
+    above: str = ""
+    below: str = ""
+    points: float = 0.0
+    tag: str = ""
+    order: str = "file"
+
+    @classmethod
+    def of(cls, wanted: Mapping[str, Any]) -> Filters:
+        """Return the filters of a page's message; what doesn't fit falls back to no filter."""
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            try:
+                values[field.name] = _read(wanted.get(field.name, field.default), field.default)
+            except (TypeError, ValueError, OverflowError):
+                values[field.name] = field.default
+        if values["order"] not in ORDERS:
+            values["order"] = "file"
+        values["fields"] = tuple(name for name in FIELDS if name in values["fields"]) or FIELDS
+        return cls(**values)
+
+    def changed(self) -> dict[str, Any]:
+        """Return the filters that differ from no filter."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in values.items() if value != defaults[name]}
+
+    def asks_of_turns(self) -> bool:
+        """Return whether a filter needs a turn, so that a dialogue without turns can't meet it."""
+        of_dialogs = {"turns", "images", "order", "model", "fields", "points", "whole_word", "regex"}
+        return bool(self.changed().keys() - of_dialogs)
+
+
+def _read(value: Any, default: Any) -> Any:
+    if isinstance(default, bool):
+        return value is True or value == "1"
+    if isinstance(default, float):
+        return _finite(float(value))
+    if isinstance(default, str):
+        return str(value)[:_LONGEST]
+    if isinstance(default[0], str):
+        return tuple(str(one) for one in (value.split(",") if isinstance(value, str) else value))
+    low, high = value.split("..") if isinstance(value, str) else value
+    return type(default[0])(_finite(float(low))), type(default[0])(_finite(float(high)))
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("a filter that is no finite number")
+    return value
+
+
+def to_link(filters: Filters, dialog_id: str, turn: int) -> str:
+    """Return a state of the browser as the fragment of an address.
+
+    Parameters
+    ----------
+    filters : Filters
+        What is looked for.
+    dialog_id : str
+        The dialogue that is open.
+    turn : int
+        Its turn.
+
+    Returns
+    -------
+    str
+        Such as ``dialog_id=41&turn=7&progress=0.67..1``; only what differs from the start.
+    """
+    parts: dict[str, str] = {"dialog_id": dialog_id, "turn": str(turn)}
+    for name, value in filters.changed().items():
+        if isinstance(value, bool):
+            parts[name] = "1"
+        elif isinstance(value, tuple):
+            parts[name] = (",".join if isinstance(value[0], str) else "..".join)(f"{v}" for v in value)
+        else:
+            parts[name] = f"{value}"
+    return urlencode(parts, errors="replace")
+
+
+def from_link(link: str) -> tuple[Filters, str | None, int | None]:
+    """Return the filters, the dialogue and the turn of a link; None where it names none."""
+    pairs = dict(parse_qsl(str(link).removeprefix("#")[:20_000], errors="replace", max_num_fields=100))
+    turn = pairs.get("turn", "")
+    number = int(turn) if turn.isdecimal() and len(turn) < 10 else None
+    return Filters.of(pairs), pairs.get("dialog_id"), number
