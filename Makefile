@@ -5,20 +5,22 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DATA ?=
 
-.PHONY: setup figures test chromium lint lab notebooks docs bench faults clean help
+.PHONY: setup figures test test-fast chromium lint lab notebooks docs bench faults clean help
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 
 setup: $(STAMP)  ## Make .venv with the package and everything for development.
 
 # uv installs in seconds; where it can't reach an index that pip can, pip does the same work.
+# Compiled bytecode and a cleared PYTHONDONTWRITEBYTECODE: without them each test process compiles pandas anew.
+unexport PYTHONDONTWRITEBYTECODE
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt -e '.[dev]' \
+	$(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt -e '.[dev]' \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -27,6 +29,9 @@ figures: $(STAMP)  ## Draw the figures and tables into figures/ (DATA=path/to/be
 
 test: $(STAMP) chromium  ## Run the whole suite.
 	$(BIN)/python -m pytest -n 2
+
+test-fast: $(STAMP)  ## Run the tests that take seconds.
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 # The browser's tests need Chromium; where it can't be installed they skip, and say so.
 chromium:
@@ -47,8 +52,8 @@ lab: $(STAMP)  ## Open JupyterLab on the notebooks.
 notebooks: $(STAMP)  ## Run the notebooks on the shipped facts and save them with their outputs.
 	env -u MMDU_DATA -u MMDU_SCORES -u MMDU_ANSWERS $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
-docs: $(STAMP)  ## Build the API pages into docs/api/.
-	$(BIN)/pdoc -d numpy --no-show-source -o docs/api mmdu_analysis '!mmdu_analysis.cli'
+docs: $(STAMP)  ## Build the documentation into docs/_build/html; warnings are errors.
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(STAMP)  ## Measure speed, side by side with plain scripts (a quarter of an hour, 4 GB of disk).
 	$(BIN)/python -m benchmarks
@@ -57,5 +62,5 @@ faults: $(STAMP)  ## Spoil 40,000 files and replies, kill 100 commands.
 	$(BIN)/python -m benchmarks.faults
 
 clean:  ## Remove .venv and caches; figures/ stays.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .import_linter_cache
+	rm -rf $(VENV) docs/_build docs/api docs/gallery docs/tutorials docs/project .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -119,8 +119,10 @@ def many_dialogues(count: int = 45_000, turns: int = 9) -> Benchmark:
     images = {"dialog_id": pd.array(np.repeat(ids, 3), dtype="str"), "image": np.tile([1, 2, 3], count)}
     return Benchmark(
         "synthetic: the sample's turns repeated",
-        True,
-        pd.DataFrame({"n_turns": turns, "n_images": 3}, index=pd.Index(ids, name="dialog_id", dtype="str")),
+        pd.DataFrame(
+            {"n_turns": turns, "n_images": 3, "synthetic": True},
+            index=pd.Index(ids, name="dialog_id", dtype="str"),
+        ),
         pd.DataFrame(keys).assign(
             question=text["question"], answer=text["answer"], new_images=0, images_so_far=3
         ),

@@ -72,7 +72,7 @@ def write_results(results: Iterable[Result], *, whole: bool = True) -> None:
 
 def write_table(table: pd.DataFrame) -> None:
     """Write the results as Markdown."""
-    from mmdu_analysis.io.tables import format_table
+    from mmdu_analysis.io.tables import render_table
 
     names = {
         "what": "what",
@@ -85,7 +85,7 @@ def write_table(table: pd.DataFrame) -> None:
     }
     shown = table[list(names)].rename(columns=names).astype({"MiB": "Float64", "its MiB": "Float64"})
     shown[["MiB", "its MiB"]] = shown[["MiB", "its MiB"]].round().astype("Int64")
-    (HERE / "results.md").write_text(format_table(shown, "markdown"), encoding="utf-8")
+    (HERE / "results.md").write_text(render_table(shown, "markdown"), encoding="utf-8")
 
 
 def draw_ratios(frame: pd.DataFrame) -> None:

@@ -1,3 +1,4 @@
+from . import building as building
 from . import plots as plots
 from .browser.widget import browse as browse
 from .facts.tables import load_published as load_published
@@ -7,9 +8,12 @@ from .io.answers import load_answers as load_answers
 from .io.benchmark import Benchmark as Benchmark
 from .io.benchmark import load_benchmark as load_benchmark
 from .io.judge_reply import parse_judge_reply as parse_judge_reply
+from .io.ratings import load_ratings as load_ratings
 from .io.scores import load_scores as load_scores
 from .judging.answering import answer as answer
 from .judging.scoring import judge as judge
+from .plots._export import save_figures as save_figures
+from .report.page import write_report as write_report
 from .schema import DataError as DataError
 from .schema import DataWarning as DataWarning
 from .schema import NotAvailable as NotAvailable
@@ -18,6 +22,7 @@ from .stats.agreement import judge_agreement as judge_agreement
 from .stats.agreement import judge_offsets as judge_offsets
 from .stats.agreement import self_preference as self_preference
 from .stats.agreement import turn_agreement as turn_agreement
+from .stats.alpha import krippendorff_alpha as krippendorff_alpha
 from .stats.answer_metrics import answer_metrics as answer_metrics
 from .stats.answer_metrics import metric_validity as metric_validity
 from .stats.audit import audit_paper as audit_paper
@@ -26,6 +31,7 @@ from .stats.breakdowns import join_turns as join_turns
 from .stats.breakdowns import score_breakdown as score_breakdown
 from .stats.breakdowns import score_trend as score_trend
 from .stats.breakdowns import turns_behind as turns_behind
+from .stats.calibration import calibrate_scores as calibrate_scores
 from .stats.compare import compare_distributions as compare_distributions
 from .stats.compare import compare_statistics as compare_statistics
 from .stats.dataset import dataset_statistics as dataset_statistics
@@ -42,6 +48,10 @@ from .stats.gap import gap_breakdown as gap_breakdown
 from .stats.gap import size_effect as size_effect
 from .stats.length_control import adjust_for_length as adjust_for_length
 from .stats.lengths import dialog_lengths as dialog_lengths
+from .stats.places import place_among_published as place_among_published
+from .stats.planning import equivalence_test as equivalence_test
+from .stats.planning import plan_evaluation as plan_evaluation
+from .stats.planning import plan_ratings as plan_ratings
 from .stats.references import image_references as image_references
 from .stats.references import question_images as question_images
 from .stats.repeats import judge_variance as judge_variance
@@ -50,12 +60,16 @@ from .stats.scores import compare_models as compare_models
 from .stats.scores import rank_models as rank_models
 from .stats.scores import score_table as score_table
 from .stats.scores import summarize_scores as summarize_scores
+from .stats.selection import rating_plan as rating_plan
+from .stats.selection import select_dialogs as select_dialogs
 from .stats.tokens import compare_image_models as compare_image_models
 from .stats.tokens import context_growth as context_growth
 from .stats.tokens import count_tokens as count_tokens
 from .stats.tokens import image_tokens as image_tokens
 from .stats.topics import topic_groups as topic_groups
 from .stats.turns_where import turns_where as turns_where
+from .stats.validity import alternative_annotator_test as alternative_annotator_test
+from .stats.validity import judge_validity as judge_validity
 from .stats.words import distinctive_words as distinctive_words
 from .stats.words import word_frequencies as word_frequencies
 from .study import Study as Study

@@ -48,6 +48,8 @@ class Study(StudyParts):
         The dimensions and the scale of the scores; MMDU's by default.
     strict : bool, default False
         Raise the first problem of a file instead of collecting them.
+    allow_pickle : bool, default False
+        Read scores from a ``.pkl``, which executes code: only from a file of your own.
 
     Raises
     ------
@@ -90,13 +92,14 @@ class Study(StudyParts):
         rubric: str | Path | None = None,
         *,
         strict: bool = False,
+        allow_pickle: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> Study:
         """Return a study from paths; what isn't given is taken from the environment.
 
         Parameters
         ----------
-        benchmark, answers, scores, ratings, access, rubric, strict
+        benchmark, answers, scores, ratings, access, rubric, strict, allow_pickle
             See `Study`.
         env : mapping of str to str, optional
             Environment variables, see `from_env`; ``os.environ`` by default.
@@ -123,7 +126,7 @@ class Study(StudyParts):
         if benchmark == "sample" and not any(parts.values()):
             return cls.sample().with_(access=access) if access else cls.sample()
         rubric = rubric or env.get("MMDU_RUBRIC") or None
-        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict)  # type: ignore[arg-type]
+        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict, allow_pickle=allow_pickle)  # type: ignore[arg-type]
 
     @classmethod
     def sample(cls) -> Study:
@@ -288,7 +291,7 @@ class Study(StudyParts):
         if self._benchmark is None:
             return published
         return (
-            compare_statistics(self.lengths(), published) if compare else dataset_statistics(self.lengths())
+            compare_statistics(self.measured(), published) if compare else dataset_statistics(self.measured())
         )
 
     def summary(self, by: str | Sequence[str] = "model", **options: Any) -> pd.DataFrame:
@@ -333,6 +336,20 @@ class Study(StudyParts):
         if self._scores is None:
             return memory_decay(load_published("correctness"), **options)
         return memory_decay(self._scores, self.need_benchmark(), **options)
+
+    def calibration(self, **options: Any) -> pd.DataFrame:
+        """Return the judge's means corrected by people's ratings: `calibrate_scores`.
+
+        Raises
+        ------
+        NotAvailable
+            If there are no scores or no ratings.
+        """
+        from mmdu_analysis.stats.calibration import calibrate_scores
+
+        if self._ratings is None:
+            raise NotAvailable("no ratings were given; pass ratings= or set MMDU_RATINGS")
+        return calibrate_scores(self.need_scores(), self._ratings, rubric=self._rubric, **options)
 
     def audit(self) -> pd.DataFrame:
         """Return the paper's claims beside what its own tables and the benchmark give: `audit_paper`."""

@@ -58,6 +58,7 @@ def read_scores(
     rubric: Rubric,
     problems: list[pd.DataFrame],
     strict: bool,
+    allow_pickle: bool,
 ) -> pd.DataFrame | None:
     """Return the scores that were given as a frame or as paths, and collect their problems."""
     from mmdu_analysis.stats.scores import as_scores
@@ -67,7 +68,14 @@ def read_scores(
         if frame is not None:
             rubric.check(frame["dimension"].unique())
         return _checked_frame(frame, SCORE_COLUMNS, "scores")
-    frame, found = load_scores(given, benchmark=benchmark, rubric=rubric, strict=strict, return_problems=True)
+    frame, found = load_scores(
+        given,
+        benchmark=benchmark,
+        rubric=rubric,
+        strict=strict,
+        allow_pickle=allow_pickle,
+        return_problems=True,
+    )
     problems.append(found)
     return frame
 

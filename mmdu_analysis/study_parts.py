@@ -30,6 +30,8 @@ from mmdu_analysis.study_inputs import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mmdu_analysis.stats.lengths import DatasetLengths
+
 
 class StudyParts:
     """The data of a `Study`, which describes the parameters."""
@@ -44,6 +46,7 @@ class StudyParts:
         access: Mapping[str, str] | None = None,
         rubric: Rubric | str | Path | None = None,
         strict: bool = False,
+        allow_pickle: bool = False,
     ) -> None:
         self._given = {
             "benchmark": benchmark,
@@ -57,7 +60,9 @@ class StudyParts:
         self._problems: list[pd.DataFrame] = []
         self._benchmark = read_benchmark(benchmark, self._problems, strict)
         self._answers = read_answers(answers, self._benchmark, self._problems, strict)
-        self._scores = read_scores(scores, self._benchmark, self._rubric, self._problems, strict)
+        self._scores = read_scores(
+            scores, self._benchmark, self._rubric, self._problems, strict, allow_pickle
+        )
         self._ratings = read_ratings(ratings, self._rubric, self._problems, strict)
         self._access = self._checked_access(dict(access or {}))
         self._cache: dict[Any, Any] = {}
@@ -174,13 +179,33 @@ class StudyParts:
         NotAvailable
             If there is no benchmark.
         """
-        from mmdu_analysis.stats.lengths import dialog_lengths
+        return self.measured(**options).table.copy()
+
+    def measured(self, **options: Any) -> DatasetLengths:
+        """Return the lengths of the benchmark with its number of distinct images, measured once.
+
+        Parameters
+        ----------
+        **options
+            As in `lengths`.
+
+        Returns
+        -------
+        DatasetLengths
+            As `measure_dataset` returns it.
+
+        Raises
+        ------
+        NotAvailable
+            If there is no benchmark.
+        """
+        from mmdu_analysis.stats.lengths import measure_dataset
 
         benchmark = self.need_benchmark()
         key = ("lengths", *sorted(options.items()))
         if key not in self._cache:
-            self._cache[key] = dialog_lengths(benchmark, **options)
-        return self._cache[key].copy()
+            self._cache[key] = measure_dataset(benchmark, **options)
+        return self._cache[key]
 
     def need_benchmark(self) -> Benchmark:
         """Return the benchmark.

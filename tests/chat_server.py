@@ -1,4 +1,4 @@
-"""A server on loopback that speaks the chat protocol over real HTTP, and misbehaves as it is told."""
+"""A server on loopback that speaks the chat protocol over real HTTP, and misbehaves as a test wants."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import random
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -26,6 +27,10 @@ class Fault:
     delay: float = 0.0
     cut: str = ""  # "before": the connection ends; "within": in the middle of the reply
     text: str | None = None  # the model's reply
+    message: dict = field(default_factory=dict)  # other fields of its message, such as reasoning_content
+    finish: str = "stop"  # finish_reason
+    usage: object = None  # instead of the counts
+    flow: str = ""  # "drip", "drip-head", "endless", "endless-head", "bomb": how the reply is sent
 
 
 def said(body):
@@ -50,7 +55,81 @@ def reply_to(body):
     if "Overall Score" in text:
         scores = {name: 1 + (seed >> (4 * place)) % 10 for place, name in enumerate(SCORED)}
         return f"Reasons: it depends.\n{json.dumps(scores)}"
-    return f"A made-up answer, number {seed}."
+    return f"A simulated answer, number {seed}."
+
+
+# Models that think, as their servers send them. The drafts are scores and answers that must not be taken.
+
+DRAFT = "A draft: Creativity: 1, Overall Score: 1, or {'Creativity': 2, 'Overall Score': 2}? No."
+THINKING = {
+    "field": lambda text: {"content": text, "reasoning_content": DRAFT},
+    "other field": lambda text: {"content": text, "reasoning": DRAFT},
+    "tags": lambda text: {"content": f"<think>\n{DRAFT}\n</think>\n\n{text}"},
+    "closing tag": lambda text: {"content": f"{DRAFT}\n</think>\n\n{text}"},
+    "parts": lambda text: {
+        "content": [
+            {"type": "thinking", "thinking": [{"type": "text", "text": DRAFT}]},
+            {"type": "text", "text": text},
+        ]
+    },
+}
+CUT_IN_THINKING = {
+    "field": {"content": None, "reasoning_content": DRAFT},
+    "empty": {"content": "", "reasoning_content": DRAFT},
+    "tag": {"content": f"<think>\n{DRAFT}"},
+}
+
+
+def thinks(form, inner=None):
+    """A reply function whose model thinks first."""
+    return lambda body: THINKING[form]((inner or reply_to)(body))
+
+
+def nested_verdict(body):
+    """A judge whose scores stand in nested JSON, each with its reason."""
+    scores = json.loads(reply_to(body).splitlines()[-1])
+    return json.dumps(
+        {name: {"score": score, "reason": "7 of 10 would say 3."} for name, score in scores.items()}
+    )
+
+
+def refusing(*names):
+    """A fault function: the server refuses parameters, in OpenAI's words."""
+    words = {
+        "max_tokens": (
+            "unsupported_parameter",
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        ),
+        "temperature": (
+            "unsupported_value",
+            "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+        ),
+        "response_format": (
+            "invalid_request_error",
+            "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+        ),
+    }
+
+    def fault(number, body):
+        for name in names:
+            if name in body:
+                code, message = words[name]
+                return Fault(400, {"error": {"message": message, "code": code, "param": name}})
+        return None
+
+    return fault
+
+
+def limited_to(most):
+    """A fault function: the server takes so many pictures in one request."""
+
+    def fault(number, body):
+        parts = [p for m in body["messages"] if isinstance(m["content"], list) for p in m["content"]]
+        many = sum(part["type"] == "image_url" for part in parts)
+        text = f"At most {most} image(s) may be provided in one request."
+        return Fault(400, {"error": {"message": text}}) if many > most else None
+
+    return fault
 
 
 class ChatServer:
@@ -59,6 +138,7 @@ class ChatServer:
     def __init__(self, fault=lambda number, body: None, delay=0.0, reply=reply_to):
         self.fault, self.delay, self.reply = fault, delay, reply
         self.requests, self.arrived, self.keys, self.handling = [], [], set(), []
+        self.gets, self.models = [], ["this-one"]
         self.at_once = self.most_at_once = 0
         self.statuses = Counter()
 
@@ -99,9 +179,11 @@ class ChatServer:
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
         self.keys.add(headers.get("authorization"))
         if "/models" in first:
-            return await self._send(
-                writer, 200, {"object": "list", "data": [{"id": "this-one", "object": "model"}]}
-            )
+            data = [{"id": name, "object": "model"} for name in self.models]
+            return await self._send(writer, 200, {"object": "list", "data": data})
+        if first.startswith("GET"):  # what a client asks that follows a redirect
+            self.gets.append(first)
+            return await self._send(writer, 200, self._completion({"model": "m"}, "Redirected.", Fault()))
         body = json.loads(raw)
         self.requests.append(body)
         self.arrived.append(time.monotonic())
@@ -126,11 +208,45 @@ class ChatServer:
             )
         if fault.body is not None:
             return await self._send(writer, 200, fault.body)
+        if fault.flow:
+            return await self._flow(writer, fault.flow)
         text = self.reply(body) if fault.text is None else fault.text
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-        usage = {"prompt_tokens": len(said(body).split()), "completion_tokens": len(text.split())}
+        return await self._send(writer, 200, self._completion(body, text, fault), cut=fault.cut)
+
+    @staticmethod
+    def _completion(body, text, fault):
+        message = (
+            {"role": "assistant"} | (text if isinstance(text, dict) else {"content": text}) | fault.message
+        )
+        choice = {"index": 0, "message": message, "finish_reason": fault.finish}
+        usage = fault.usage
+        if usage is None:
+            asked = said(body).split() if "messages" in body else []
+            usage = {"prompt_tokens": len(asked), "completion_tokens": len(str(text).split())}
         whole = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"]}
-        return await self._send(writer, 200, {**whole, "choices": [choice], "usage": usage}, cut=fault.cut)
+        return {**whole, "choices": [choice], "usage": usage}
+
+    async def _flow(self, writer, kind):
+        """Send a reply without end, until the client hangs up."""
+        self.statuses[kind] += 1
+        start = b"HTTP/1.1 200 x\r\nContent-Type: application/json\r\n"
+        if kind == "bomb":
+            packer = zlib.compressobj(9, wbits=31)
+            raw = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(200)) + packer.flush()
+            head = f"Content-Encoding: gzip\r\nContent-Length: {len(raw)}\r\n\r\n".encode()
+            writer.write(start + head + raw)
+            await writer.drain()
+            return True
+        if kind in ("drip", "endless"):
+            start += b"Content-Length: 100000000000\r\n\r\n"
+        writer.write(start)
+        while True:
+            slow = kind.startswith("drip")
+            part = b" " if slow else b" " * (1 << 16)
+            writer.write(b"x: y\r\n" if kind == "endless-head" else b"x" if kind == "drip-head" else part)
+            await writer.drain()
+            if slow:
+                await asyncio.sleep(0.02)
 
     async def _send(self, writer, status, content, headers=(), cut=""):
         self.statuses[status] += 1

@@ -3,33 +3,64 @@
 from __future__ import annotations
 
 import json
-import sys
-import warnings
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmdu_analysis.io.tables import Format, print_table
-from mmdu_analysis.schema import DataError, DataWarning, Problem
+from mmdu_analysis.cli.options import DataOption, RubricOption, note, show
+from mmdu_analysis.io.tables import Format
+from mmdu_analysis.schema import MMDU, DataError, Rubric, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LISTED_BELOW = r".*attrs\[.missing.\]"  # the warning that counts them
+    from mmdu_analysis.judging.record import Run
 
-DataOption = Annotated[
-    str | None,
-    typer.Option("--data", help="Benchmark file or folder, or a name: sample, benchmark, mmdu-45k."),
-]
-ModelOption = Annotated[str, typer.Option("--model", help="Its name at the server.")]
+_MOST_LINES = 40
+
+
+class History(StrEnum):
+    """What comes before a question."""
+
+    own = "own"
+    reference = "reference"
+    none = "none"
+
+
+class Overflow(StrEnum):
+    """What happens when a conversation is too long for the model."""
+
+    drop_oldest_images = "drop-oldest-images"
+    stop = "stop"
+
+
+class MissingPictures(StrEnum):
+    """What happens when pictures are missing."""
+
+    stop = "stop"
+    tell = "tell"
+
+
+class Images(StrEnum):
+    """The pictures that a judge gets."""
+
+    all = "all"
+    none = "none"
+
+
+ModelOption = Annotated[str, typer.Option("--model", help="Name of the model at the server.")]
 UrlOption = Annotated[
     str | None,
     typer.Option(
         "--base-url",
         help="Server that speaks the OpenAI chat protocol, such as http://localhost:8000/v1. "
-        "By default OPENAI_BASE_URL, else OpenAI. The key is read from OPENAI_API_KEY.",
+        "By default $OPENAI_BASE_URL, else OpenAI. The key is read from $OPENAI_API_KEY.",
     ),
 ]
 ConcurrencyOption = Annotated[
@@ -48,13 +79,20 @@ SideOption = Annotated[
     typer.Option("--image-side", min=64, help="Longest side in pixels to which pictures are scaled down."),
 ]
 MissingOption = Annotated[
-    str, typer.Option("--missing-pictures", help="stop: don't start; tell: a sentence in their place.")
+    MissingPictures,
+    typer.Option("--missing-pictures", help="stop: don't start; tell: send a sentence instead of each."),
 ]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many dialogues.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=1, help="Seconds that one reply may take.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only this many dialogues, from the first.")
+]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", min=1, help="Seconds that one whole reply may take.")
+]
 RetriesOption = Annotated[
     int,
-    typer.Option("--retries", min=0, help="How often a request is sent again after 429, 5xx, a lost line."),
+    typer.Option(
+        "--retries", min=0, help="How often a request is sent again after 429, 5xx or a lost connection."
+    ),
 ]
 PromptPriceOption = Annotated[
     float | None, typer.Option("--prompt-price", min=0, help="US dollars for a million tokens read.")
@@ -71,12 +109,15 @@ def answer(
     data: DataOption = None,
     base_url: UrlOption = None,
     history: Annotated[
-        str, typer.Option("--history", help="own: its own earlier answers; reference; none.")
-    ] = "own",
+        History,
+        typer.Option(
+            "--history", help="What comes before a question: own earlier answers, references or none."
+        ),
+    ] = History.own,
     overflow: Annotated[
-        str, typer.Option("--overflow", help="When a context is too long: drop-oldest-images or stop.")
-    ] = "drop-oldest-images",
-    missing_pictures: MissingOption = "stop",
+        Overflow, typer.Option("--overflow", help="What to do when a conversation is too long.")
+    ] = Overflow.drop_oldest_images,
+    missing_pictures: MissingOption = MissingPictures.stop,
     image_side: SideOption = 1536,
     parameter: ParameterOption = None,
     concurrency: ConcurrencyOption = 4,
@@ -87,19 +128,18 @@ def answer(
     completion_price: CompletionPriceOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Ask a model every question of a benchmark, turn by turn; the same command goes on after any break."""
+    """Ask a model every question of a benchmark, turn by turn; the same command continues after any interruption."""
     from mmdu_analysis.judging import answering
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", _LISTED_BELOW, DataWarning)
-        frame = answering.answer(
+    with _logging():
+        run = answering.answer(
             data,
             out,
             model,
             base_url=base_url,
-            history=history,
-            overflow=overflow,
-            missing_pictures=missing_pictures,
+            history=history.value,
+            overflow=overflow.value,
+            missing_pictures=missing_pictures.value,
             image_side=image_side,
             parameters=parse_parameters(parameter),
             concurrency=concurrency,
@@ -109,28 +149,37 @@ def answer(
             prompt_price=prompt_price,
             completion_price=completion_price,
             dry_run=dry_run,
+            return_run=True,
         )
-    _finish(frame, out, dry_run)
+    _finish(run, out)
 
 
 def judge(
     model: ModelOption,
-    answers: Annotated[Path, typer.Option("--answers", help="Folder or file of one model's answers.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the scores, such as scores/NAME.")],
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", help="Folder or file of one model's answers. Else $MMDU_ANSWERS."),
+    ] = None,
     data: DataOption = None,
     base_url: UrlOption = None,
     prompt: Annotated[
         Path | None,
         typer.Option("--prompt", help="File with another prompt, such as the authors' own."),
     ] = None,
+    rubric: RubricOption = None,
+    structured: Annotated[
+        bool, typer.Option("--json", help="Ask for structured output, where the server supports it.")
+    ] = False,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="How often each turn is judged.")] = 1,
     attempts: Annotated[
         int, typer.Option("--attempts", min=1, help="How often a judgement that can't be read is asked for.")
     ] = 3,
     images: Annotated[
-        str, typer.Option("--images", help="all: the dialogue's pictures with each turn; none: texts alone.")
-    ] = "all",
-    missing_pictures: MissingOption = "stop",
+        Images,
+        typer.Option("--images", help="all: the dialogue's pictures with each turn; none: texts alone."),
+    ] = Images.all,
+    missing_pictures: MissingOption = MissingPictures.stop,
     image_side: SideOption = 1536,
     parameter: ParameterOption = None,
     concurrency: ConcurrencyOption = 4,
@@ -141,22 +190,25 @@ def judge(
     completion_price: CompletionPriceOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Let a judge score a model's answers, one request a turn; the same command goes on after any break."""
+    """Ask a judge to score a model's answers, one request a turn; the same command continues after any interruption."""
     from mmdu_analysis.judging import scoring
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", _LISTED_BELOW, DataWarning)
-        frame = scoring.judge(
+    judged = answers or os.environ.get("MMDU_ANSWERS")
+    if not judged:
+        raise DataError("no answers: name one model's folder or file with --answers")
+    with _logging():
+        run = scoring.judge(
             data,
-            answers,
+            judged,
             out,
             model,
             base_url=base_url,
             prompt=prompt,
             repeat=repeat,
             attempts=attempts,
-            images=images,
-            missing_pictures=missing_pictures,
+            structured=structured,
+            images=images.value,
+            missing_pictures=missing_pictures.value,
             image_side=image_side,
             parameters=parse_parameters(parameter),
             concurrency=concurrency,
@@ -166,10 +218,35 @@ def judge(
             prompt_price=prompt_price,
             completion_price=completion_price,
             dry_run=dry_run,
+            return_run=True,
+            rubric=_rubric(rubric),
         )
-    if not dry_run:
-        print(f"mmdu: {frame.attrs['run']['comparable']}", file=sys.stderr)
-    _finish(frame, out, dry_run)
+    _finish(run, out)
+
+
+def _rubric(path: Path | None) -> Rubric:
+    chosen = path or os.environ.get("MMDU_RUBRIC")
+    return Rubric.from_file(chosen) if chosen else MMDU
+
+
+class _Notes(logging.Handler):
+    """Print what the library logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(shorten(record.getMessage(), 600))
+
+
+@contextmanager
+def _logging() -> Iterator[None]:
+    """Print the library's log on standard error while a command runs."""
+    logger, handler = logging.getLogger("mmdu_analysis"), _Notes(logging.WARNING)
+    logger.addHandler(handler)
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
 
 
 def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
@@ -181,62 +258,82 @@ def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
         If one isn't of that form.
     """
     found: dict[str, Any] = {}
-    for pair in pairs or []:
+    for number, pair in enumerate(pairs or [], 1):
         name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise DataError(f"--parameter got {pair!r}, expected NAME=VALUE such as max_tokens=1024")
+        if not sign or not name:  # it isn't repeated: it may be a key in the wrong option
+            raise DataError(f"--parameter number {number}: expected NAME=VALUE such as max_tokens=1024")
         try:
             found[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[name] = value
     return found
 
 
-def _finish(frame: pd.DataFrame, out: Path, dry_run: bool) -> None:
-    """Print what came of a run; exit code 1 if turns are missing, with their list."""
-    if dry_run:
-        print_table(frame, Format.markdown, None)
+def _finish(run: Run | pd.DataFrame, out: Path) -> None:
+    """Print what came of a run; exit code 1 if turns are missing or degraded, with their lists."""
+    from mmdu_analysis.judging.record import Run
+
+    if not isinstance(run, Run):  # the estimate of a dry run
+        show(run, Format.markdown, None)
         return
-    run, missing = frame.attrs["run"], frame.attrs["missing"]
-    tokens = sum(run["usage"].values())
-    cost = "" if run["cost_usd"] is None else f", ${run['cost_usd']:.2f}"
-    print(f"{out}: {run['turns_done']:,} of {run['turns']:,} turns, {tokens:,} tokens{cost}")
-    endings = run["finish_reasons"]
-    for name, what in (("length", "were cut at the limit of tokens"), ("empty", "are empty")):
-        if endings.get(name):
-            print(f"mmdu: warning: {endings[name]:,} replies {what}", file=sys.stderr)
-    if missing:
-        print(f"mmdu: {len(missing):,} turns are missing; the same command asks them again:", file=sys.stderr)
-        print(*list_missing(missing), sep="\n", file=sys.stderr)
+    info = run.info
+    tokens = sum(info["usage"].values())
+    cost = "" if info["cost_usd"] is None else f", ${info['cost_usd']:.2f}"
+    print(f"{out}: {info['turns_done']:,} of {info['turns']:,} turns, {tokens:,} tokens{cost}")
+    if "comparable" in info:
+        note(info["comparable"])
+    if info["turns_with_thinking"]:
+        note(f"{info['turns_with_thinking']:,} replies had a thinking part, which is kept apart from them")
+    for name, what in (
+        ("turns_with_lost_pictures", "turns lost pictures (n_lost_images in the results)"),
+        ("turns_cut", "answers were cut at the limit of tokens"),
+    ):
+        if info[name]:
+            note(f"warning: {info[name]:,} {what}")
+    for turns, what in (
+        (run.degraded, "turns are degraded"),
+        (run.missing, "turns are missing; the same command asks them again"),
+    ):
+        if len(turns):
+            note(f"{len(turns):,} {what}:")
+            _print_lines(list_turns(turns))
+    if len(run.missing) or len(run.degraded):
         raise typer.Exit(1)
 
 
-def list_missing(missing: Sequence[Problem]) -> list[str]:
-    """Write turns that are missing as lines: those of a dialogue with the same reason together.
+def _print_lines(lines: list[str]) -> None:
+    for line in lines[:_MOST_LINES]:
+        typer.echo(f"  {shorten(line, 400)}", err=True)
+    if len(lines) > _MOST_LINES:
+        typer.echo(f"  and {len(lines) - _MOST_LINES:,} lines more; all are in run.json", err=True)
+
+
+def list_turns(problems: pd.DataFrame) -> list[str]:
+    """Write turns as lines: those of a dialogue with the same reason together.
 
     Parameters
     ----------
-    missing : sequence of Problem
-        From ``attrs["missing"]``.
+    problems : pandas.DataFrame
+        ``Run.missing`` or ``Run.degraded``.
 
     Returns
     -------
     list of str
-        Such as ``"  dialogue 3, turns 1-4, 7: there is no answer to judge"``.
+        Such as ``"dialogue 3, turns 1-4, 7: there is no answer to judge"``.
     """
     groups: dict[tuple[str, str], list[str]] = {}
-    for problem in missing:
-        dialogue, _, turn = problem.where.rpartition(", turn ")
-        groups.setdefault((dialogue, problem.problem), []).append(turn)
+    for row in problems.itertuples(index=False):
+        turn = str(row.where).rpartition(", turn ")[2]
+        groups.setdefault((str(row.dialog_id), str(row.problem)), []).append(turn)
     lines = []
     for (dialogue, why), turns in groups.items():
         noun = "turn" if len(turns) == 1 else "turns"
-        lines.append(f"  {dialogue}, {noun} {_ranges(turns)}: {why}")
+        lines.append(f"dialogue {dialogue}, {noun} {_ranges(turns)}: {why}")
     return lines
 
 
 def _ranges(turns: list[str]) -> str:
-    """Write neighbours as ranges; what is no number, such as ``3, judgement 2``, stands for itself."""
+    """Write neighbours as ranges; what is not a number, such as ``3, judgement 2``, is written as it is."""
     numbers = sorted({int(turn) for turn in turns if turn.isdigit()})
     spans: list[list[int]] = []
     for number in numbers:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.stats import dataset
+from mmdu_analysis.stats.lengths import DatasetLengths, measure_dataset
 from mmdu_analysis.stats.tokens import compare_image_models, context_growth, tokens_by_image_model
 from mmdu_analysis.stats.topics import topic_groups
 from mmdu_analysis.stats.words import distinctive_words, word_frequencies
@@ -39,14 +40,19 @@ class Inputs:
     access: dict[str, str] = field(default_factory=dict)
 
     @cached_property
+    def measured(self) -> DatasetLengths:
+        """The lengths of `full_bench`, measured once for all figures."""
+        return measure_dataset(self.full_bench)
+
+    @property
     def lengths(self) -> pd.DataFrame:
-        """The `dialog_lengths` of `full_bench`, measured once for all figures."""
-        return dataset.dialog_lengths(self.full_bench)
+        """The table of `measured`."""
+        return self.measured.table
 
     def shares(self, what: str) -> pd.DataFrame:
         """Shares for one panel of Figure 4: of the user's data, else of the real dialogues as measured."""
         if self.bench is not None or what == "tokens":  # the references are not among the facts
-            return dataset.distribution(self.lengths, what)
+            return dataset.distribution(self.measured, what)
         measured = load_published("measured_dialogs").set_index("dialog_id")
         lengths = measured.assign(**dict.fromkeys(("text_tokens", "image_tokens", "image_text_tokens"), 0))
         about = load_published("measured_questions").set_index("dialog_id")["images"].fillna("")
@@ -69,7 +75,8 @@ class Inputs:
     def text_tokens(self) -> pd.DataFrame:
         """Text tokens of each dialogue, of the user's data or the sample."""
         frame = self.lengths[["text_tokens"]].rename(columns={"text_tokens": "tokens"})
-        frame.attrs |= {"items": "dialogues", "source": self.full_bench.name}
+        synthetic = self.full_bench.synthetic
+        frame.attrs |= {"items": "dialogues", "source": self.full_bench.name, "synthetic": synthetic}
         return frame
 
     def turn_lengths(self, field: str) -> pd.DataFrame:

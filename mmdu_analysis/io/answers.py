@@ -108,7 +108,9 @@ def _json_rows(file: Path, problems: list[Problem], synthetic: list[Path]) -> li
     try:
         for where, dialog in json_dialogs(file, problems):
             problems.extend(
-                Problem(short_path(file), where + place, text) for place, text in dialog.faults if place
+                Problem(short_path(file), where + fault.place, fault.problem, dialog.dialog_id, fault.turn)
+                for fault in dialog.faults
+                if fault.place
             )
             rows += _dialog_rows(dialog)
             synthetic += [file] * dialog.synthetic
@@ -163,7 +165,7 @@ def _frame(rows: list[tuple[str, str, int, str]], problems: list[Problem], name:
     twice = frame.duplicated(["model", "dialog_id", "turn"])
     for row in frame.loc[twice].drop_duplicates(["model", "dialog_id"]).itertuples():
         where = f"{row.model}, dialogue {row.dialog_id}"
-        problems.append(Problem(name, where, "the dialogue stands twice; its first answers are kept"))
+        problems.append(Problem(name, where, "the dialogue is duplicated; its first answers are kept"))
     frame = frame.loc[~twice].reset_index(drop=True)
     frame.attrs["problems"] = tuple(problems)
     return frame

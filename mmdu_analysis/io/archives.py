@@ -124,9 +124,9 @@ def _what_is_wrong(entry: zipfile.ZipInfo) -> str:
         return "is a link or a device, expected a regular file"
     if entry.flag_bits & 1:
         return "is encrypted"
-    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in path.parts[0]:
+    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in "".join(path.parts[:1]):
         return "leads outside of the folder"
-    if not path.parts or any(ord(char) < 32 for char in entry.filename):
+    if not path.parts or not path.name.strip(". ") or any(ord(char) < 32 for char in entry.filename):
         return "is no file name"
     return ""
 

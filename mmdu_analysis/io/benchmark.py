@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmdu_analysis.io import export, files
-from mmdu_analysis.io.dialogs import Dialog, decode_block, fault_problems, json_dialogs, tsv_dialogs
+from mmdu_analysis.io import export, files, parquet_copy
+from mmdu_analysis.io.dialogs import Dialog, Place, decode_block, fault_problems, json_dialogs, tsv_dialogs
 from mmdu_analysis.io.frames import Frames, batched_columns, columns, frames, map_columns, save_columns
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.io.pictures import PictureNames, picture_roots
-from mmdu_analysis.io.records import Block, Layout, RawRecord, UnsplitError, file_blocks, find_layout
-from mmdu_analysis.schema import DataError, Problem, report, short_path
+from mmdu_analysis.io.records import Block, Layout, UnsplitError, file_blocks, find_layout
+from mmdu_analysis.schema import DataError, Problem, is_synthetic, problems_frame, report, short_path, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,36 +31,38 @@ class Benchmark:
     Attributes
     ----------
     name : str
-        What it is called on figures.
-    synthetic : bool
-        True for the made-up sample.
+        Name in figures and tables.
     dialogs : pandas.DataFrame
-        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``.
+        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, ``synthetic``.
     turns : pandas.DataFrame
         One row a question: ``dialog_id``, ``turn``, ``question``, ``answer`` (the reference, NA
-        where empty), ``new_images``, ``images_so_far``.
+        where empty), ``new_images``, ``images_so_far``, ``synthetic``.
     images : pandas.DataFrame
         One row an image of a dialogue: ``dialog_id``, ``image``, ``path``, ``first_turn``,
         ``width``, ``height`` (pixels; NA where the file isn't there).
-    problems : tuple of Problem
-        What could not be used as it stands.
+    problems : pandas.DataFrame
+        What could not be used as it stands: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
     folder : pathlib.Path or None
-        Where pictures are looked for.
+        Folder of the pictures.
     path : pathlib.Path or None
-        What it was loaded from.
+        File or folder that it was loaded from.
     forms : pandas.DataFrame or None
         How the file wrote each dialogue, for `to_json`: ``number_id``, ``user``, ``assistant``.
     """
 
     name: str
-    synthetic: bool
     dialogs: pd.DataFrame
     turns: pd.DataFrame
     images: pd.DataFrame
-    problems: tuple[Problem, ...] = ()
+    problems: pd.DataFrame = field(default_factory=problems_frame)
     folder: Path | None = None
     path: Path | None = None
     forms: pd.DataFrame | None = None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any dialogue or turn is marked synthetic."""
+        return is_synthetic(self.dialogs, self.turns)
 
     def select(self, dialog_ids: Any) -> Benchmark:
         """Keep some dialogues.
@@ -134,7 +136,7 @@ class Benchmark:
         DataError
             If the folder holds other files.
         """
-        export.write_parquet(self, Path(folder).expanduser())
+        parquet_copy.write_parquet(self, Path(folder).expanduser())
 
     def __repr__(self) -> str:
         mark = ", synthetic sample" if self.synthetic else ""
@@ -144,7 +146,9 @@ class Benchmark:
         )
 
 
-def load_benchmark(source: str | Path | None = None, *, strict: bool = False) -> Benchmark:
+def load_benchmark(
+    source: str | Path | None = None, *, strict: bool = False, pictures: str | Path | None = None
+) -> Benchmark:
     """Load a benchmark into frames.
 
     Parameters
@@ -152,21 +156,22 @@ def load_benchmark(source: str | Path | None = None, *, strict: bool = False) ->
     source : str or path, optional
         A file (JSON list or dict of records, JSON Lines, gzip or Zstandard of each, VLMEvalKit's TSV), a
         folder that holds ``benchmark.json``, one JSON a dialogue, or what `Benchmark.to_parquet` wrote,
-        or a name: ``"sample"``,
-        ``"benchmark"``, ``"mmdu-45k"`` (from the hub's cache). By default ``$MMDU_DATA``, else the
-        hub's cache, else the sample.
+        or a name: ``"sample"`` (the synthetic sample), ``"benchmark"``, ``"mmdu-45k"`` (from the hub's
+        cache). By default the path or name in ``$MMDU_DATA``.
     strict : bool, default False
         Raise the first problem instead of collecting them.
+    pictures : str or path, optional
+        Folder of the pictures. By default the folder of the file.
 
     Returns
     -------
     Benchmark
-        What could not be used stands in ``.problems``; one warning counts it.
+        With what could not be used in ``.problems``, which one warning counts.
 
     Raises
     ------
     DataError
-        If there is no usable record, or with `strict` at the first problem.
+        If no source is given, if there is no usable record, or with `strict` at the first problem.
 
     Notes
     -----
@@ -184,24 +189,40 @@ def load_benchmark(source: str | Path | None = None, *, strict: bool = False) ->
         from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
-    saved = export.read_parquet(found)
-    bench = Benchmark(**saved) if saved else _build(found)
-    report(bench.problems, strict=strict, advice="bench.problems")
+    bench = Benchmark(**parquet_copy.read_parquet(found)) if parquet_copy.is_copy(found) else _build(found)
+    if pictures is not None:
+        bench = replace(bench, folder=_picture_folder(pictures))
+    rows = bench.problems.astype(object).where(bench.problems.notna(), None)
+    problems = [
+        Problem(row.file, row.where, row.problem, row.dialog_id, row.turn) for row in rows.itertuples()
+    ]
+    report(problems, strict=strict, advice="benchmark.problems")
     return bench
 
 
+def _picture_folder(given: str | Path) -> Path:
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{short_path(folder)}: no such folder of pictures; check the path")
+    return folder
+
+
 def resolve_source(source: str | Path | None) -> Path | None:
-    """Turn a name or path into a path; None stands for the sample.
+    """Return the path of a data set given by its path or name; None for the sample.
 
     Raises
     ------
     DataError
-        If a name's file is not in the hub's cache.
+        If no source is given, or a name's file is not in the hub's cache.
     """
     from mmdu_analysis.io.hub import cached
 
-    if source is None:
-        source = os.environ.get("MMDU_DATA") or cached("benchmark") or "sample"
+    source = source or os.environ.get("MMDU_DATA")
+    if not source:
+        raise DataError(
+            "no data set is given; pass a path, 'benchmark' or 'mmdu-45k' (downloaded before), or 'sample' "
+            "for the synthetic sample, or set MMDU_DATA"
+        )
     if source == "sample":
         return None
     if source in ("benchmark", "mmdu-45k") and not Path(source).exists():
@@ -234,7 +255,10 @@ def read_dialogs(path: Path, problems: list[Problem]) -> Iterator[Dialog]:
         source = tsv_dialogs if files.has_suffix(file, files.TABLE_SUFFIXES) else json_dialogs
         for where, dialog in source(file, problems):
             count += 1
-            problems.extend(Problem(short_path(file), where + place, what) for place, what in dialog.faults)
+            problems.extend(
+                Problem(short_path(file), where + fault.place, fault.problem, dialog.dialog_id, fault.turn)
+                for fault in dialog.faults
+            )
             yield dialog
     if not count:
         hint = f"; the first fault: {problems[0]}" if problems else ""
@@ -262,16 +286,30 @@ def _build(path: Path) -> Benchmark:
     if made is None:
         made = frames(batched_columns(read_dialogs(path, problems), names))
     for key in made.twice:
-        problems.append(Problem(name, f"id {key!r}", "the id stands twice; the first is kept"))
-    bench = Benchmark(
-        files.stem(path), made.synthetic, made.dialogs, made.turns, made.images, (), folder, path, made.forms
+        problems.append(Problem(name, f"id {key!r}", "the id is duplicated; the first dialogue is kept", key))
+    problems += _missing_references(made.turns, name)
+    problems += _missing_pictures(made.images, name)
+    return Benchmark(
+        files.stem(path),
+        made.dialogs,
+        made.turns,
+        made.images,
+        problems_frame(problems),
+        folder,
+        path,
+        made.forms,
     )
-    missing = int(bench.turns["answer"].isna().sum())
-    if missing:
-        text = f"{missing:,} of {len(bench.turns):,} references are empty; they are NA"
-        problems.append(Problem(name, "", text))
-    problems.extend(_missing_pictures(bench, name))
-    return replace(bench, problems=tuple(problems))
+
+
+def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
+    """Name a single empty reference with its turn, and count several."""
+    missing = turns.loc[turns["answer"].isna()]
+    if len(missing) == 1:
+        key, turn = missing["dialog_id"].iloc[0], int(missing["turn"].iloc[0])
+        return [Problem(name, f"dialogue {key}, turn {turn}", "the reference is empty; it is NA", key, turn)]
+    if missing.empty:
+        return []
+    return [Problem(name, "", f"{len(missing):,} of {len(turns):,} references are empty; they are NA")]
 
 
 def _large_file(path: Path, names: PictureNames, problems: list[Problem]) -> Frames | None:
@@ -303,7 +341,7 @@ def _read_blocks(
         if laid_out is None:
             return None
         found += fault_problems(path, laid_out.faults, number)
-        parts.append(map_columns(laid_out.path, synthetic=laid_out.synthetic))
+        parts.append(map_columns(laid_out.path))
         number += laid_out.places
     made = frames(parts)
     if made.dialogs.empty:
@@ -316,8 +354,7 @@ class _LaidOut(NamedTuple):
     """A block's dialogues in a file of `save_columns`, and the rest of its `Batch`."""
 
     path: Path
-    synthetic: bool
-    faults: list[tuple[RawRecord, str, str]]
+    faults: list[Place]
     places: int
 
 
@@ -328,16 +365,15 @@ def _lay_out(block: Block, names: PictureNames, scratch: Path) -> _LaidOut | Non
     except UnsplitError:
         return None
     path = scratch / f"{block.start}.arrow"
-    part = columns(batch.dialogs, names)
-    save_columns(part, path)
-    return _LaidOut(path, part.synthetic, batch.faults, batch.places)
+    save_columns(columns(batch.dialogs, names), path)
+    return _LaidOut(path, batch.faults, batch.places)
 
 
-def _missing_pictures(bench: Benchmark, name: str) -> list[Problem]:
-    lost = bench.images.loc[bench.images["width"].isna()]
+def _missing_pictures(images: pd.DataFrame, name: str) -> list[Problem]:
+    lost = images.loc[images["width"].isna()]
     if lost.empty:
         return []
-    if len(lost) == len(bench.images):
+    if len(lost) == len(images):
         text = (
             f"none of the {len(lost)} pictures lies beside the file; unpack mmdu_pics.zip there to see them"
         )
@@ -346,7 +382,8 @@ def _missing_pictures(bench: Benchmark, name: str) -> list[Problem]:
         Problem(
             name,
             f"dialogue {row.dialog_id}, image {row.image}",
-            f"picture {row.path} is missing or unreadable",
+            f"picture {shorten(row.path, 120)} is missing or unreadable",
+            row.dialog_id,
         )
         for row in lost.itertuples()
     ]

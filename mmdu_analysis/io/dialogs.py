@@ -57,6 +57,14 @@ class Record(msgspec.Struct, gc=False):
     synthetic: bool = False
 
 
+class Fault(NamedTuple):
+    """What is wrong in a record: the JSON path within it, a description, and the turn if it concerns one."""
+
+    place: str
+    problem: str
+    turn: int | None = None
+
+
 @dataclass
 class Dialog:
     """One dialogue, its messages paired into turns.
@@ -71,8 +79,8 @@ class Dialog:
         Picture paths, in the order in which placeholders bind to them.
     image_numbers : list of int
         The numbers by which texts call the pictures.
-    faults : list of tuple of str
-        JSON path within the record, and what is wrong there.
+    faults : list of Fault
+        What is wrong in the record.
     sizes : list of tuple of int or None
         Width and height in pixels where the record itself carries the picture.
     unplaced : bool
@@ -93,7 +101,7 @@ class Dialog:
     answers: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     image_numbers: list[int] = field(default_factory=list)
-    faults: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     sizes: list[tuple[int, int] | None] = field(default_factory=list)
     unplaced: bool = False
     synthetic: bool = False
@@ -144,7 +152,9 @@ def _one_by_one(
 ) -> Iterator[tuple[str, Dialog]]:
     for record, found in _decoded(records):
         if isinstance(found, RecordError):
-            problems.append(Problem(short_path(path), record.where + found.place, str(found)))
+            problems.append(
+                Problem(short_path(path), record.where + found.place, str(found), found.dialog_id)
+            )
         else:
             yield record.where, found
 
@@ -160,11 +170,11 @@ def _decoded(records: Iterable[RawRecord]) -> Iterator[tuple[RawRecord, Dialog |
 
 
 class RecordError(Exception):
-    """A record that is no dialogue; `place` is the JSON path within it."""
+    """A record that is no dialogue; `place` is the JSON path within it, `dialog_id` its id if it is known."""
 
-    def __init__(self, place: str, text: str) -> None:
+    def __init__(self, place: str, text: str, dialog_id: str | None = None) -> None:
         super().__init__(text)
-        self.place = place
+        self.place, self.dialog_id = place, dialog_id
 
 
 def decode_dialog(decoder: msgspec.json.Decoder[Record], record: RawRecord) -> Dialog:
@@ -183,11 +193,33 @@ def decode_dialog(decoder: msgspec.json.Decoder[Record], record: RawRecord) -> D
         raise RecordError("", f"not UTF-8 text (byte {error.start}); the record is left out") from None
     except (msgspec.DecodeError, RecursionError) as error:
         message, _, place = str(error).partition(" - at `$")
-        raise RecordError(place.rstrip("`"), f"{message}; the record is left out") from None
+        text = f"{message}; the record is left out"
+        raise RecordError(place.rstrip("`"), text, record.key or _id_alone(record.raw)) from None
     dialog_id = record.key if decoded.id is None else str(decoded.id)
     if dialog_id is None:
         raise RecordError("", "the record has no 'id'; it is left out")
     return _pair(decoded, dialog_id)
+
+
+class _Key(msgspec.Struct, gc=False):
+    id: int | str | None = None
+
+
+def _id_alone(raw: bytes | msgspec.Raw) -> str | None:
+    """Return the id of a record that is no dialogue, for the report; None where it has none."""
+    try:
+        found = msgspec.json.decode(raw, type=_Key).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if found is None else str(found)
+
+
+class Place(NamedTuple):
+    """A fault with the record that it is in: `record` has no bytes."""
+
+    record: RawRecord
+    fault: Fault
+    dialog_id: str | None
 
 
 class Batch(NamedTuple):
@@ -197,23 +229,29 @@ class Batch(NamedTuple):
     ----------
     dialogs : list of Dialog
         Those that could be read.
-    faults : list of tuple
-        What could not be used: the record as `RawRecord` without its bytes, the JSON path within it, and
-        what is wrong.
+    faults : list of Place
+        What could not be used.
     places : int
         Records (lines) of the block, as `block_records` counts them.
     """
 
     dialogs: list[Dialog]
-    faults: list[tuple[RawRecord, str, str]]
+    faults: list[Place]
     places: int
 
 
-def fault_problems(path: Path, faults: list[tuple[RawRecord, str, str]], base: int) -> list[Problem]:
-    """Tell a block's faults with their places in the file, of which `base` records (lines) stand before it."""
+def fault_problems(path: Path, faults: list[Place], base: int) -> list[Problem]:
+    """Return a block's faults with their places in the file, of which `base` records (lines) stand before it."""
+    name = short_path(path)
     return [
-        Problem(short_path(path), record._replace(number=record.number + base).where + place, text)
-        for record, place, text in faults
+        Problem(
+            name,
+            record._replace(number=record.number + base).where + fault.place,
+            fault.problem,
+            dialog_id,
+            fault.turn,
+        )
+        for record, fault, dialog_id in faults
     ]
 
 
@@ -229,9 +267,9 @@ def decode_block(block: Block) -> Batch:
     if whole is None:
         return decode_records(*block_records(block))
     faults = [
-        (RawRecord("list", number, b""), place, text)
+        Place(RawRecord("list", number, b""), fault, dialog.dialog_id)
         for number, dialog in enumerate(whole)
-        for place, text in dialog.faults
+        for fault in dialog.faults
     ]
     return Batch(whole, faults, len(whole))
 
@@ -252,13 +290,13 @@ def _whole_block(block: Block) -> list[Dialog] | None:
 def decode_records(records: list[RawRecord], places: int) -> Batch:
     """Decode records one by one; `places` as in `Batch`."""
     dialogs: list[Dialog] = []
-    faults: list[tuple[RawRecord, str, str]] = []
+    faults: list[Place] = []
     for record, found in _decoded(records):
         place_only = record._replace(raw=b"")
         if isinstance(found, RecordError):
-            faults.append((place_only, found.place, str(found)))
+            faults.append(Place(place_only, Fault(found.place, str(found)), found.dialog_id))
         else:
-            faults += [(place_only, place, text) for place, text in found.faults]
+            faults += [Place(place_only, fault, found.dialog_id) for fault in found.faults]
             dialogs.append(found)
     return Batch(dialogs, faults, places)
 
@@ -278,11 +316,11 @@ def _pair(record: Record, dialog_id: str) -> Dialog:
             dialog.image_numbers = record.image_inds
         else:
             text = f"{len(record.image_inds)} numbers for {len(record.image)} images; they are ignored"
-            dialog.faults.append((".image_inds", text))
+            dialog.faults.append(Fault(".image_inds", text))
     if not _take_turns(record.conversations, dialog):
         _pair_one_by_one(record.conversations, dialog)
     if not dialog.questions:
-        dialog.faults.append((".conversations", "a dialogue without any question"))
+        dialog.faults.append(Fault(".conversations", "a dialogue without any question"))
     if record.conversations and record.conversations[-1].turn is not None:
         dialog.stated_turns = _stated_turns(record.conversations, len(dialog.questions))
     _check_placeholders(dialog, numbered=record.image_inds is not None)
@@ -307,7 +345,7 @@ def _pair_one_by_one(messages: list[Message], dialog: Dialog) -> None:
         if speaker in USER_SPEAKERS:
             if waiting:
                 fault = "a question follows a question; the first has no answer"
-                dialog.faults.append((f".conversations[{number}]", fault))
+                dialog.faults.append(Fault(f".conversations[{number}]", fault, len(dialog.questions)))
             dialog.questions.append(text)
             dialog.answers.append("")
             waiting = True
@@ -315,7 +353,7 @@ def _pair_one_by_one(messages: list[Message], dialog: Dialog) -> None:
             dialog.answers[-1] = text
             waiting = False
         else:
-            dialog.faults.append((f".conversations[{number}]", _why_left_out(message.speaker)))
+            dialog.faults.append(Fault(f".conversations[{number}]", _why_left_out(message.speaker)))
 
 
 def _stated_turns(messages: list[Message], n_questions: int) -> list[int] | None:
@@ -352,7 +390,7 @@ def _check_placeholders(dialog: Dialog, *, numbered: bool) -> None:
     dialog.unplaced = placed == 0 or (numbered and placed != listed)
     if placed != listed and not numbered:
         text = f"{listed} images listed and {placed} placeholders in the questions; counted as they are"
-        dialog.faults.append(("", text))
+        dialog.faults.append(Fault("", text))
 
 
 def tsv_dialogs(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Dialog]]:

@@ -1,9 +1,8 @@
-"""Write a benchmark: in the authors' form, or as Parquet; and take a part out of a file as it stands."""
+"""Write a benchmark in the authors' form, and copy a part of a file as it stands."""
 
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
@@ -15,12 +14,10 @@ import msgspec
 from mmdu_analysis.io import files
 from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.io.records import json_records
-from mmdu_analysis.schema import DataError, Problem, short_path
+from mmdu_analysis.schema import DataError, short_path
 
 if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
-
-_FRAMES = ("dialogs", "turns", "images", "forms")
 
 
 def write_json(bench: Benchmark, path: Path) -> None:
@@ -34,7 +31,8 @@ def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
     ids = bench.dialogs.index
     turns, images = rows_by_dialog(bench.turns, ids), rows_by_dialog(bench.images, ids)
     forms = bench.forms.reindex(ids).itertuples() if bench.forms is not None else repeat(None)
-    for key, asked, shown, form in zip(ids, turns, images, forms, strict=False):
+    marks = bench.dialogs["synthetic"].tolist()
+    for key, asked, shown, form, synthetic in zip(ids, turns, images, forms, marks, strict=False):
         user, assistant = (form.user, form.assistant) if form else ("user", "assistant")
         record: dict[str, Any] = {"id": int(key) if form and form.number_id else key}
         record["image"] = [row.path for row in shown]
@@ -46,7 +44,7 @@ def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
             for row in asked
             for speaker, text in ((user, row.question), (assistant, row.answer))
         ]
-        yield record | ({"synthetic": True} if bench.synthetic else {})
+        yield record | ({"synthetic": True} if synthetic else {})
 
 
 class _Writer:
@@ -138,61 +136,3 @@ def _with_id(raw: bytes, found: int | str | None, key: str, lines: bool) -> byte
     if lines and (b"\n" in raw or b"\r" in raw):
         return msgspec.json.format(raw, indent=-1)
     return raw
-
-
-def write_parquet(bench: Benchmark, folder: Path) -> None:
-    """Write a benchmark's frames; what `Benchmark.to_parquet` does."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    about = {
-        "name": bench.name,
-        "synthetic": bench.synthetic,
-        "folder": str(bench.folder.resolve()) if bench.folder else None,
-        "problems": [list(problem) for problem in bench.problems],
-    }
-    with files.atomic_folder(
-        folder, known={*(f"{name}.parquet" for name in _FRAMES), "benchmark.meta.json"}
-    ) as new:
-        for name in _FRAMES:
-            frame = getattr(bench, name)
-            if frame is not None:
-                pq.write_table(
-                    pa.Table.from_pandas(frame),
-                    new / f"{name}.parquet",
-                    compression="lz4",  # twice the size of zstd's, and read twice as fast
-                    use_dictionary=["dialog_id", "path"],
-                    row_group_size=50_000,
-                )
-        (new / "benchmark.meta.json").write_text(json.dumps(about), encoding="utf-8")
-
-
-def read_parquet(folder: Path) -> dict[str, Any] | None:
-    """Read the fields of a `Benchmark` from a folder of `write_parquet`; None where it isn't one.
-
-    Raises
-    ------
-    DataError
-        If a file is damaged or missing.
-    """
-    if not (folder / "benchmark.meta.json").is_file():
-        return None
-    import pandas as pd
-
-    name = short_path(folder)
-    try:
-        about = json.loads((folder / "benchmark.meta.json").read_text(encoding="utf-8"))
-        fields: dict[str, Any] = {
-            part: pd.read_parquet(folder / f"{part}.parquet")
-            for part in _FRAMES
-            if part != "forms" or (folder / "forms.parquet").is_file()
-        }
-        fields |= {"name": str(about["name"]), "synthetic": bool(about["synthetic"])}
-        fields["problems"] = tuple(Problem(*map(str, problem)) for problem in about["problems"])
-        fields["folder"] = Path(about["folder"]) if about["folder"] else None
-        return fields | {"path": folder}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{name}: not a whole Parquet copy of a benchmark ({reason}); write it again"
-        ) from None

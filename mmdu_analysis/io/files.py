@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -15,9 +14,13 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
+from mmdu_analysis.io.sniff import HEAD, describe_content
 from mmdu_analysis.schema import DataError, short_path
 
 _PIECE = 1 << 18
+MOST_ROWS, MOST_COLUMNS = 200_000, 1_000
+_MOST_SHEET_BYTES = 1 << 30
+_SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
 JSON_SUFFIXES = tuple(kind + packed for kind in (".json", ".jsonl") for packed in ("", ".gz", ".zst"))
 TEMPORARY = ".tmp"
 """Suffix of files that are being written."""
@@ -40,7 +43,7 @@ def stem(path: Path) -> str:
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a file, unpacking gzip and Zstandard by their magic numbers.
+    """Open a file of text, unpacking gzip and Zstandard by their magic numbers.
 
     Yields
     ------
@@ -50,7 +53,7 @@ def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     Raises
     ------
     DataError
-        If the file is missing, a folder or unreadable.
+        If the file is missing, a folder, unreadable, or something else than text, such as a Git LFS pointer.
     """
     name = short_path(path)
     try:
@@ -62,12 +65,14 @@ def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     except (OSError, ValueError) as error:  # no permission; a NUL in the name
         raise DataError(f"{name}: can't be read ({getattr(error, 'strerror', None) or error})") from None
     with file:
-        magic = file.read(4)
+        magic = file.read(HEAD)
         file.seek(0)
+        if wrong := describe_content(magic, "a table" if has_suffix(path, TABLE_SUFFIXES) else "JSON"):
+            raise DataError(f"{name}: {wrong}")
         if magic[:2] == b"\x1f\x8b":
             with gzip.open(file) as unpacked:
                 yield cast("BinaryIO", unpacked), file
-        elif magic == b"\x28\xb5\x2f\xfd":
+        elif magic[:4] == b"\x28\xb5\x2f\xfd":
             import pyarrow as pa
 
             with pa.input_stream(file, compression="zstd") as unpacked:
@@ -175,9 +180,10 @@ def is_hidden(path: Path) -> bool:
     -------
     bool
         True for names that begin with a dot (such as ``.ipynb_checkpoints``, or a temporary file that a killed
-        command left) and for files inside such folders.
+        command left), for what systems and archivers add (``__MACOSX``, ``Thumbs.db``), and for files inside
+        such folders.
     """
-    return any(part.startswith(".") for part in path.parts)
+    return any(part.startswith(".") or part.casefold() in _SYSTEM_NAMES for part in path.parts)
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -209,13 +215,63 @@ def read_table(path: Path) -> Any:
         raise DataError(f"{name}: no such file; check the path")
     try:
         if has_suffix(path, (".xlsx",)):
-            return pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl")
+            return read_sheet(path)
+        with open_unpacked(path):
+            pass  # what is no text at all is described there
         separator = "\t" if ".tsv" in path.name.lower() else ","
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except DataError:
+        raise
     except Exception as error:  # each engine has its own exceptions: the file is not what its name says
         kind = path.suffix.lstrip(".")
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{name}: not a readable {kind} table ({reason})") from None
+
+
+def read_sheet(path: Path) -> Any:
+    """Read the first sheet of an Excel file with every cell as text, within limits.
+
+    Raises
+    ------
+    DataError
+        If it isn't an Excel file, or has more than `MOST_ROWS` rows, `MOST_COLUMNS` columns or unpacked bytes.
+    """
+    import zipfile
+
+    import openpyxl
+    import pandas as pd
+
+    name = short_path(path)
+    with path.open("rb") as file:
+        wrong = describe_content(file.read(HEAD), "an Excel sheet")
+    if wrong and "zip archive" not in wrong:  # what an Excel file is, too
+        raise DataError(f"{name}: {wrong}")
+    with zipfile.ZipFile(path) as packed:
+        size = sum(entry.file_size for entry in packed.infolist())
+    if size > _MOST_SHEET_BYTES:
+        raise DataError(f"{name}: {size:,} bytes unpacked, expected at most {_MOST_SHEET_BYTES:,}")
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    rows: list[list[str]] = []
+    for row in book.worksheets[0].iter_rows(values_only=True):
+        if len(rows) > MOST_ROWS or len(row) > MOST_COLUMNS:
+            raise DataError(
+                f"{name}: more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns; save only the filled cells"
+            )
+        rows.append([_cell_text(value) for value in row])
+    book.close()
+    while rows and not any(rows[-1]):
+        rows.pop()
+    head, *body = rows or [[]]
+    filled = [row[: len(head)] + [""] * (len(head) - len(row)) for row in body]
+    return pd.DataFrame(filled, columns=head, dtype="str")
+
+
+def _cell_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
 
 
 @contextmanager
@@ -252,35 +308,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"{short_path(path)}: can't be written ({reason}); nothing was changed") from None
-
-
-@contextmanager
-def atomic_folder(folder: Path, known: set[str]) -> Iterator[Path]:
-    """Return a temporary folder beside `folder` that replaces it when the block ends without an error.
-
-    Raises
-    ------
-    DataError
-        If `folder` is a file, or holds anything but files of the names `known`, which are replaced.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{short_path(folder)}: got a file, expected a folder to write into")
-    others = sorted({path.name for path in folder.iterdir()} - known) if folder.exists() else []
-    if others:
-        raise DataError(
-            f"{short_path(folder)}: holds other files ({others[0]}); give a new or an empty folder"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        new, old = temporary / "new", temporary / "old"
-        new.mkdir()
-        yield new
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _umask() -> int:

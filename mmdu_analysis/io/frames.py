@@ -17,12 +17,11 @@ _BATCH = 2_000
 
 
 class Columns(NamedTuple):
-    """Some dialogues as Arrow arrays: one dict a frame, and whether any is marked as made up."""
+    """Some dialogues as Arrow arrays: one dict a frame."""
 
     dialogs: dict[str, Any]
     turns: dict[str, Any]
     images: dict[str, Any]
-    synthetic: bool
 
 
 class Frames(NamedTuple):
@@ -35,8 +34,6 @@ class Frames(NamedTuple):
     forms : pandas.DataFrame
         One row a dialogue (index ``dialog_id``), how its file wrote it: ``number_id`` (the id is a number),
         ``user``, ``assistant`` (the speakers' names).
-    synthetic : bool
-        Whether any dialogue is marked as made up.
     twice : list of str
         Ids that stood twice; the first dialogue is kept.
     """
@@ -45,16 +42,12 @@ class Frames(NamedTuple):
     turns: pd.DataFrame
     images: pd.DataFrame
     forms: pd.DataFrame
-    synthetic: bool
     twice: list[str]
 
 
 def columns(dialogs: list[Dialog], names: pictures.PictureNames) -> Columns:
     """Lay some dialogues out as Arrow arrays; `names` tells where to look for pictures."""
-    synthetic = any(dialog.synthetic for dialog in dialogs)
-    return Columns(
-        _dialog_columns(dialogs), _turn_columns(dialogs), _image_columns(dialogs, names), synthetic
-    )
+    return Columns(_dialog_columns(dialogs), _turn_columns(dialogs), _image_columns(dialogs, names))
 
 
 def batched_columns(dialogs: Iterable[Dialog], names: pictures.PictureNames) -> Iterator[Columns]:
@@ -69,13 +62,13 @@ def save_columns(part: Columns, path: Path) -> None:
     import pyarrow as pa
 
     with pa.OSFile(str(path), "wb") as file:
-        for arrays in part[:3]:
+        for arrays in part:
             batch = pa.RecordBatch.from_pydict(arrays)
             with pa.ipc.new_stream(file, batch.schema) as stream:
                 stream.write_batch(batch)
 
 
-def map_columns(path: Path, *, synthetic: bool) -> Columns:
+def map_columns(path: Path) -> Columns:
     """Map what `save_columns` wrote into memory, and remove the file's name; its bytes live as long as the map."""
     import pyarrow as pa
 
@@ -86,7 +79,7 @@ def map_columns(path: Path, *, synthetic: bool) -> Columns:
                 batches += stream  # one; it must be read to its end for the next to be found
     path.unlink()
     dialogs, turns, images = (dict(zip(batch.schema.names, batch.columns, strict=True)) for batch in batches)
-    return Columns(dialogs, turns, images, synthetic)
+    return Columns(dialogs, turns, images)
 
 
 def frames(parts: Iterable[Columns]) -> Frames:
@@ -113,11 +106,10 @@ def frames(parts: Iterable[Columns]) -> Frames:
         images = images.loc[~np.repeat(twice, about["n_images"])].reset_index(drop=True)
     kept = about.loc[~twice].set_index("dialog_id")
     return Frames(
-        kept[["n_turns", "n_images"]].copy(),
+        kept[["n_turns", "n_images", "synthetic"]].copy(),
         turns,
         images,
         kept[["number_id", "user", "assistant"]].copy(),
-        any(part.synthetic for part in found),
         about.loc[twice, "dialog_id"].tolist(),
     )
 
@@ -171,7 +163,7 @@ def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
         elif name in ("first_turn", "width", "height"):
             result[name] = pd.array(whole.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get))
         else:
-            result[name] = whole.to_numpy()
+            result[name] = whole.to_numpy()  # numbers and booleans without gaps
     return pd.DataFrame(result)
 
 
@@ -187,14 +179,20 @@ def _numbers(values: list[int] | list[int | None]) -> Any:
     return pa.array(values, type=pa.int64())
 
 
-def _dialog_columns(dialogs: list[Dialog]) -> dict[str, Any]:
+def _booleans(values: list[bool]) -> Any:
     import pyarrow as pa
+
+    return pa.array(values, type=pa.bool_())
+
+
+def _dialog_columns(dialogs: list[Dialog]) -> dict[str, Any]:
 
     return {
         "dialog_id": _texts([dialog.dialog_id for dialog in dialogs]),
         "n_turns": _numbers([len(dialog.questions) for dialog in dialogs]),
         "n_images": _numbers([len(dialog.images) for dialog in dialogs]),
-        "number_id": pa.array([dialog.number_id for dialog in dialogs], type=pa.bool_()),
+        "synthetic": _booleans([dialog.synthetic for dialog in dialogs]),
+        "number_id": _booleans([dialog.number_id for dialog in dialogs]),
         "user": _texts([dialog.speakers[0] for dialog in dialogs]),
         "assistant": _texts([dialog.speakers[1] for dialog in dialogs]),
     }
@@ -210,6 +208,7 @@ def _turn_columns(dialogs: list[Dialog]) -> dict[str, Any]:
         "answer": _texts(answers),
         "new_images": _numbers([new for new, _ in placed]),
         "images_so_far": _numbers([so_far for _, so_far in placed]),
+        "synthetic": _booleans([dialog.synthetic for dialog in dialogs for _ in dialog.questions]),
     }
 
 

@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from mmdu_analysis.schema import DIMENSION_NAMES
+from mmdu_analysis.io.replies.doubts import find_doubts
+from mmdu_analysis.io.replies.lines import line_statements
+from mmdu_analysis.io.replies.literals import Literal, find_literals
+from mmdu_analysis.io.replies.names import names_of
+from mmdu_analysis.io.replies.numbers import PLAIN, read_score
+from mmdu_analysis.io.replies.statements import Statement, structure_statements
+from mmdu_analysis.io.replies.tables import table_statements
+from mmdu_analysis.io.replies.thinking import split_thinking
+from mmdu_analysis.schema import MMDU, Rubric
 
-_NAMES = {re.sub(r"[\s_-]+", " ", name).lower(): name for name in DIMENSION_NAMES}
-_NAMES |= {"overall": "Overall Score", "image relationship": "Image Relationship Understanding"}
-_NAME = "|".join(
-    re.escape(name).replace(r"\ ", r"[\s_-]{1,3}") for name in sorted(_NAMES, key=len, reverse=True)
-)
-_QUOTE = r"[\"'`*]{0,3}"
-_NUMBER = r"[-+]?\d{1,9}(?:\.\d{1,9})?"
-_BLOCK = re.compile(r"\{[^{}]{1,4000}\}")
-_PAIR = re.compile(
-    rf"(?<![A-Za-z])(?P<name>{_NAME})\s{{0,3}}{_QUOTE}\s{{0,3}}[:=|]\s{{0,3}}(?:\{{\s{{0,9}}{_QUOTE}score{_QUOTE}\s{{0,3}}:)?"
-    rf"(?P<value>[^,|{{}}\n]{{0,60}})",
-    re.IGNORECASE,
-)
-_HEADING = re.compile(rf"^[\s>#*\d.)-]{{0,12}}(?P<name>{_NAME})[\s*:#]{{0,6}}$", re.IGNORECASE | re.MULTILINE)
-_SCORE = re.compile(
-    rf"(?<![A-Za-z])score\s{{0,3}}{_QUOTE}\s{{0,3}}(?:[:=]|\bis\b)\s{{0,3}}(?P<value>{_QUOTE}\s{{0,3}}{_NUMBER}[^\n]{{0,12}})",
-    re.IGNORECASE,
-)
-_VALUE = re.compile(
-    rf"^[\s\"'`*(\[]{{0,8}}(?P<number>{_NUMBER})\s{{0,3}}(?:(?:/|out of)\s{{0,3}}(?P<scale>\d{{1,4}}))?(?![\w.]*[A-Za-z\d])"
-)
-_PLAIN = str.maketrans(
-    {
-        "：": ":",
-        "，": ",",
-        "｛": "{",
-        "｝": "}",
-        "‘": "'",
-        "’": "'",
-        "“": '"',
-        "”": '"',
-        "＂": '"',
-        "＇": "'",
-        "／": "/",
-    }
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
-)
-_ABSENT = {"", "none", "null", "nan", "n/a", "na", "..."}
+MAX_LENGTH = 100_000
+"""Characters of a reply (without its thinking) that is read; a longer one is not a judgement."""
+
+_QUOTED_LINE = re.compile(r"^[ \t]*>[^\n]*$", re.MULTILINE)
+_BROKEN = re.compile(r"\{[^{}]{0,4000}\}")
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "«": "»"}
 
 
 @dataclass(frozen=True)
@@ -54,119 +31,158 @@ class JudgeReply:
     Attributes
     ----------
     scores : dict of str to float
-        Dimension name -> score on 0-10, in the dimensions' order; only what was found.
+        Dimension name to score on the rubric's scale, in the rubric's order; only what is beyond doubt.
     problem : str or None
-        What is missing or out of range, in words.
+        What is missing, outside the scale or ambiguous, in words.
+    rules : dict of str to str
+        How each score was read: ``structure`` (JSON or a Python dict), ``table``, ``line`` or ``heading``.
     """
 
     scores: dict[str, float] = field(default_factory=dict)
     problem: str | None = None
+    rules: dict[str, str] = field(default_factory=dict)
 
 
-def parse_judge_reply(text: str) -> JudgeReply:
+def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | None = None) -> JudgeReply:
     """Read the scores out of a judge's reply.
-
-    The last complete dict of scores counts; what it lacks is taken from headings that carry a
-    ``Score: 7``, then from lines such as ``Creativity: 7/10``.
 
     Parameters
     ----------
     text : str
-        The whole reply: prose, Markdown, code fences and a dict in any of the habits of language
-        models.
+        The whole reply: thinking, prose, Markdown, code fences, JSON or a Python dict.
+    rubric : Rubric, default MMDU
+        The dimensions, their spellings and the scale.
+    finish_reason : str, optional
+        As the server gave it. ``"length"`` says that the reply was cut: a number at its very end is not read.
 
     Returns
     -------
     JudgeReply
-        A value outside 0-10 or a missing dimension is a ``problem``; the other scores are kept.
+        A dimension that is missing, outside the scale or stated with two numbers is part of the ``problem``;
+        the other scores are kept.
 
     Notes
     -----
-    The published scripts pass the reply to ``eval``; this reads it with bounded patterns.
+    The published scripts pass the reply to ``eval``; this decodes it. The rules:
+
+    1. Thinking is taken off: everything up to the last closing tag. A reply that ends inside it has no scores.
+    2. Scores are read where they stand in a form of their own: complete JSON or Python structures, Markdown tables,
+       and lines or headings that begin with the name of a dimension. Texts inside structures are explanations,
+       and quotations are not the judge's own words; neither is read.
+    3. All statements about a dimension must agree.
+    4. A score must be the last word: a number after it that is not itself a score in one of these forms makes it
+       doubtful, unless the number is harmless (of a picture, a count such as ``2 of 3``, above the scale).
 
     Examples
     --------
     >>> parse_judge_reply("{'Creativity': 6, 'Richness': '7/10'}").scores
     {'Creativity': 6.0, 'Richness': 7.0}
+    >>> parse_judge_reply("Creativity: 7/10. No, make it 5.").scores
+    {}
     """
-    plain = text.translate(_PLAIN)
-    found = _from_blocks(plain)
-    for source in (_from_headings, _from_lines):
-        if len(found) < len(DIMENSION_NAMES):
-            found = source(plain) | found
-    scores, faults = {}, []
-    for name in DIMENSION_NAMES:
-        value = found.get(name, "")
-        number, fault = read_score(value)
-        if number is not None:
-            scores[name] = number
+    _, reply = split_thinking(text)
+    if reply is None:
+        return JudgeReply(problem="the reply ends inside its thinking")
+    if len(reply) > MAX_LENGTH:
+        return JudgeReply(problem=f"a reply of {len(reply):,} characters, expected at most {MAX_LENGTH:,}")
+    plain = reply.translate(PLAIN)
+    statements = _statements(reply, plain, rubric)
+    if finish_reason == "length":
+        statements = _without_cut(statements, plain, 0)
+    doubts = find_doubts(plain, statements, names_of(rubric), rubric)
+    return _resolve(statements, doubts, rubric)
+
+
+def _statements(reply: str, plain: str, rubric: Rubric) -> list[Statement]:
+    """Return what structures, tables and lines state."""
+    names = names_of(rubric)
+    found, blank = [], list(_quoted(plain))
+    for literal in find_literals(reply):
+        stated = structure_statements(literal, names, rubric)
+        if stated and not _in_quotes(plain, literal) and not _covered(blank, literal.start):
+            found += stated
+        if stated:
+            blank.append((literal.start, literal.end))
+    rest = _blanked(plain, blank)
+    broken = [(match.start(), match.end()) for match in _BROKEN.finditer(rest)]
+    rest = _blanked(rest, broken)
+    tables = table_statements(rest, names, rubric)
+    rest = _blanked(rest, [(table.start, table.end) for table in tables])
+    lines = line_statements(rest, names, rubric)
+    if not found + tables + lines and len(rubric.dimensions) == 1:
+        score, fault = read_score(plain, rubric)
+        if score is not None:
+            lines = [Statement(rubric.names[0], score, fault, "line", 0, len(plain))]
+    unclosed = rest.rfind("{")
+    if unclosed > rest.rfind("}"):
+        lines = _without_cut(lines, rest, unclosed)
+    return found + tables + lines
+
+
+def _quoted(plain: str) -> list[tuple[int, int]]:
+    return [(match.start(), match.end()) for match in _QUOTED_LINE.finditer(plain)]
+
+
+def _in_quotes(plain: str, literal: Literal) -> bool:
+    before = plain[max(0, literal.start - 40) : literal.start].rstrip()[-1:]
+    after = plain[literal.end : literal.end + 40].lstrip()[:1]
+    return before in _QUOTES and after == _QUOTES[before]
+
+
+def _covered(spans: Sequence[tuple[int, int]], position: int) -> bool:
+    return any(start <= position < end for start, end in spans)
+
+
+def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return a text with spans replaced by spaces; positions stay."""
+    parts, position = [], 0
+    for start, end in sorted(set(spans)):
+        if start >= position:
+            parts += [text[position:start], " " * (end - start)]
+            position = end
+    return "".join(parts) + text[position:]
+
+
+def _without_cut(statements: list[Statement], text: str, start: int) -> list[Statement]:
+    """Mark a number at the very end of a text that was cut: the rest of the number may be missing."""
+    end = len(text.rstrip())
+    return [
+        replace(s, score=None, fault="may be cut")
+        if s.end >= end and s.start >= start and s.rule != "structure"
+        else s
+        for s in statements
+    ]
+
+
+def _resolve(statements: list[Statement], doubts: dict[str, str], rubric: Rubric) -> JudgeReply:
+    """Return the scores that are stated once or always alike, and what is wrong with the others."""
+    scores, rules, faults = {}, {}, []
+    for name in rubric.names:
+        about = [s for s in statements if s.dimension == name]
+        wrong = [s.fault for s in about if s.score is None]
+        values = sorted({s.score for s in about if s.score is not None})
+        if not about:
+            faults.append(f"{name} is missing")
+        elif wrong:
+            faults.append(f"{name} {wrong[-1]}")
+        elif len(values) > 1:
+            faults.append(f"{name} is stated as {' and '.join(f'{value:g}' for value in values[:4])}")
+        elif name in doubts:
+            faults.append(f"{name} {doubts[name]}")
         else:
-            faults.append(f"{name} {fault}")
-    return JudgeReply(scores, "; ".join(faults) or None)
+            scores[name], rules[name] = values[0], about[-1].rule
+    if not statements:
+        return JudgeReply(problem="no scores were found")
+    if total := _sum_fault(scores, rubric):
+        del scores[total], rules[total]
+        faults.append(f"{total} is the sum of the other scores")
+    return JudgeReply(scores, "; ".join(faults) or None, rules)
 
 
-def read_score(value: object) -> tuple[float | None, str]:
-    """Read one score.
-
-    Parameters
-    ----------
-    value : object
-        A number, or a text such as ``"7"``, ``"7.5"`` or ``"7/10"``.
-
-    Returns
-    -------
-    tuple of (float or None, str)
-        The score on 0-10, or None and what is wrong with the value, in words.
-    """
-    text = str(value).strip().translate(_PLAIN) if value is not None else ""
-    bare = text.strip("\"'` ").lower()
-    if bare in _ABSENT:
-        return None, "is missing"
-    match = _VALUE.match(text)
-    if isinstance(value, bool) or match is None:
-        return None, f"is {text[:20]!r}, not a number"
-    number = float(match["number"])
-    if match["scale"] not in (None, "10"):
-        return None, f"is {text[:20]!r}, not out of 10"
-    if not 0 <= number <= 10:
-        return None, f"is {match['number']}, outside 0-10"
-    return number, ""
-
-
-def _canonical(name: str) -> str:
-    return _NAMES[re.sub(r"[\s_-]+", " ", name).lower()]
-
-
-def _pairs(text: str) -> dict[str, str]:
-    """Last value of each dimension that the text gives."""
-    return {_canonical(match["name"]): match["value"] for match in _PAIR.finditer(text)}
-
-
-def _from_blocks(text: str) -> dict[str, str]:
-    """Take the last of the dicts that name the most dimensions."""
-    best: dict[str, str] = {}
-    for block in _BLOCK.finditer(text):
-        pairs = _pairs(block[0])
-        if pairs and len(pairs) >= len(best):
-            best = pairs
-    return best
-
-
-def _from_headings(text: str) -> dict[str, str]:
-    """Take the last score under each heading that names a dimension, dicts aside."""
-    prose = _BLOCK.sub(" ", text)
-    headings = list(_HEADING.finditer(prose))
-    found = {}
-    for place, heading in enumerate(headings):
-        name = _canonical(heading["name"])
-        end = headings[place + 1].start() if place + 1 < len(headings) else len(prose)
-        for score in _SCORE.finditer(prose, heading.end(), end):
-            before = prose[max(0, score.start() - 8) : score.start()].strip().lower()
-            if name == "Overall Score" or before != "overall":
-                found[name] = score["value"]
-    return found
-
-
-def _from_lines(text: str) -> dict[str, str]:
-    """Take ``Creativity: 7`` wherever a line says so; words after the colon are prose, not a score."""
-    return {name: value for name, value in _pairs(text).items() if _VALUE.match(value)}
+def _sum_fault(scores: dict[str, float], rubric: Rubric) -> str | None:
+    """Return the overall score's name if it is the sum of the others instead of a score."""
+    others = [score for name, score in scores.items() if name != rubric.overall]
+    if rubric.overall not in scores or len(others) < 2:
+        return None
+    value = scores[rubric.overall]
+    return rubric.overall if value == sum(others) and value > max(others) else None

@@ -83,7 +83,29 @@ class Pictures:
         found = find_picture(self.roots, path)
         if found is None:
             return Picture(b"", problem=why_no_picture(self.roots, path))
-        return _load(found, found.stat().st_mtime_ns, side, keep)
+        return load_picture(found, side, keep=keep)
+
+
+def load_picture(path: Path, side: int, *, keep: bool = False) -> Picture:
+    """Load a picture file, scaled.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    side, keep
+        As in `Pictures.get`.
+
+    Returns
+    -------
+    Picture
+        With a problem where the file is not a readable picture.
+    """
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError as error:
+        return Picture(b"", problem=f"can't be read ({error.strerror})")
+    return _load(path, changed, side, keep)
 
 
 @lru_cache(maxsize=256)

@@ -1,24 +1,25 @@
-"""Print or write a frame as CSV, JSON, LaTeX or Markdown."""
+"""Write frames as CSV, JSON, LaTeX, Markdown or HTML."""
 
 from __future__ import annotations
 
-import html
-import re
-import sys
+import json
+import math
+from collections.abc import Callable
 from enum import StrEnum
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdu_analysis.io.escape import escape_csv, escape_html, escape_latex, escape_markdown
 from mmdu_analysis.io.files import atomic_path
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import SYNTHETIC_LABEL, is_synthetic
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Format(StrEnum):
-    """How a table is printed."""
+    """How a table is written."""
 
     csv = "csv"
     json = "json"
@@ -26,194 +27,157 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
-def print_table(frame: pd.DataFrame, form: Format, out: Path | None, *, digits: int = 2) -> None:
-    """Print or write a table.
+def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bold: str | None = None) -> str:
+    """Return a frame as text.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        The table; a named index is printed as a column.
-    form : Format
-        ``csv`` and ``json`` keep all digits.
-    out : pathlib.Path or None
-        File to write; None prints.
+        The table; a named index becomes a column.
+    form : {"csv", "json", "latex", "markdown", "html"}
+        CSV and JSON keep all digits and the column ``synthetic``; the others mark synthetic numbers in words.
     digits : int, default 2
-        Decimals in markdown and LaTeX.
-    """
-    table = frame.reset_index() if frame.index.name else frame
-    if form is Format.csv:
-        text = without_formulas(table).to_csv(index=False, lineterminator="\n")
-    elif form is Format.json:
-        text = table.to_json(orient="records", indent=1, force_ascii=False) + "\n"
-    else:
-        text = format_table(table, form, digits=digits)
-    if frame.attrs.get("synthetic") and form in (Format.markdown, Format.latex):
-        text += (
-            "\n(synthetic sample, not MMDU)\n"
-            if form is Format.markdown
-            else "% synthetic sample, not MMDU\n"
-        )
-    elif frame.attrs.get("synthetic"):
-        print("mmdu: these numbers are of the synthetic sample, not of MMDU", file=sys.stderr)
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with atomic_path(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def without_formulas(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
-    """Put a quote before texts that a spreadsheet would execute, such as ``=cmd|...`` in a model's name.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame or pandas.Series
-        What is to be written as CSV; its numbers and column names stay.
+        Decimals in the forms for people.
+    bold : str, optional
+        Boolean column whose rows are set in bold; it isn't shown.
 
     Returns
     -------
-    pandas.DataFrame
-        A copy, safe in its cells and its index.
+    str
+        Ends with a line feed; texts of the frame can't act as markup, commands or formulas.
     """
+    table = frame.reset_index() if frame.index.name else frame
+    if form == "csv":
+        return safe_csv(table)
+    if form == "json":
+        records = json.loads(table.to_json(orient="records", force_ascii=False, double_precision=15))
+        return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
+    marks = table[bold].fillna(False).astype(bool).tolist() if bold else [False] * len(table)
+    shown = table.drop(columns=[name for name in ("synthetic", bold) if name and name in table])
+    head = [str(name) for name in shown]
+    columns = [_cells(shown[name], digits) for name in shown]
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    writers: dict[str, Callable[..., str]] = {"latex": _latex, "markdown": _markdown, "html": _html}
+    text = writers[form](head, rows, marks, [_is_text(shown[name]) for name in shown])
+    return text + (_MARKS[form] if is_synthetic(table) else "")
+
+
+def write_table(frame: pd.DataFrame, form: Format | str, path: Path, *, digits: int = 2) -> None:
+    """Write a frame to a file, as `render_table` renders it; the file is whole or isn't there."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(render_table(frame, form, digits=digits), encoding="utf-8")
+
+
+def safe_csv(table: pd.DataFrame, *, index: bool = False) -> str:
+    """Return a frame as CSV in which no cell is a formula for a spreadsheet.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Numbers keep all digits that are needed to read the same number again.
+    index : bool, default False
+        Write the index as columns, too.
+
+    Returns
+    -------
+    str
+        With line feeds.
+    """
+    return without_formulas(table).to_csv(index=index, lineterminator="\n")
+
+
+def without_formulas(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """Return a copy of a table in which no text or column name is a formula for a spreadsheet."""
     import pandas as pd
 
     table = table.to_frame() if isinstance(table, pd.Series) else table
     safe = table.copy()
     for column in table:
         if not pd.api.types.is_numeric_dtype(table[column]):
-            safe[column] = [_no_formula(value) for value in table[column]]
-    if not pd.api.types.is_numeric_dtype(table.index) and table.index.nlevels == 1:
-        safe.index = table.index.map(_no_formula)
-    safe.index.names = table.index.names
-    return safe
+            safe[column] = [escape_csv(v) if isinstance(v, str) else v for v in table[column]]
+    if table.index.nlevels == 1 and not pd.api.types.is_numeric_dtype(table.index):
+        safe.index = pd.Index(
+            [escape_csv(v) if isinstance(v, str) else v for v in table.index], name=table.index.name
+        )
+    return safe.rename(columns={name: escape_csv(name) for name in safe if isinstance(name, str)})
 
 
-def _no_formula(value: Any) -> Any:
-    """Quote a text that begins as a formula does; a number in text stays. Only line feeds end lines in it."""
-    if not isinstance(value, str) or not value:
-        return value
-    formula = value[0] in _FORMULA and not _PLAIN.fullmatch(value)
-    return "'" * formula + value.replace("\r\n", "\n").replace("\r", "\n")
+def _cells(column: pd.Series, digits: int) -> list[str]:
+    """Return the texts of a column: a p-value as ``<0.001``, whole columns without decimals, ``-`` for NA."""
+    if str(column.name).startswith("p_") or column.name == "p_value":
+        return [_p_value(value) for value in column]
+    numbers = [value for value in column if isinstance(value, float) and math.isfinite(value)]
+    places = 0 if all(value.is_integer() for value in numbers) else digits
+    return [_cell(value, places) for value in column]
 
 
-_FORMULA = frozenset("=+-@\t\r")
-_PLAIN = re.compile(r"[+-][\d.][\w\s.,%+-]*")  # "-5", "+3.8, of R +6.5": no call, no reference to elsewhere
-
-
-def format_table(table: pd.DataFrame, form: Format | str, *, digits: int = 2, bold: bool = False) -> str:
-    """Write a table as Markdown, LaTeX or HTML.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The table.
-    form : Format or "html"
-        ``markdown``, ``latex`` or ``html``; texts can hold no markup or command of the form.
-    digits : int, default 2
-        Decimals; columns of whole numbers have none.
-    bold : bool, default False
-        Cells such as ``**70.2**`` are bold.
-
-    Returns
-    -------
-    str
-        With a line end.
-    """
-    cells = table.astype(object).copy()
-    for column in table:
-        places = 0 if _whole(table[column]) else digits
-        cells[column] = [_cell(value, places) for value in table[column]]
-    writer = {Format.markdown: _markdown, Format.latex: _latex}.get(Format(form)) if form != "html" else _html
-    if writer is None:
-        raise DataError(f"a table can't be formatted as {form!r}; expected markdown, latex or html")
-    return writer(cells, bold)
-
-
-def _whole(column: pd.Series) -> bool:
-    """Tell whether a column's numbers need no decimals."""
-    numbers = [value for value in column if isinstance(value, float) and value == value]
-    return all(value.is_integer() for value in numbers)
+def _p_value(value: Any) -> str:
+    if not isinstance(value, float) or value != value:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _cell(value: Any, digits: int) -> str:
     import pandas as pd
 
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
+    if value is None or (not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value)):
         return "-"
     if isinstance(value, float):
         small = digits and value != 0 and abs(value) < 0.1
         return f"{value:.2g}" if small else f"{value:,.{digits}f}"
-    return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
-_BOLD = re.compile(r"^\*\*(.*?)\*\*")
+def _is_text(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return not pd.api.types.is_numeric_dtype(column)
 
 
-def _html(cells: pd.DataFrame, bold: bool) -> str:
-    def written(text: str) -> str:
-        escaped = html.escape(text)
-        return _BOLD.sub(r"<b>\1</b>", escaped) if bold else escaped
-
-    kinds = {name: "" if _numeric(cells[name]) else ' class="text"' for name in cells}
-    head = "".join(f"<th{kinds[name]}>{html.escape(str(name))}</th>" for name in cells)
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{kinds[name]}>{written(cell)}</td>" for name, cell in zip(cells, row, strict=True))
-        + "</tr>"
-        for row in cells.to_numpy().tolist()
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>\n"
-
-
-def _numeric(column: pd.Series) -> bool:
-    return all(re.fullmatch(r"[*+-]*[\d,.e+-]*[*]*( \[.*\])?", text) for text in column)
-
-
-def _markdown(cells: pd.DataFrame, bold: bool) -> str:
-    rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
-    rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
+def _markdown(head: list[str], rows: list[list[str]], marks: list[bool], texts: list[bool]) -> str:
+    lines = [[escape_markdown(name) for name in head]]
+    for row, mark in zip(rows, marks, strict=True):
+        cells = [escape_markdown(cell) for cell in row]
+        lines.append([f"**{cell}**" if mark and cell else cell for cell in cells])
+    widths = [max(3, *(len(line[place]) for line in lines)) for place in range(len(head))]
+    rule = [
+        "-" * width if text else "-" * (width - 1) + ":" for width, text in zip(widths, texts, strict=True)
     ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines) + "\n"
+    padded = [
+        [c.ljust(w) if text else c.rjust(w) for c, w, text in zip(line, widths, texts, strict=True)]
+        for line in lines
+    ]
+    return "".join("| " + " | ".join(line) + " |\n" for line in [padded[0], rule, *padded[1:]])
 
 
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
+def _latex(head: list[str], rows: list[list[str]], marks: list[bool], texts: list[bool]) -> str:
+    body = [" & ".join(escape_latex(name) for name in head) + r" \\"]
+    for row, mark in zip(rows, marks, strict=True):
+        cells = [escape_latex(cell) for cell in row]
+        body.append(" & ".join(rf"\textbf{{{cell}}}" if mark else cell for cell in cells) + r" \\")
+    columns = "".join("l" if text else "r" for text in texts)
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule", *body[1:]]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _latex(cells: pd.DataFrame, bold: bool) -> str:
-    def written(text: str) -> str:
-        safe = text.translate(_LATEX).replace("\n", " ")
-        return _BOLD.sub(r"\\textbf{\1}", safe) if bold else safe
-
-    rows = [list(map(str, cells.columns)), *cells.to_numpy().tolist()]
-    body = [" & ".join(written(cell) for cell in row) + r" \\" for row in rows]
-    columns = "l" + "r" * (len(rows[0]) - 1)
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            body[0],
-            r"\midrule",
-            *body[1:],
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
+def _html(head: list[str], rows: list[list[str]], marks: list[bool], texts: list[bool]) -> str:
+    kinds = [' class="text"' if text else "" for text in texts]
+    cells = "".join(
+        f'<th scope="col"{kind}>{escape_html(name)}</th>' for name, kind in zip(head, kinds, strict=True)
     )
+    body = "".join(
+        f"<tr{' class=' + chr(34) + 'own' + chr(34) if mark else ''}>"
+        + "".join(f"<td{kind}>{escape_html(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+        + "</tr>"
+        for row, mark in zip(rows, marks, strict=True)
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>\n"
+
+
+_MARKS = {
+    "latex": f"% {SYNTHETIC_LABEL}, not MMDU\n",
+    "markdown": f"\n({SYNTHETIC_LABEL}, not MMDU)\n",
+    "html": f'<p class="synthetic">{SYNTHETIC_LABEL}, not MMDU</p>\n',
+}

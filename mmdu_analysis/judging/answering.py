@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.judging import messages as chat
-from mmdu_analysis.judging.endpoint import Endpoint, Server, TooLongError, TurnError
+from mmdu_analysis.judging.endpoint import Endpoint, Server
 from mmdu_analysis.judging.estimate import estimate_answers
+from mmdu_analysis.judging.fingerprint import fingerprint, fingerprint_pictures
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
 from mmdu_analysis.judging.messages import (
     IMAGE_SIDE,
@@ -24,14 +25,16 @@ from mmdu_analysis.judging.messages import (
 )
 from mmdu_analysis.judging.record import (
     Request,
+    Run,
     check_choice,
     choose_parameters,
-    fingerprint,
     run_job,
     take_benchmark,
+    warn_about,
 )
+from mmdu_analysis.judging.reply import Completion, TooLongError, TurnError
 from mmdu_analysis.judging.run import Prices, Track, is_done
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import DataError, short_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +46,14 @@ OVERFLOWS = ("drop-oldest-images", "stop")
 
 
 def answer(
-    data: Benchmark | str | Path | None,
+    benchmark: Benchmark | str | Path | None,
     out: str | Path,
     model: str,
     *,
     base_url: str | None = None,
-    history: str = "own",
-    overflow: str = "drop-oldest-images",
-    missing_pictures: str = "stop",
+    history: Literal["own", "reference", "none"] = "own",
+    overflow: Literal["drop-oldest-images", "stop"] = "drop-oldest-images",
+    missing_pictures: Literal["stop", "tell"] = "stop",
     image_side: int = IMAGE_SIDE,
     parameters: Mapping[str, Any] | None = None,
     concurrency: int = 4,
@@ -61,76 +64,92 @@ def answer(
     completion_price: float | None = None,
     dry_run: bool = False,
     progress: bool | None = None,
-) -> pd.DataFrame:
+    return_run: bool = False,
+) -> pd.DataFrame | Run:
     """Ask a model every question of a benchmark, dialogue by dialogue and turn by turn.
 
-    A run that was interrupted, in whatever way, goes on when it is called again: a turn that is done is not asked
-    again.
+    A run that was interrupted, in whatever way, continues when it is called again: a turn that is done is not asked
+    again. It does not continue on changed texts or pictures.
 
     Parameters
     ----------
-    data : Benchmark, str or path
+    benchmark : Benchmark, str or path
         As `load_benchmark` takes it.
     out : str or path
         Folder for the answers, such as ``answers/NAME``: one ``{id}.json`` a dialogue in the authors' form, each
-        answer with its turn, and ``run.json``.
+        answer with its turn, and ``run.json``. Links and special files in it are refused.
     model : str
         The model's name at the server.
     base_url : str, optional
-        A server that speaks the OpenAI chat protocol, such as ``http://localhost:8000/v1``. By default the client's
-        own configuration: ``OPENAI_BASE_URL``, else OpenAI. The key is read from ``OPENAI_API_KEY``.
+        A server that speaks the OpenAI chat protocol, such as ``http://localhost:8000/v1``. By default
+        ``OPENAI_BASE_URL``, else OpenAI. The key is read from ``OPENAI_API_KEY``. Redirects are not followed; a server
+        on this machine is never asked through a proxy.
     history : {"own", "reference", "none"}, default "own"
-        What stands before a question: the model's own earlier answers, as in the paper; the reference
+        What comes before a question: the model's own earlier answers, as in the paper; the reference
         answers; or nothing but the pictures shown so far.
     overflow : {"drop-oldest-images", "stop"}, default "drop-oldest-images"
         When the server says that a request is too long (or has too many images): leave out the oldest pictures of
         earlier turns, one by one, for the rest of the dialogue, with a sentence in their place; or end the
-        dialogue. What was left out stands in each answer's ``left_out_images``.
+        dialogue.
     missing_pictures : {"stop", "tell"}, default "stop"
         Refuse to start when pictures are missing, or tell the model which aren't available.
     image_side : int, default 1536
         Longest side in pixels to which pictures are scaled down; smaller files are sent as they are.
     parameters : mapping, optional
         Other parameters of the request, such as ``{"max_tokens": 1024}``; ``temperature`` is 0 unless given, None
-        leaves a parameter out.
+        leaves a parameter out. ``max_tokens`` is sent as ``max_completion_tokens``, and ``temperature`` is left
+        out, if the server asks for it; ``run.json`` says so.
     concurrency : int, default 4
         Requests at the server at once, at most; a server that batches takes more.
     timeout : float, default 600
-        Seconds that one reply may take.
+        Seconds that one reply may take, from the request to its last byte.
     retries : int, default 8
         How often a request is sent again after 408, 409, 429, 5xx or a lost connection, with growing waits or as
         ``Retry-After`` says.
     limit : int, optional
-        Only the first so many dialogues; a later run without it goes on.
+        Only the first `limit` dialogues; a later run without it continues.
     prompt_price, completion_price : float, optional
         US dollars for a million tokens.
     dry_run : bool, default False
         Ask nothing; estimate.
     progress : bool, optional
         Show a bar with turns, tokens, cost and time left; by default on a terminal and in a notebook.
+    return_run : bool, default False
+        Return a `Run`: the frame, the missing and the degraded turns as frames, and what ``run.json`` says.
 
     Returns
     -------
-    pandas.DataFrame
-        As `load_answers` returns `out`; turns without an answer stand in ``attrs["problems"]`` too, and
-        ``attrs["run"]`` is what ``run.json`` says. With `dry_run`: one row, the estimate
-        of `estimate_answers`.
+    pandas.DataFrame or Run
+        As `load_answers` returns `out`, with ``n_lost_images``: pictures of the conversation that were not sent. A
+        summary without such turns takes the rows where it is 0. With `dry_run`: one row, the estimate of
+        `estimate_answers`.
 
     Raises
     ------
     DataError
         If an argument is wrong, pictures are missing, `out` belongs to another run, no server answers, the key is
-        refused or the model unknown.
+        refused, the model is unknown, or ten turns in a row fail.
+
+    Warns
+    -----
+    ProblemWarning
+        If turns are missing or degraded, unless `return_run` is set.
+
+    See Also
+    --------
+    judge : Ask a judge for scores of the answers.
 
     Notes
     -----
     Section 2.3 of the paper, and the public generation scripts of MMDU: the questions of a dialogue are asked
-    in turn, each after the model's own answers.
+    in turn, each after the model's own answers. The thinking of a model that thinks is kept beside its answer
+    (``thinking`` in ``{id}.json``); it is not sent back and not part of the answer. An answer that was cut inside its
+    thinking, or is empty, is missing.
     """
     check_choice("history", history, HISTORIES)
     check_choice("overflow", overflow, OVERFLOWS)
     check_choice("missing_pictures", missing_pictures, MISSING_PICTURES)
-    bench = take_benchmark(data)
+    bench = take_benchmark(benchmark)
     dialogues = list_dialogues(bench, limit)
     lost = check_pictures(bench, dialogues, missing_pictures)
     _check_references(dialogues, history)
@@ -157,7 +176,11 @@ def answer(
     if dry_run:
         sent = sent_images(bench, dialogues)
         return estimate_answers(bench, sent, job.folder, job.keys, request)
-    return run_job(request, job, job.folder, job.keys, "answers", load_answers)
+    run = run_job(request, job, job.folder, job.keys, "answers", load_answers)
+    if return_run:
+        return run
+    warn_about(run)
+    return run.table
 
 
 def _check_references(dialogues: list[Dialogue], history: str) -> None:
@@ -166,19 +189,46 @@ def _check_references(dialogues: list[Dialogue], history: str) -> None:
         raise DataError(f"history 'reference' needs all references, {lost:,} are empty; take 'own' or 'none'")
 
 
+def answer_entry(reply: Completion, turn: int, left_out: list[int]) -> Entry:
+    """Return what is kept of an answer.
+
+    Raises
+    ------
+    TurnError
+        If the reply has no answer: it was cut inside the thinking, or is empty. It carries what the reply cost.
+    """
+    if not reply.text.strip():
+        ending = f"finish_reason {reply.finish_reason!r}"
+        if not reply.complete:
+            text = f"the reply ends inside its thinking, before any answer ({ending}); a larger limit of tokens may help"
+        else:
+            text = f"the reply is empty ({ending})"
+        raise TurnError(text, reply.usage, reply.thinking)
+    entry: Entry = {"turn": turn, "answer": reply.text, "finish_reason": reply.finish_reason}
+    entry["usage"] = list(reply.usage)
+    if reply.thinking:
+        entry["thinking"] = reply.thinking
+    if left_out:
+        entry["left_out_images"] = list(left_out)
+    return entry
+
+
 class _Answering:
-    """The job of `answer`."""
+    """The questions of `answer`."""
 
     def __init__(self, bench: Benchmark, dialogues: list[Dialogue], request: Request) -> None:
         self._bench, self._by_id = bench, {dialogue.dialog_id: dialogue for dialogue in dialogues}
         self._history, self._overflow = request.fixed["history"], request.fixed["overflow"]
-        self.folder = RunFolder(request.out, request.fixed, self._pack, _unpack)
+        pictures = fingerprint_pictures(bench, dialogues)
+        self.folder = RunFolder(
+            request.out, request.fixed, self._pack, _unpack, self._check, pictures=pictures
+        )
         self.keys = [(d.dialog_id, (turn, 1)) for d in dialogues for turn in range(1, len(d.questions) + 1)]
         tell = request.fixed["missing_pictures"] == "tell"
         self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
 
     def tracks(self) -> list[Track]:
-        """List the dialogues, the longest first: so the last ones to end are short."""
+        """List the dialogues, the longest first, so that the last ones to end are short."""
         found = []
         for dialogue in self._by_id.values():
             entries = self.folder.entries[dialogue.dialog_id]
@@ -189,7 +239,7 @@ class _Answering:
         return sorted(found, key=lambda track: -len(track.keys))
 
     def ends_track(self, error: TurnError) -> str:
-        """Own answers are the context of what follows; a dialogue that is too long stays so."""
+        """Return why later turns can't be asked: own answers are their context; a dialogue that is too long stays so."""
         if self._history == "own":
             return "not asked: a turn before it has no answer"
         if isinstance(error, TooLongError) and self._history != "none":
@@ -212,11 +262,7 @@ class _Answering:
                 if self._overflow == "stop" or oldest is None:
                     raise
                 left_out.append(oldest)
-        entry: Entry = {"turn": turn, "answer": reply.text, "finish_reason": reply.finish_reason}
-        entry["usage"] = [reply.prompt_tokens, reply.completion_tokens]
-        if left_out:
-            entry["left_out_images"] = left_out
-        return entry
+        return answer_entry(reply, turn, left_out)
 
     def _left_out_so_far(self, dialog_id: str, turn: int) -> list[int]:
         if self._history == "none":
@@ -228,7 +274,7 @@ class _Answering:
     def _messages(
         self, dialogue: Dialogue, turn: int, parts: Mapping[int, Any], left_out: list[int]
     ) -> list[msgspec.Raw]:
-        """Put the conversation together up to a turn's question."""
+        """Build the conversation up to a turn's question."""
 
         def picture(image: int) -> Any:
             return chat.left_out(image) if image in left_out else parts[image]
@@ -240,10 +286,13 @@ class _Answering:
         conversation = []
         for at in range(1, turn):
             asked = chat.question_content(dialogue.questions[at - 1], dialogue.images[at - 1], picture)
-            conversation += [chat.message("user", asked), chat.message("assistant", self._said(dialogue, at))]
+            conversation += [
+                chat.message("user", asked),
+                chat.message("assistant", self._reply_of(dialogue, at)),
+            ]
         return [*conversation, chat.message("user", chat.question_content(question, images, picture))]
 
-    def _said(self, dialogue: Dialogue, turn: int) -> str:
+    def _reply_of(self, dialogue: Dialogue, turn: int) -> str:
         if self._history == "reference":
             return dialogue.references[turn - 1] or ""
         return self.folder.entries[dialogue.dialog_id][turn, 1]["answer"]
@@ -252,24 +301,51 @@ class _Answering:
         """Forget a dialogue's pictures."""
         self._gallery.drop(dialog_id)
 
-    def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any]:
-        """Write a dialogue in the authors' form; each answer with its turn, and how it came about."""
+    def _check(self, dialog_id: str, entry: Entry) -> Entry:
+        """Return an entry of a file if it can be sent and shown.
+
+        Raises
+        ------
+        DataError
+            If it can't: somebody changed the file.
+        """
+        left_out, whole = entry.get("left_out_images", []), is_done(entry)
+        texts = [entry.get("answer") if whole else entry["problem"], entry.get("thinking", "")]
+        numbers = isinstance(left_out, list) and all(type(image) is int for image in left_out)
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or not numbers
+            or entry["turn"] > len(self._by_id[dialog_id].questions)
+        ):
+            file = short_path(self.folder.path / f"{dialog_id}.json")
+            raise DataError(f"{file}: turn {entry['turn']} is not what a run writes; remove the file")
+        return entry
+
+    def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any] | None:
+        """Return a dialogue in the authors' form: each answer with its turn; turns that failed apart from it."""
         dialogue, forms = self._by_id[dialog_id], self._bench.forms
         form = forms.loc[dialog_id] if forms is not None else {}
         user, assistant = form.get("user", "user"), form.get("assistant", "assistant")
         talk: list[dict[str, Any]] = []
-        for entry in entries:
-            about = {name: value for name, value in entry.items() if name != "answer"}
+        done = [entry for entry in entries if is_done(entry)]
+        if not done:
+            return None
+        for entry in done:
+            details = {name: value for name, value in entry.items() if name != "answer"}
             talk.append({"from": user, "value": dialogue.questions[entry["turn"] - 1]})
-            talk.append({"from": assistant, "value": entry["answer"], **about})
+            talk.append({"from": assistant, "value": entry["answer"], **details})
         record: dict[str, Any] = {"id": int(dialog_id) if form.get("number_id") else dialog_id}
         record |= {"image": dialogue.paths, "conversations": talk}
+        if failed := [entry for entry in entries if not is_done(entry)]:
+            record["failed"] = failed
         return record | ({"synthetic": True} if self._bench.synthetic else {})
 
 
 def _unpack(value: Any) -> list[Entry]:
-    answers = [said for said in value["conversations"] if "turn" in said]
-    return [
-        {"answer": said["value"], **{k: v for k, v in said.items() if k not in ("from", "value")}}
-        for said in answers
+    """Return the entries of a dialogue's file: the reverse of `_Answering._pack`."""
+    messages = [message for message in value["conversations"] if "turn" in message]
+    entries: list[Entry] = [
+        {"answer": message["value"], **{k: v for k, v in message.items() if k not in ("from", "value")}}
+        for message in messages
     ]
+    return [*entries, *value.get("failed", [])]

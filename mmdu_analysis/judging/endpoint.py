@@ -1,80 +1,50 @@
-"""One server that speaks the OpenAI chat protocol: a request, its retries, and what a refusal means."""
+"""One server that speaks the OpenAI chat protocol: a request, its retries, and what it does without."""
 
 from __future__ import annotations
 
+import logging
 import os
-import re
-import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
-from urllib.request import getproxies
 
 import msgspec
 
-from mmdu_analysis.io.files import decode_loosely
+from mmdu_analysis.judging.address import Address, check_listening, parse_address, public_host
+from mmdu_analysis.judging.refusal import find_advice, is_fatal, is_too_long, names_no_model, read_error
+from mmdu_analysis.judging.reply import Completion, TooLongError, TurnError, Usage, read_completion
+from mmdu_analysis.judging.secrets import Secrets, check_key
 from mmdu_analysis.judging.slots import Slots
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     import openai
 
+logger = logging.getLogger(__name__)
+
 GARBLED_LIMIT = 3
 """How often a turn is asked whose reply isn't of the protocol."""
-_MOST_WORDS = 300
-_TOO_LONG = re.compile(
-    r"context.{0,20}(length|window|limit|size)|(maximum|max).{0,30}(token|length)|too (long|large|many)|"
-    r"at most \d+ image|exceed.{0,40}(token|length|limit|size)|reduce the (length|input|number)",
-    re.IGNORECASE,
-)
-_NO_MODEL = re.compile(
-    r"model.{0,80}(not found|not exist|unknown|invalid)|(unknown|invalid|no such).{0,20}model", re.I
-)
-
-
-class TurnError(Exception):
-    """A turn without a usable reply; the run goes on without it."""
-
-
-class TooLongError(TurnError):
-    """The server says that the request is longer than it can read."""
-
-
-class Completion(msgspec.Struct):
-    """What a server answers.
-
-    Attributes
-    ----------
-    text : str
-        The reply.
-    finish_reason : str or None
-        Why it ends, such as ``stop`` or ``length``.
-    prompt_tokens, completion_tokens : int
-        As the server counts them; 0 where it doesn't.
-    """
-
-    text: str
-    finish_reason: str | None = None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+FAILURES_IN_A_ROW = 10
+"""Turns without a result, or replies without a readable judgement, after which a run stops."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where a model is asked, and how.
+    """A model at a server, and how it is asked.
 
     Attributes
     ----------
     model : str
-        Its name there.
+        Its name at the server.
     base_url : str or None
-        Such as ``http://localhost:8000/v1``; None takes the client's own configuration (``OPENAI_BASE_URL``).
+        Such as ``http://localhost:8000/v1``; None takes ``OPENAI_BASE_URL``, else OpenAI's.
     parameters : mapping
-        What each request says beside model and messages, such as ``temperature``.
+        What each request has beside model and messages, such as ``temperature``.
     timeout : float
-        Seconds that one reply may take.
+        Seconds that one reply may take, from the request to its last byte.
     retries : int
         How often a request is sent again after 408, 409, 429, 5xx or a lost connection.
     concurrency : int
@@ -82,32 +52,43 @@ class Server:
     """
 
     model: str
-    base_url: str | None = None
+    base_url: str | None = field(default=None, repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 600.0
     retries: int = 8
     concurrency: int = 4
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no sense.
+        """Validate the numbers, the address and the key, before anything is asked.
 
         Raises
         ------
         DataError
-            If there is one.
+            If one can't be used.
         """
         for name, least in (("concurrency", 1), ("retries", 0), ("timeout", 0.001)):
-            if getattr(self, name) < least:
+            if not getattr(self, name) >= least:
                 raise DataError(f"{name}: got {getattr(self, name)}, expected {least} or more")
+        check_key(os.environ.get("OPENAI_API_KEY"))
+        text = msgspec.json.encode({"model": self.model, **self.parameters}).decode()
+        if self.secrets.redact(text) != text:
+            raise DataError(
+                "the API key or a password is in the model's name or the parameters, which are written to run.json"
+            )
 
-    @property
-    def address(self) -> str:
-        """Where requests go, without what may be secret in it."""
-        return public_url(self.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
+    @cached_property
+    def address(self) -> Address:
+        """Where requests go."""
+        return parse_address(self.base_url)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """What must not be shown or written."""
+        return Secrets([os.environ.get("OPENAI_API_KEY", "").strip(), *self.address.secrets])
 
     @contextmanager
     def connect(self) -> Iterator[Endpoint]:
-        """Give an endpoint, which serves any number of threads.
+        """Return an endpoint, which serves any number of threads.
 
         Raises
         ------
@@ -116,7 +97,7 @@ class Server:
         """
         slots = Slots(self.concurrency)
         client = _client(self, slots)
-        _check_listening(str(client.base_url))
+        check_listening(self.address)
         with client:
             yield Endpoint(self, client, slots)
 
@@ -124,54 +105,78 @@ class Server:
 def _client(server: Server, slots: Slots) -> openai.OpenAI:
     try:
         import openai
+
+        from mmdu_analysis.judging.transport import bounded_client
     except ImportError:
         text = "asking a model needs the openai client; pip install 'mmdu-analysis[judging]'"
         raise DataError(text) from None
-
-    hooks: Any = {"request": [slots.take], "response": [slots.refused]}
-    options: dict[str, Any] = {
-        "base_url": server.base_url,
-        "max_retries": server.retries,
-        "timeout": server.timeout,
-        "http_client": openai.DefaultHttpxClient(event_hooks=hooks),
-    }
-    try:
-        return openai.OpenAI(**options)
-    except openai.OpenAIError:
-        if server.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
-            text = "no API key: set OPENAI_API_KEY, or name a server that needs none with --base-url"
-            raise DataError(text) from None
-        return openai.OpenAI(api_key="none", **options)  # a local server takes any
+    key = check_key(os.environ.get("OPENAI_API_KEY"))
+    if key is None and server.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
+        raise DataError("no API key: set OPENAI_API_KEY, or name a server that needs none as base_url")
+    return openai.OpenAI(
+        api_key=key or "none",  # a local server takes any
+        base_url=server.address.url,
+        default_headers=server.address.headers,
+        default_query=dict(server.address.query),
+        max_retries=server.retries,
+        timeout=server.timeout,
+        http_client=bounded_client(server.address, server.timeout, slots.take, slots.refused),
+    )
 
 
-def _check_listening(address: str) -> None:
-    """Tell at once when no server runs, which the client would find out after all its retries."""
-    parts = urlsplit(address)
-    if getproxies():  # whether the proxy reaches it, only the client finds out
-        return
-    try:
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected http:// or https:// and a host")
-        port = parts.port or {"https": 443}.get(parts.scheme, 80)
-        socket.create_connection((parts.hostname, port), timeout=10).close()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        text = f"{public_url(address)}: nothing answers there ({reason}); is the server running?"
-        raise DataError(text) from None
+class Streak:
+    """Failures one after another, counted over all threads.
 
+    Parameters
+    ----------
+    limit : int
+        After as many the run stops.
+    """
 
-def public_url(address: str) -> str:
-    """Give an address without what may be secret in it: user, password, query."""
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+    def __init__(self, limit: int) -> None:
+        self._limit, self._count, self._counting = limit, 0, threading.Lock()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there were too many."""
+        return self._count >= self._limit
+
+    @property
+    def count(self) -> int:
+        """How many there were since the last success."""
+        return self._count
+
+    def add(self) -> None:
+        """Count a failure."""
+        with self._counting:
+            self._count += 1
+
+    def clear(self) -> None:
+        """Count a success: the streak ends."""
+        with self._counting:
+            if not self.is_over:  # the run is stopping: the reason stays
+                self._count = 0
 
 
 class Endpoint:
-    """A server that is connected to; made by `Server.connect`."""
+    """A server that is connected to; made by `Server.connect`.
+
+    Attributes
+    ----------
+    notes : list of str
+        What the server doesn't support, and what was done instead; each once.
+    streak : Streak
+        Failures in a row.
+    """
 
     def __init__(self, server: Server, client: openai.OpenAI, slots: Slots) -> None:
         self.server, self.slots, self._client = server, slots, client
+        self.secrets = server.secrets
+        self.streak = Streak(max(FAILURES_IN_A_ROW, server.concurrency))
+        self.notes: list[str] = []
+        self.thinks_in_text = False
+        self._parameters = dict(server.parameters)
+        self._changing = threading.Lock()
 
     def ask(self, messages: Sequence[Any]) -> Completion:
         """Send one conversation and read the reply.
@@ -184,7 +189,7 @@ class Endpoint:
         Returns
         -------
         Completion
-            The reply.
+            The reply; its ``usage`` counts garbled replies before it too.
 
         Raises
         ------
@@ -195,19 +200,48 @@ class Endpoint:
         DataError
             If no request can succeed: key refused, model unknown, no credit left.
         """
-        content = {"model": self.server.model, "messages": messages, **self.server.parameters}
-        body = msgspec.json.encode(content)
+        spent = Usage()
         for attempt in range(1, GARBLED_LIMIT + 1):
-            raw = self._post(body)
+            raw = self._post(messages)
             try:
-                return read_completion(raw)
+                reply = self._safe(read_completion(raw))
             except TurnError as error:
+                spent = spent.plus(error.usage)
                 if attempt == GARBLED_LIMIT:
-                    raise TurnError(f"{error}, {attempt} times") from None
+                    raise TurnError(f"{self.secrets.clean(error)}, {attempt} times", spent) from None
+            else:
+                reply.usage = reply.usage.plus(spent)
+                return self._cut_in_thinking(reply)
         raise AssertionError
 
-    def _post(self, body: bytes) -> str:
+    def _safe(self, reply: Completion) -> Completion:
+        """Remove the key from what is written: a proxy may repeat the request in its reply."""
+        reply.text, reply.thinking = self.secrets.redact(reply.text), self.secrets.redact(reply.thinking)
+        if reply.finish_reason is not None:
+            reply.finish_reason = self.secrets.clean(reply.finish_reason, 40)
+        return reply
+
+    def _cut_in_thinking(self, reply: Completion) -> Completion:
+        """Recognise a cut reply of a model whose opening marker is in the prompt: it looks like an answer."""
+        self.thinks_in_text |= reply.marked
+        if self.thinks_in_text and not reply.thinking and reply.finish_reason == "length":
+            reply.text, reply.thinking, reply.complete = "", reply.text, False
+        return reply
+
+    def _post(self, messages: Sequence[Any]) -> str:
+        """Send a request, without the parameters that the server refuses."""
+        while True:
+            parameters = self._parameters
+            content = {"model": self.server.model, "messages": messages, **parameters}
+            try:
+                return self._send(msgspec.json.encode(content))
+            except _RefusedParameterError as error:
+                self._do_without(error, parameters)
+
+    def _send(self, body: bytes) -> str:
         import openai
+
+        from mmdu_analysis.judging.transport import ReplyTooLargeError
 
         headers = {"Content-Type": "application/json"}
         times = f"asked {self.server.retries + 1} times"
@@ -219,116 +253,76 @@ class Endpoint:
         except openai.APIStatusError as error:
             raise self._refusal(error) from None
         except openai.APITimeoutError:
-            raise TurnError(f"no reply within {self.server.timeout:g} s, {times}") from None
+            raise TurnError(f"no whole reply within {self.server.timeout:g} s, {times}") from None
         except openai.APIConnectionError as error:
             reason = str(error.__cause__ or error) or type(error.__cause__).__name__
-            raise TurnError(f"the connection failed ({self._safe(reason)}), {times}") from None
+            raise TurnError(f"the connection failed ({self.secrets.clean(reason, 120)}), {times}") from None
+        except ReplyTooLargeError as error:
+            raise TurnError(f"the reply is too large ({error})") from None
+        except (openai.OpenAIError, UnicodeError, ValueError) as error:
+            raise DataError(f"{self.server.address.url}: {self.secrets.clean(error)}") from None
 
     def _refusal(self, error: openai.APIStatusError) -> Exception:
-        """Tell what a status means: this turn, a request too long, or the end of the run."""
-        status, said = error.status_code, self._safe(_message(error))
-        where = f"{self.server.address} ({status})"
+        """Return what a status means: a parameter, this turn, a request too long, or the end of the run."""
+        found = read_error(error)
+        status, text = error.status_code, self.secrets.clean(found.text)
+        where = f"{self.server.address.url} ({status})"
+        if 300 <= status < 400:
+            return DataError(f"{where}: {self._redirect(error)}")
+        if status in (400, 422) and (advice := find_advice(found, self._parameters)):
+            return _RefusedParameterError(*advice, text)
         if status == 401:
             return DataError(f"{where}: the server refuses the API key; set OPENAI_API_KEY")
-        if status == 404 or (status in (400, 422) and _NO_MODEL.search(said)):
-            return DataError(f"{where}: no model {self.server.model!r}: {said}{self._models()}")
-        if status in (402, 403) or "insufficient_quota" in (error.code, error.type):
-            return DataError(f"{where}: the server refuses to serve: {said}")
-        if status == 413 or (status in (400, 422) and _is_too_long(error, said)):
-            return TooLongError(f"longer than the model can read: {said}")
+        if status == 404 or (status in (400, 422) and names_no_model(found)):
+            return DataError(f"{where}: no model {self.server.model!r}: {text}{self._models()}")
+        if is_fatal(status, found):
+            return DataError(f"{where}: the server refuses to serve: {text}")
+        if status == 413 or (status in (400, 422) and is_too_long(found)):
+            return TooLongError(f"longer than the model can read: {text}")
         again = (
             f", asked {self.server.retries + 1} times" if status in (408, 409, 429) or status >= 500 else ""
         )
-        return TurnError(f"HTTP {status}{again}: {said}")
+        return TurnError(f"HTTP {status}{again}: {text}")
+
+    def _redirect(self, error: openai.APIStatusError) -> str:
+        own = f"{self.server.address.host}:{self.server.address.port}"
+        host = public_host(error.response.headers.get("location", "")) or own
+        return (
+            f"the server {own} redirects to {self.secrets.clean(host, 100)}; redirects are not followed, since questions "
+            "and the key would go there: give the final address as base_url"
+        )
+
+    def _do_without(self, error: _RefusedParameterError, sent: Mapping[str, Any]) -> None:
+        """Change the parameters for this and all later requests; another thread may have done it already."""
+        with self._changing:
+            if self._parameters is not sent:
+                return
+            changed = {name: value for name, value in sent.items() if name != error.name}
+            if error.instead:
+                changed[error.instead] = sent[error.name]
+            self._parameters = changed
+            done = f"{error.instead} is sent instead" if error.instead else "it is not sent"
+            note = f"{self.server.model}: the server doesn't accept {error.name}, {done} ({error.text})"
+            self.notes.append(note)
+        logger.warning(note)
 
     def _models(self) -> str:
-        """List the models that the server has, as far as it tells."""
+        """List the models that the server has, as far as it says."""
         import openai
+
+        from mmdu_analysis.judging.transport import ReplyTooLargeError
 
         try:
             page = self._client.with_options(max_retries=0, timeout=10).models.list()
-            names = [str(model.id) for model in page.data]
-        except (openai.OpenAIError, AttributeError, TypeError, ValueError):
-            return "; does --base-url end with /v1?"
-        return f"; it has {', '.join(names[:8])}" if names else ""
-
-    def _safe(self, text: str) -> str:
-        """Make a server's words one short line that doesn't repeat the key."""
-        key = self._client.api_key
-        if key and key != "none":
-            text = text.replace(key, "[key]")
-        line = " ".join(text.split())
-        return line if len(line) <= _MOST_WORDS else line[:_MOST_WORDS] + " ..."
+            names = [self.secrets.clean(model.id, 60) for model in page.data[:8]]
+        except (openai.OpenAIError, AttributeError, TypeError, ValueError, ReplyTooLargeError):
+            return "; does base_url end with /v1?"
+        return f"; it has {', '.join(names)}" if names else ""
 
 
-def _message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        body = inner.get("message", inner) if isinstance(inner, dict) else inner
-    return str(body or error.message)
+class _RefusedParameterError(Exception):
+    """The server doesn't accept a parameter; the request is sent again without it."""
 
-
-def _is_too_long(error: openai.APIStatusError, said: str) -> bool:
-    return error.code == "context_length_exceeded" or bool(_TOO_LONG.search(said))
-
-
-class _Part(msgspec.Struct):
-    text: str = ""
-
-
-class _Message(msgspec.Struct):
-    content: str | list[_Part] | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
-
-
-class _Reply(msgspec.Struct):
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    error: Any = None
-
-
-def read_completion(raw: str) -> Completion:
-    """Read a chat completion.
-
-    Parameters
-    ----------
-    raw : str
-        The response's body.
-
-    Returns
-    -------
-    Completion
-        An empty reply is one too; a refusal is what the model said.
-
-    Raises
-    ------
-    TurnError
-        If it isn't one.
-    """
-    try:
-        reply = msgspec.convert(decode_loosely(raw.encode("utf-8", "surrogatepass")), _Reply)
-    except (ValueError, RecursionError) as error:
-        raise TurnError(f"a garbled reply ({error})") from None
-    if not reply.choices:
-        told = "" if reply.error is None else f": {reply.error}"[:_MOST_WORDS]
-        raise TurnError(f"a reply without choices{told}")
-    choice, usage = reply.choices[0], reply.usage or _Usage()
-    content = choice.message.content
-    text = "".join(part.text for part in content) if isinstance(content, list) else content
-    if text is None:
-        text = choice.message.refusal
-    if text is None:
-        raise TurnError(f"a reply without text (finish_reason {choice.finish_reason!r})")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character is none
-    return Completion(text, choice.finish_reason, usage.prompt_tokens or 0, usage.completion_tokens or 0)
+    def __init__(self, name: str, instead: str | None, text: str) -> None:
+        super().__init__(text)
+        self.name, self.instead, self.text = name, instead, text

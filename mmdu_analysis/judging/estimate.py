@@ -1,4 +1,4 @@
-"""What a run will cost, before any request."""
+"""Estimate the cost of a run before any request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
 TYPICAL_ANSWER = 368
-"""Tokens of an answer where no reference tells: the mean of MMDU-45k's (Table 1)."""
+"""Tokens of an answer to a question without reference: the mean of MMDU-45k (Table 1)."""
 TYPICAL_REPLY = 400
 """Tokens of a judge's reply: a sentence or two on seven scores."""
 
@@ -49,8 +49,8 @@ def estimate_answers(
     -------
     pandas.DataFrame
         One row: ``dialogues``, ``requests``, ``turns_done``, ``prompt_tokens``, ``completion_tokens``, ``cost_usd``
-        (NaN without prices). Answers are taken to be as long as their references, images to cost what the
-        paper's do; the server's own count will differ.
+        (NaN without prices), ``synthetic``. It is assumed that answers are as long as their references and that an
+        image has as many tokens as the paper counts; the server's own count will differ.
     """
     asked = question_tokens(bench)
     lengths = answer_tokens(bench)
@@ -83,14 +83,14 @@ def estimate_scores(
     answers : mapping
         Dialogue and turn -> one model's answer.
     prompt : JudgePrompt
-        What the judge is told.
+        The prompt for the judge.
     images, folder, keys, request
         As in `estimate_answers`.
 
     Returns
     -------
     pandas.DataFrame
-        As `estimate_answers`; a reply is taken to have 400 tokens.
+        As `estimate_answers`; it is assumed that a reply has 400 tokens.
     """
     said = [answers.get(key) for key in zip(bench.turns["dialog_id"], bench.turns["turn"], strict=True)]
     turns = bench.turns.assign(said=said).dropna(subset="said")
@@ -109,7 +109,7 @@ def _table(
     request: Request,
     tokens: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Sum over the turns that aren't done; a turn counts as often as it is asked."""
+    """Sum up the turns that aren't done; a turn counts as often as it is asked."""
     import pandas as pd
 
     folder.read(dict.fromkeys(dialog_id for dialog_id, _ in keys))
@@ -125,7 +125,6 @@ def _table(
         "prompt_tokens": int(prompt),
         "completion_tokens": int(completion),
         "cost_usd": float("nan") if cost is None else cost,
+        "synthetic": bool(request.fixed["benchmark"]["synthetic"]),
     }
-    frame = pd.DataFrame([row])
-    frame.attrs["synthetic"] = bool(request.fixed["benchmark"]["synthetic"])
-    return frame
+    return pd.DataFrame([row])

@@ -1,7 +1,7 @@
-"""A run's folder: every turn is on the disk before the next is asked, and the same command goes on.
+"""A run's folder: every turn is on the disk before the next is asked, and the same command continues.
 
-While a dialogue is under way its turns are lines of ``{id}.json.part``, each written and synced at once. When it ends they
-become ``{id}.json``, written beside its place and renamed. ``run.json`` tells what was asked of whom.
+While a dialogue is being asked, its turns are lines of ``{id}.json.part``, each written and synced at once. When it ends
+they become ``{id}.json``, written as a temporary file and renamed. ``run.json`` says what was asked of whom.
 """
 
 from __future__ import annotations
@@ -17,20 +17,37 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from mmdu_analysis.io.files import atomic_path, decode_loosely, read_bytes
-from mmdu_analysis.schema import DataError, short_path
+from mmdu_analysis.io.files import atomic_path, decode_loosely
+from mmdu_analysis.judging.files import check_folder, check_names, open_lines, read_regular, remove_leftovers
+from mmdu_analysis.judging.reply import Usage, read_usage
+from mmdu_analysis.schema import DataError, short_path, shorten
 
 Key = tuple[int, int]
 """A turn, and which of its judgements (1 for an answer)."""
 Entry = dict[str, Any]
 """What is kept of a turn; ``turn``, ``repeat``, ``usage``."""
 RUN_FILE = "run.json"
-_NAMES_LEFT = frozenset({"", ".", "..", "run"})
+_LOCK = ".lock"
+_MOST = 1 << 31
 
 
 def key_of(entry: Mapping[str, Any]) -> Key:
-    """Give the turn that an entry belongs to, and which of its judgements it is."""
-    return int(entry["turn"]), int(entry.get("repeat", 1))
+    """Return the turn that an entry belongs to, and which of its judgements it is.
+
+    Raises
+    ------
+    ValueError
+        If one isn't a positive whole number.
+    """
+    numbers = entry["turn"], entry.get("repeat", 1)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n < _MOST for n in numbers):
+        raise ValueError(f"turn and repeat are {shorten(str(numbers), 60)}")
+    return numbers
+
+
+def usage_of(entry: Mapping[str, Any]) -> Usage:
+    """Return the tokens that a turn has cost, with those of earlier replies that it replaced."""
+    return read_usage(entry.get("usage")).plus(read_usage(entry.get("usage_before")))
 
 
 class RunFolder:
@@ -43,16 +60,18 @@ class RunFolder:
     fixed : mapping
         What must not change between the parts of a run: model, prompt, parameters ...
     pack : callable
-        Dialogue's id and its entries, in order -> what ``{id}.json`` holds.
+        Id of a dialogue and its entries, in order -> what ``{id}.json`` holds; None if there is nothing to show.
     unpack : callable
         The reverse: what ``{id}.json`` holds -> entries.
     check : callable, optional
-        Dialogue's id and an entry that was read -> the entry as it counts now, or None: it is asked again.
+        Id of a dialogue and an entry that was read -> the entry as it counts now, or None: it is asked again.
+    pictures : mapping, optional
+        Id of a dialogue -> fingerprint of its pictures, which must not change either.
 
     Attributes
     ----------
     entries : dict
-        Dialogue's id -> turn -> entry: all that is done.
+        Id of a dialogue -> turn -> entry: all that is done.
     outdated : int
         Entries that no longer count.
     run : dict
@@ -66,10 +85,13 @@ class RunFolder:
         pack: Callable[[str, list[Entry]], Any],
         unpack: Callable[[Any], list[Entry]],
         check: Callable[[str, Entry], Entry | None] = lambda _dialog_id, entry: entry,
+        pictures: Mapping[str, str] | None = None,
     ) -> None:
         self.path, self._fixed, self._pack, self._unpack = path, dict(fixed), pack, unpack
         self._check, self.outdated = check, 0
+        self._pictures = dict(pictures or {})
         self._mended: set[str] = set()
+        self._replaced: dict[tuple[str, Key], Usage] = {}
         self.entries: dict[str, dict[Key, Entry]] = {}
         self.run: dict[str, Any] = {}
         self._parts: dict[str, BinaryIO] = {}
@@ -77,7 +99,7 @@ class RunFolder:
         self._writing = threading.Lock()
 
     def open(self, dialog_ids: Iterable[str]) -> dict[str, Any]:
-        """Take the folder for this process, and read what is done.
+        """Take the folder for this process, remove what a killed run left, and read what is done.
 
         Parameters
         ----------
@@ -92,21 +114,22 @@ class RunFolder:
         Raises
         ------
         DataError
-            If another process is at it, if it belongs to another run, if it can't be written, or if an id can't
-            be a file's name.
+            If another process uses it, it belongs to another run, it can't be written, an id can't be the name of a
+            file, or there are links or special files in it.
         """
         names = list(dict.fromkeys(dialog_ids))
-        for name in names:
-            if name in _NAMES_LEFT or any(sign in name for sign in '/\\\0:*?"<>|') or len(name) > 200:
-                raise DataError(f"dialogue id {name!r} can't be the name of a file")
+        check_names(names)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            check_folder(self.path)
         except OSError as error:
             raise DataError(f"{short_path(self.path)}: can't be a folder ({error.strerror})") from None
         self._take_lock()
         try:
+            with self._as_data_error():
+                remove_leftovers(self.path)
             return self.read(names)
-        except DataError:
+        except BaseException:
             self._lock.release()
             raise
 
@@ -119,6 +142,8 @@ class RunFolder:
                 now = self._check(name, entry)
                 if now is None:
                     self.outdated += 1
+                    self._replaced[name, key] = usage_of(entry)
+                    self._mended.add(name)
                     continue
                 self.entries[name][key] = now
                 if now is not entry:
@@ -128,57 +153,70 @@ class RunFolder:
     def _take_lock(self) -> None:
         import filelock
 
-        self._lock = filelock.FileLock(self.path / ".lock")
+        self._lock = filelock.FileLock(self.path / _LOCK)
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
-            text = f"{short_path(self.path)}: another run writes into it; wait for its end, or give another --out"
+            text = f"{short_path(self.path)}: another run writes into it; wait for its end, or give another folder"
             raise DataError(text) from None
         except OSError as error:
             raise DataError(f"{short_path(self.path)}: can't be written ({error.strerror})") from None
 
     def _read_run(self) -> dict[str, Any]:
         file = self.path / RUN_FILE
-        others = [path.name for path in sorted(self.path.iterdir()) if path.name not in (".lock", RUN_FILE)]
-        if not file.exists():
+        others = [name for name in check_folder(self.path) if not name.startswith(".") and name != RUN_FILE]
+        raw = read_regular(file)
+        if raw is None:
             if others:
-                text = f"{short_path(self.path)}: holds files of no run ({others[0]}); give a new or an empty folder"
+                text = f"{short_path(self.path)}: holds files of no run ({shorten(others[0], 80)}); give a new or an empty folder"
                 raise DataError(text)
             return {}
-        before = _decode(file)
+        before = _decode(file, raw)
         if not isinstance(before, dict):
             raise DataError(f"{short_path(file)}: got {type(before).__name__}, expected what a run writes")
-        if not others:  # a run that got no reply, as with a wrong name of a model, binds nobody
-            return before
+        if others:  # a run that got no reply, as with a wrong name of a model, fixes nothing
+            self._compare(before, file)
+        return before
+
+    def _compare(self, before: dict[str, Any], file: Path) -> None:
+        """Refuse to continue a run with other settings, texts or pictures."""
         now = json.loads(json.dumps(self._fixed))
         for name, value in now.items():
             if before.get(name) != value:
                 raise DataError(
                     f"{short_path(file)}: this run has {name} {_brief(before.get(name))}, asked for was {_brief(value)}; "
-                    "give another --out, or the same settings"
+                    "give another folder, or the same settings and data"
                 )
-        return before
+        known = before.get("pictures_sha256")
+        known = known if isinstance(known, dict) else {}
+        changed = [name for name, digest in self._pictures.items() if known.get(name, digest) != digest]
+        if changed:
+            raise DataError(
+                f"{short_path(file)}: pictures of {len(changed)} dialogues have changed since the run began, the first: "
+                f"dialogue {shorten(changed[0], 80)}; give another folder, or the same pictures"
+            )
+        self._pictures = known | self._pictures
 
     def _read(self, dialog_id: str) -> dict[Key, Entry]:
-        """Read a dialogue's turns; a line that a crash cut is none."""
+        """Read a dialogue's turns; a line that a crash cut is skipped."""
         found: dict[Key, Entry] = {}
         file = self._file(dialog_id)
-        if file.exists():
+        raw = read_regular(file)
+        if raw is not None:
             try:
-                found = {key_of(entry): entry for entry in self._unpack(_decode(file))}
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                text = (
-                    f"{short_path(file)}: not what a run writes ({type(error).__name__}: {error}); remove it"
-                )
+                found = {key_of(entry): entry for entry in self._unpack(_decode(file, raw))}
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                if isinstance(error, DataError):
+                    raise
+                reason = shorten(f"{type(error).__name__}: {error}", 100)
+                text = f"{short_path(file)}: not what a run writes ({reason}); remove it"
                 raise DataError(text) from None
-        part = self._part(dialog_id)
-        if part.exists():
-            for line in part.read_bytes().split(b"\n"):
-                try:
-                    entry = msgspec.json.decode(line)
-                    found[key_of(entry)] = entry
-                except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError):
-                    continue
+        for line in (read_regular(self._part(dialog_id)) or b"").split(b"\n"):
+            try:
+                entry = msgspec.json.decode(line)
+                found[key_of(entry)] = entry
+            except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError):
+                continue
         return found
 
     def append(self, dialog_id: str, entry: Entry) -> None:
@@ -189,49 +227,60 @@ class RunFolder:
         DataError
             If the disk is full; what was written before stays.
         """
-        with self._writing, self._telling():
+        key = key_of(entry)
+        earlier = self._replaced.get((dialog_id, key), Usage())
+        if (old := self.entries[dialog_id].get(key)) is not None:
+            earlier = earlier.plus(usage_of(old))
+        if any(earlier):
+            entry = {**entry, "usage_before": list(earlier)}
+        with self._writing, self._as_data_error():
             if dialog_id not in self._parts:
-                self._parts[dialog_id] = _open_to_append(self._part(dialog_id))
+                self._parts[dialog_id] = open_lines(self._part(dialog_id))
             line = msgspec.json.encode(entry) + b"\n"
             written = self._parts[dialog_id].write(line)
-            if written != len(line):  # a disk that fills takes a part, without a word
+            if written != len(line):  # a disk that fills takes a part, without an error
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self.entries[dialog_id][key_of(entry)] = entry
+            self.entries[dialog_id][key] = entry
+            self._replaced.pop((dialog_id, key), None)
 
     def sync(self, dialog_id: str) -> None:
         """Wait until a dialogue's turns are on the disk itself."""
-        with self._telling():
+        with self._as_data_error():
             os.fsync(self._parts[dialog_id].fileno())
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _as_data_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            text = f"{short_path(self.path)}: can't be written ({error.strerror}); free space and go on"
+            advice = "; free space and run it again" if error.errno == errno.ENOSPC else ""
+            text = f"{short_path(self.path)}: can't be written ({error.strerror}){advice}"
             raise DataError(text) from None
 
     def finish(self, dialog_id: str) -> None:
-        """Write a dialogue's file from the turns there are; its lines go."""
+        """Write a dialogue's file from its turns, and remove their lines."""
         entries = self.entries[dialog_id]
         part = self._part(dialog_id)
         if opened := self._parts.pop(dialog_id, None):
             opened.close()
         if not part.exists() and dialog_id not in self._mended:
             return
-        if entries:
-            ordered = [entries[key] for key in sorted(entries)]
-            self._write(self._file(dialog_id), self._pack(dialog_id, ordered))
-        part.unlink(missing_ok=True)
+        packed = self._pack(dialog_id, [entries[key] for key in sorted(entries)]) if entries else None
+        if packed is not None:
+            self._write(self._file(dialog_id), packed)
+        else:
+            self._file(dialog_id).unlink(missing_ok=True)
+        if packed is not None or not entries:  # else the lines are all that says what failed
+            part.unlink(missing_ok=True)
         self._mended.discard(dialog_id)
 
-    def write_run(self, told: Mapping[str, Any]) -> None:
+    def write_run(self, details: Mapping[str, Any]) -> None:
         """Write ``run.json``."""
-        self.run = {**self._fixed, **told}
+        self.run = {**self._fixed, **details, "pictures_sha256": self._pictures}
         self._write(self.path / RUN_FILE, self.run)
 
     def close(self) -> None:
-        """Write the dialogues that are under way, and give the folder free."""
+        """Write the dialogues that are not finished, and release the folder."""
         try:
             for name in self.entries:
                 self.finish(name)
@@ -254,24 +303,13 @@ class RunFolder:
             os.fsync(file.fileno())
 
 
-def _open_to_append(path: Path) -> BinaryIO:
-    """Open a file of lines; what a crash left of its last line is closed off."""
-    file = path.open("ab", buffering=0)
-    if file.tell() and not path.read_bytes().endswith(b"\n"):
-        file.write(b"\n")
-    return file
-
-
-def _decode(file: Path) -> Any:
+def _decode(file: Path, raw: bytes) -> Any:
     try:
-        return decode_loosely(read_bytes(file))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
+        return decode_loosely(raw.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError):
         text = f"{short_path(file)}: not valid JSON; remove it, and its turns are asked again"
         raise DataError(text) from None
 
 
 def _brief(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shorten(json.dumps(value, ensure_ascii=False), 60)

@@ -14,8 +14,8 @@ import msgspec
 
 from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.io.scaled import Pictures
-from mmdu_analysis.judging.endpoint import TurnError
-from mmdu_analysis.schema import PLACEHOLDERS, DataError
+from mmdu_analysis.judging.reply import TurnError
+from mmdu_analysis.schema import PLACEHOLDERS, DataError, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile("|".join(re.escape(text) for text in PLACEHOLDERS))
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One dialogue, as it is asked.
+    """One dialogue, as a model is asked.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Dialogue:
     references : list of str or None
         None where there is none.
     images : list of list of int
-        The numbers of the images that each question brings.
+        The numbers of the images that each question shows first.
     paths : list of str
         All its pictures, as the benchmark names them.
     """
@@ -54,14 +54,14 @@ class Dialogue:
 
 
 def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]:
-    """Take a benchmark's dialogues one by one.
+    """Return the dialogues of a benchmark one by one.
 
     Parameters
     ----------
     bench : Benchmark
         The benchmark.
     limit : int, optional
-        Only the first so many.
+        Only the first `limit`.
 
     Returns
     -------
@@ -81,10 +81,10 @@ def list_dialogues(bench: Benchmark, limit: int | None = None) -> list[Dialogue]
 
 
 def _dialogue(dialog_id: str, turns: list[Any], images: list[Any]) -> Dialogue:
-    """Put a dialogue together from its rows of the benchmark's frames."""
+    """Build a dialogue from its rows of the benchmark's frames."""
     import pandas as pd
 
-    # Pictures without a place are there from the start, where the file gives none of them a place.
+    # Pictures without a placeholder are shown from the start, where the file has no placeholder for any of them.
     start = bool(turns) and turns[0].images_so_far > turns[0].new_images
     first = [int(start) if pd.isna(row.first_turn) else row.first_turn for row in images]
     return Dialogue(
@@ -97,7 +97,7 @@ def _dialogue(dialog_id: str, turns: list[Any], images: list[Any]) -> Dialogue:
 
 
 def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame:
-    """List the pictures that are sent, each with the turn that brings it.
+    """List the pictures that are sent, each with the turn that shows it first.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        As ``bench.images``; pictures without a place have the turn that they are sent with as ``first_turn``.
+        As ``bench.images``; pictures without a placeholder have the turn that they are sent with as ``first_turn``.
     """
     import pandas as pd
 
@@ -126,7 +126,7 @@ def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame
 
 
 class Gallery:
-    """The pictures of the dialogues under way, as parts of a message, each encoded once.
+    """The pictures of the dialogues that are being asked, as parts of a message, each encoded once.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Gallery:
     side : int
         The longest side at most, in pixels. Smaller files are sent as they are.
     tell : bool
-        Whether a sentence may take the place of a picture that can't be had.
+        Whether a sentence may replace a picture that is missing.
     """
 
     def __init__(self, bench: Benchmark, side: int, *, tell: bool) -> None:
@@ -171,7 +171,7 @@ class Gallery:
             return parts
 
     def drop(self, dialog_id: str) -> None:
-        """Forget the pictures of a dialogue that is done."""
+        """Release the pictures of a dialogue that is done."""
         self._parts.pop(dialog_id, None)
 
     def _encode(self, dialog_id: str, image: int) -> Any:
@@ -190,15 +190,15 @@ def question_content(
     picture: Callable[[int], Any],
     before: Sequence[int] = (),
 ) -> str | list[Any]:
-    """Put a question's pictures where their placeholders stand.
+    """Replace the placeholders of a question by its pictures.
 
     Parameters
     ----------
     question : str
         With its placeholders.
     images : sequence of int
-        The images that it brings. More than there are placeholders, as where a file gives a dialogue's pictures
-        without places: the first ones come before the text, with their names.
+        The images that it shows first. If there are more than placeholders, as in a file that lists pictures
+        without placeholders, the first ones come before the text, with their names.
     picture : callable
         Image number -> part of a message.
     before : sequence of int
@@ -215,15 +215,15 @@ def question_content(
     for image in [*before, *images[:spare]]:
         pieces += [_text(f"Image{image}: "), picture(image), _text("\n")]
     placed = iter(images[spare:])
-    for place, text in enumerate(texts):
-        pieces += [picture(image) for image in islice(placed, 1 if place else 0)]
+    for position, text in enumerate(texts):
+        pieces += [picture(image) for image in islice(placed, 1 if position else 0)]
         pieces.append(_text(text))
     parts = _joined(pieces)
     return parts[0]["text"] if len(parts) == 1 and isinstance(parts[0], dict) else parts
 
 
 def _joined(pieces: list[Any]) -> list[Any]:
-    """Join neighbouring texts; a text that is empty is none."""
+    """Join neighbouring texts and drop empty ones."""
     parts: list[Any] = []
     for piece in pieces:
         if isinstance(piece, dict) and parts and isinstance(parts[-1], dict):
@@ -234,7 +234,7 @@ def _joined(pieces: list[Any]) -> list[Any]:
 
 
 def left_out(image: int) -> dict[str, str]:
-    """Give what stands in the place of a picture that isn't sent any more."""
+    """Return the sentence that replaces a picture which isn't sent any more."""
     return _text(f"[Image{image} is no longer shown]")
 
 
@@ -248,7 +248,7 @@ def message(role: str, content: str | Sequence[Any]) -> msgspec.Raw:
 
 
 def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -> int:
-    """Refuse a benchmark whose pictures are missing, unless the model is to be told so.
+    """Validate that no picture is missing, unless the model is to be told so.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -
     dialogues : sequence of Dialogue
         Those that are asked.
     rule : {"stop", "tell"}
-        ``tell``: a sentence takes the place of a missing picture.
+        ``tell``: a sentence replaces a missing picture.
 
     Returns
     -------
@@ -274,8 +274,8 @@ def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -
     if len(lost) and rule == "stop":
         first = lost.iloc[0]
         raise DataError(
-            f"{bench.name}: {len(lost)} of {len(sent)} pictures can't be had, the first: dialogue "
-            f"{first['dialog_id']}, image {first['image']} ({first['path']}); unpack mmdu_pics.zip beside the file, "
-            "or let the model be told that they are missing: --missing-pictures tell"
+            f"{bench.name}: {len(lost)} of {len(sent)} pictures are missing, the first: dialogue "
+            f"{first['dialog_id']}, image {first['image']} ({shorten(str(first['path']), 80)}); unpack mmdu_pics.zip beside "
+            "the file, or let the model be told that they are missing (missing_pictures='tell')"
         )
     return len(lost)

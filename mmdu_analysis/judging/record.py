@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 import platform
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.judging.endpoint import Server
-from mmdu_analysis.judging.folder import Key, RunFolder
+from mmdu_analysis.judging.folder import Entry, Key, RunFolder
 from mmdu_analysis.judging.run import (
     Job,
     Meter,
@@ -24,15 +23,19 @@ from mmdu_analysis.judging.run import (
     Runner,
     count_done,
     count_endings,
+    is_done,
     sum_usage,
 )
-from mmdu_analysis.schema import DataError, Problem, report
+from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger(__name__)
+
 _PACKAGES = ("mmdu-analysis", "openai", "pillow")
-_SECRET = ("api_key", "apikey", "secret", "password", "authorization", "access_token")
+_SECRET = ("key", "secret", "passw", "authorization", "bearer", "credential", "cookie")
+_SECRET_ENDS = frozenset({"auth", "token", "pwd", "pass"})
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,13 @@ class Request:
     out : pathlib.Path
         Folder for the results.
     server : Server
-        Who is asked.
+        The model that is asked.
     prices : Prices
         Of its tokens.
     fixed : dict
         What must not change between the parts of the run.
-    told : dict
-        What ``run.json`` tells beside.
+    details : dict
+        What ``run.json`` has beside.
     progress : bool or None
         Whether there is a bar; None shows it on a terminal and in a notebook.
     """
@@ -59,24 +62,48 @@ class Request:
     server: Server
     prices: Prices
     fixed: dict[str, Any]
-    told: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     progress: bool | None = None
 
 
+@dataclass(frozen=True)
+class Run:
+    """What came of asking a model or a judge.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        The answers or the scores.
+    missing : pandas.DataFrame
+        The turns without a result, with the reason: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
+    degraded : pandas.DataFrame
+        The same for turns whose result isn't what was asked for: pictures were left out, or the reply was cut.
+    info : dict
+        What ``run.json`` says.
+    """
+
+    table: pd.DataFrame
+    missing: pd.DataFrame
+    degraded: pd.DataFrame
+    info: dict[str, Any]
+
+
 def choose_parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give the parameters that are sent: ``temperature`` is 0 unless given; None leaves one out.
+    """Return the parameters that are sent: ``temperature`` is 0 unless given; None leaves one out.
 
     Raises
     ------
     DataError
-        If one is set by the run itself, or looks like a secret, which must not be written down.
+        If one is set by the run itself, or looks like a secret, which must not be written to a file.
     """
     chosen = {"temperature": 0, **(given or {})}
     for name in chosen:
         if name in ("model", "messages", "stream", "n"):
             raise DataError(f"parameter {name!r} is set by the run itself; leave it out")
-        if any(word in name.lower() for word in _SECRET):
-            raise DataError(f"parameter {name!r} looks like a secret; set OPENAI_API_KEY instead")
+    if name := _secret_in(chosen):
+        raise DataError(
+            f"parameter {name!r} looks like a secret, and parameters are written to run.json; set OPENAI_API_KEY instead"
+        )
     try:
         json.dumps(chosen, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -84,8 +111,29 @@ def choose_parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
+def _secret_in(value: Any) -> str:
+    """Return the first name in a nested value that looks like a secret's."""
+    if isinstance(value, list | tuple):
+        return next((name for part in value if (name := _secret_in(part))), "")
+    if not isinstance(value, Mapping):
+        return ""
+    for name, inner in value.items():
+        if _is_secret(str(name)):
+            return str(name)
+        if found := _secret_in(inner):
+            return found
+    return ""
+
+
+def _is_secret(name: str) -> bool:
+    """Return whether a name is one of a secret's: ``token`` is, ``max_tokens`` isn't."""
+    lower = name.casefold()
+    parts = lower.replace("-", "_").replace(".", "_").split("_")
+    return any(word in lower for word in _SECRET) or parts[-1] in _SECRET_ENDS or parts[0] == "auth"
+
+
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a value that isn't one of those known.
+    """Validate that a value is one of those known.
 
     Raises
     ------
@@ -96,23 +144,9 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
         raise DataError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
 
 
-def take_benchmark(data: Benchmark | str | Path | None) -> Benchmark:
+def take_benchmark(benchmark: Benchmark | str | Path | None) -> Benchmark:
     """Load a benchmark, unless it is one."""
-    return data if isinstance(data, Benchmark) else load_benchmark(data)
-
-
-def fingerprint(bench: Benchmark) -> dict[str, Any]:
-    """Tell which benchmark it is: its size, and a fingerprint of its questions and references."""
-    digest = hashlib.sha256()
-    columns = (bench.turns[name] for name in ("dialog_id", "turn", "question", "answer"))
-    for row in zip(*columns, strict=True):
-        digest.update("\x1f".join(str(cell) for cell in row).encode("utf-8", "surrogatepass"))
-    return {
-        "dialogs": len(bench.dialogs),
-        "turns": len(bench.turns),
-        "sha256": digest.hexdigest(),
-        "synthetic": bench.synthetic,
-    }
+    return benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
 
 
 def run_job(
@@ -123,7 +157,7 @@ def run_job(
     what: str,
     load: Callable[[Path], pd.DataFrame],
     missing: Sequence[Problem] = (),
-) -> pd.DataFrame:
+) -> Run:
     """Do a run, write what came of it, and load it.
 
     Parameters
@@ -131,13 +165,13 @@ def run_job(
     request : Request
         What was asked for.
     job : Job
-        What is asked.
+        The questions.
     folder : RunFolder
-        Where it is kept.
+        Where the results are kept.
     keys : sequence of (str, Key)
         All turns of the run.
     what : str
-        What comes back, for the messages: ``answers`` or ``scores``.
+        What comes back, for the progress bar: ``answers`` or ``scores``.
     load : callable
         Folder -> frame.
     missing : sequence of Problem
@@ -145,9 +179,8 @@ def run_job(
 
     Returns
     -------
-    pandas.DataFrame
-        With ``attrs["run"]``, what ``run.json`` says, and ``attrs["missing"]``, the turns without a result,
-        which stand in ``attrs["problems"]`` too.
+    Run
+        Its result.
 
     Raises
     ------
@@ -157,46 +190,117 @@ def run_job(
         If the user stopped the run; all that is done is kept.
     """
     before = folder.open([dialog_id for dialog_id, _ in keys])
-    history = [*before.get("runs", []), {"started": _now(), "ended": None}]
+    runs = before.get("runs", [])
+    history = [*(runs if isinstance(runs, list) else []), {"started": _now(), "ended": None}]
     outcome = Outcome()
     try:
-        _write(request, folder, keys, history)
+        _write(request, folder, keys, history, outcome)
         if folder.outdated:
-            print(
-                f"mmdu: {folder.outdated:,} turns have changed since; they are asked again", file=sys.stderr
-            )
+            logger.warning("%s turns have changed since; they are asked again", f"{folder.outdated:,}")
         with Meter(len(keys), count_done(folder, keys), request.prices, what, request.progress) as meter:
-            outcome = Runner(job, folder, request.server, meter).run()
+            runner = Runner(job, folder, request.server, meter)
+            outcome = runner.outcome
+            runner.run()
     finally:
         try:
             history[-1] |= {"ended": _now(), "concurrency": request.server.concurrency}
-            _write(request, folder, keys, history, [*missing, *outcome.missing])
+            _write(request, folder, keys, history, outcome, missing)
         finally:
             folder.close()
     if outcome.stopped:
         done = folder.run["turns_done"]
-        text = f"mmdu: {done:,} of {len(keys):,} turns are done; the same command goes on"
-        print(text, file=sys.stderr)
+        logger.warning("%s of %s turns are done; the same command continues", f"{done:,}", f"{len(keys):,}")
         raise KeyboardInterrupt
-    return _result(request, folder, [*missing, *outcome.missing], what, load)
+    return _result(request, folder, keys, [*missing, *outcome.missing], load)
 
 
 def _result(
     request: Request,
     folder: RunFolder,
+    keys: Sequence[tuple[str, Key]],
     missing: list[Problem],
-    what: str,
     load: Callable[[Path], pd.DataFrame],
-) -> pd.DataFrame:
-    if not any(folder.entries.values()):
+) -> Run:
+    if not any(is_done(entry) for part in folder.entries.values() for entry in part.values()):
         hint = f"; the first: {missing[0]}" if missing else ""
         raise DataError(f"{request.server.model}: no turn has a result{hint}")
-    frame = load(request.out)
-    frame.attrs["missing"] = tuple(missing)
-    frame.attrs["run"] = folder.run
-    frame.attrs["problems"] = (*missing, *frame.attrs["problems"])
-    report(missing, strict=False, advice=f'{what}.attrs["missing"]')
-    return frame
+    table = _with_losses(load(request.out), folder)
+    return Run(table, problems_frame(missing), problems_frame(list_degraded(folder, keys)), folder.run)
+
+
+def _with_losses(table: pd.DataFrame, folder: RunFolder) -> pd.DataFrame:
+    """Add ``n_lost_images`` to the rows of answers or scores."""
+    lost = {
+        (dialog_id, key[0]): count_lost_images(entry)
+        for dialog_id, part in folder.entries.items()
+        for key, entry in part.items()
+    }
+    turns = zip(table["dialog_id"], table["turn"], strict=True)
+    return table.assign(n_lost_images=[int(lost.get(turn, 0)) for turn in turns])
+
+
+def warn_about(run: Run) -> None:
+    """Warn about turns that are missing or degraded.
+
+    Warns
+    -----
+    ProblemWarning
+        One for each kind.
+    """
+    advice = (
+        f"{short_path(Path(run.missing['file'].iloc[0]) / 'run.json')}" if len(run.missing) else "run.json"
+    )
+    for frame in (run.missing, run.degraded):
+        problems = [
+            Problem(row.file, row.where, row.problem, row.dialog_id, row.turn)
+            for row in frame.itertuples(index=False)
+        ]
+        report(problems, strict=False, advice=f"{advice} or with return_run=True")
+
+
+def list_degraded(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> list[Problem]:
+    """List the turns that have a result, but not the one that was asked for.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The entries.
+    keys : sequence of (str, Key)
+        The turns of the run.
+
+    Returns
+    -------
+    list of Problem
+        Pictures were left out, or the reply was cut at the limit of tokens.
+    """
+    found = []
+    for dialog_id, key in keys:
+        entry = folder.entries[dialog_id].get(key)
+        if entry is not None and is_done(entry) and (text := fault_of(entry)):
+            where = f"dialogue {dialog_id}, turn {key[0]}"
+            found.append(Problem(short_path(folder.path), where, text, dialog_id, key[0]))
+    return list(dict.fromkeys(found))  # a turn that is judged three times is listed once
+
+
+def fault_of(entry: Entry) -> str:
+    """Return what is worse about a result than was asked for; empty if nothing is."""
+    faults = []
+    if lost := count_lost_images(entry):
+        faults.append(f"{lost} {'picture was' if lost == 1 else 'pictures were'} left out")
+    if is_cut(entry):
+        faults.append("the reply was cut at the limit of tokens")
+    return "; ".join(faults)
+
+
+def is_cut(entry: Entry) -> bool:
+    """Return whether an answer ends at the limit of tokens; a judgement that is cut but readable is whole."""
+    return "answer" in entry and entry.get("finish_reason") == "length"
+
+
+def count_lost_images(entry: Entry) -> int:
+    """Return how many pictures of the conversation were not sent, for an answer or for the answer that is judged."""
+    count = entry.get("n_lost_images", 0)
+    return len(entry["left_out_images"]) if "left_out_images" in entry else count
 
 
 def _write(
@@ -204,20 +308,26 @@ def _write(
     folder: RunFolder,
     keys: Sequence[tuple[str, Key]],
     history: list[dict[str, Any]],
+    outcome: Outcome,
     missing: Sequence[Problem] = (),
 ) -> None:
     usage = sum_usage(folder)
-    cost = request.prices.cost(*usage.values())
+    entries = [entry for part in folder.entries.values() for entry in part.values() if is_done(entry)]
     folder.write_run(
         {
-            **request.told,
-            "base_url": request.server.address,
+            **request.details,
+            "base_url": request.server.address.url,
             "turns": len(keys),
             "turns_done": count_done(folder, keys),
-            "missing": [f"{problem.where}: {problem.problem}" for problem in missing],
+            "turns_with_lost_pictures": sum(count_lost_images(entry) > 0 for entry in entries),
+            "turns_cut": sum(map(is_cut, entries)),
+            "turns_with_thinking": sum(bool(entry.get("thinking")) for entry in entries),
+            "missing": [f"{problem.where}: {problem.problem}" for problem in [*missing, *outcome.missing]],
+            "degraded": [f"{problem.where}: {problem.problem}" for problem in list_degraded(folder, keys)],
+            "notes": outcome.notes,
             "finish_reasons": count_endings(folder),
             "usage": usage,
-            "cost_usd": cost,
+            "cost_usd": request.prices.cost(*usage.values()),
             "prices_usd_per_million": {
                 "prompt": request.prices.prompt,
                 "completion": request.prices.completion,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from mmdu_analysis.judging.endpoint import Endpoint, Server, TurnError
-from mmdu_analysis.judging.folder import Entry, Key, RunFolder
+from mmdu_analysis.judging.endpoint import Endpoint, Server
+from mmdu_analysis.judging.folder import Entry, Key, RunFolder, usage_of
+from mmdu_analysis.judging.reply import TurnError, Usage
 from mmdu_analysis.judging.slots import StoppedError
 from mmdu_analysis.schema import DataError, Problem, short_path
 
+logger = logging.getLogger(__name__)
+
 _AHEAD = 2
-"""Dialogues under way for each request at the server: the next requests are ready when a slot is free."""
-_FAILURES_IN_A_ROW = 10
+"""Dialogues that are begun for each request at the server: the next requests are ready when a slot is free."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Track:
 
 
 class Job(Protocol):
-    """What is asked."""
+    """The questions of a run."""
 
     def tracks(self) -> list[Track]:
         """List what isn't done, in the order in which it is begun."""
@@ -45,13 +47,13 @@ class Job(Protocol):
         """Ask one turn."""
 
     def ends_track(self, error: TurnError) -> str:
-        """Say why the turns after one that failed can't be asked; empty where they can."""
+        """Return why the turns after one that failed can't be asked; empty where they can."""
 
     def ended(self, dialog_id: str) -> None:
-        """Learn that a dialogue is done."""
+        """Release what was kept for a dialogue that is done."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Prices:
     """US dollars for a million tokens; None where they aren't given."""
 
@@ -59,7 +61,7 @@ class Prices:
     completion: float | None = None
 
     def cost(self, prompt_tokens: float, completion_tokens: float) -> float | None:
-        """Give the cost of tokens in US dollars."""
+        """Compute the cost of tokens in US dollars; None without prices."""
         if self.prompt is None and self.completion is None:
             return None
         return (prompt_tokens * (self.prompt or 0) + completion_tokens * (self.completion or 0)) / 1e6
@@ -67,7 +69,7 @@ class Prices:
 
 @dataclass
 class Outcome:
-    """What came of a run.
+    """The result of a run.
 
     Attributes
     ----------
@@ -75,10 +77,13 @@ class Outcome:
         The turns without a result, with the reason.
     stopped : bool
         Whether the user ended it.
+    notes : list of str
+        What the server doesn't support, and what was done instead.
     """
 
     missing: list[Problem] = field(default_factory=list)
     stopped: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 class Meter:
@@ -94,17 +99,15 @@ class Meter:
         if progress is not None or issubclass(tqdm, tqdm_notebook):
             hidden = progress is False
         self._bar = tqdm(total=total, initial=done, desc=title, unit="turn", disable=hidden)
-        self._prices, self._tokens, self.failures = prices, [0, 0], 0
+        self._prices, self._usage = prices, Usage()
 
-    def count(self, entry: Entry) -> None:
-        """Count a turn that is done."""
-        self.failures = 0
-        usage = entry.get("usage") or [0, 0]
-        self._tokens = [total + new for total, new in zip(self._tokens, usage, strict=True)]
-        cost = self._prices.cost(*self._tokens)
-        told = f"{sum(self._tokens):,} tokens" + ("" if cost is None else f", ${cost:.2f}")
-        self._bar.set_postfix_str(told, refresh=False)
-        self._bar.update()
+    def count(self, usage: Usage, turns: int = 1) -> None:
+        """Count turns that are done, and the tokens of a reply."""
+        self._usage = self._usage.plus(usage)
+        cost = self._prices.cost(*self._usage)
+        text = f"{sum(self._usage):,} tokens" + ("" if cost is None else f", ${cost:.2f}")
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(turns)
 
     def __enter__(self) -> Meter:
         return self
@@ -123,23 +126,25 @@ class Runner:
     folder : RunFolder
         Where it is kept; open.
     server : Server
-        Who is asked.
+        The model that is asked.
     meter : Meter
-        Told of every turn.
+        The progress bar.
     """
 
     def __init__(self, job: Job, folder: RunFolder, server: Server, meter: Meter) -> None:
         self._job, self._folder, self._server, self._meter = job, folder, server, meter
         self._queue = deque(job.tracks())
         self._left = Counter(track.dialog_id for track in self._queue)
-        self._outcome = Outcome()
+        self.outcome = Outcome()
         self._error: Exception | None = None
         self._stopping = False
         self._counting = threading.Lock()
         self._running, self._finished = 0, threading.Event()
 
-    def run(self) -> Outcome:
+    def run(self) -> None:
         """Ask everything; the first Ctrl-C waits for the requests at the server, the second doesn't.
+
+        What came of it stands in `outcome`, also if it raises.
 
         Raises
         ------
@@ -147,20 +152,20 @@ class Runner:
             If no request can succeed; the turns before are kept.
         """
         if not self._queue:
-            return self._outcome
+            return
         with self._server.connect() as endpoint:
+            self.outcome.notes = endpoint.notes
             self._running = min(len(self._queue), _AHEAD * self._server.concurrency)
             for _ in range(self._running):
                 threading.Thread(target=self._work, args=(endpoint,), daemon=True).start()
             self._wait(endpoint)
         if self._error is not None:
             raise self._error
-        return self._outcome
 
     def _wait(self, endpoint: Endpoint) -> None:
         """Wait for the end: of all, or of what is at the server when the run is to stop.
 
-        For an event, since a `join` that Ctrl-C interrupts takes its thread for dead (in Python 3.11).
+        It waits for an event, since a `join` that Ctrl-C interrupts regards its thread as ended (in Python 3.11).
         """
         while True:
             try:
@@ -169,11 +174,10 @@ class Runner:
                 if self._stopping and endpoint.slots.wait_until_idle(0.1):
                     return  # the others wait for a slot, or for a back-off to pass
             except KeyboardInterrupt:
-                if self._outcome.stopped:
+                if self.outcome.stopped:
                     return
-                self._outcome.stopped = True
-                text = "mmdu: stopping after the requests that are under way; Ctrl-C again drops them"
-                print(text, file=sys.stderr)
+                self.outcome.stopped = True
+                logger.warning("stopping after the requests that are at the server; Ctrl-C again drops them")
                 self._stop(endpoint)
 
     def _stop(self, endpoint: Endpoint) -> None:
@@ -196,7 +200,7 @@ class Runner:
                     self._finished.set()
 
     def _follow(self, endpoint: Endpoint, track: Track) -> None:
-        for place, key in enumerate(track.keys):
+        for position, key in enumerate(track.keys):
             if self._stopping:
                 return
             try:
@@ -204,11 +208,11 @@ class Runner:
                     entry = self._job.ask(endpoint, track.dialog_id, key)
                     self._folder.append(track.dialog_id, entry)
                 self._folder.sync(track.dialog_id)
-                self._done(track.dialog_id, key, entry)
+                self._done(endpoint, track.dialog_id, key, entry)
             except TurnError as error:
-                self._failed(track.dialog_id, key, error)
+                self._failed(endpoint, track.dialog_id, key, error)
                 if why := self._job.ends_track(error):
-                    for later in track.keys[place + 1 :]:
+                    for later in track.keys[position + 1 :]:
                         self._miss(track.dialog_id, later, why)
                     break
         with self._counting:
@@ -218,41 +222,58 @@ class Runner:
             self._folder.finish(track.dialog_id)
             self._job.ended(track.dialog_id)
 
-    def _done(self, dialog_id: str, key: Key, entry: Entry) -> None:
+    def _done(self, endpoint: Endpoint, dialog_id: str, key: Key, entry: Entry) -> None:
         with self._counting:
-            self._meter.count(entry)
-        if "problem" in entry:
-            self._miss(dialog_id, key, entry["problem"])
+            self._meter.count(usage_of(entry))
+        if problem := entry.get("problem"):  # the judge counts its unreadable replies itself
+            self._miss(dialog_id, key, problem)
+            self._give_up(endpoint, "replies in a row could not be read", problem)
+        else:
+            endpoint.streak.clear()
 
-    def _failed(self, dialog_id: str, key: Key, error: TurnError) -> None:
+    def _failed(self, endpoint: Endpoint, dialog_id: str, key: Key, error: TurnError) -> None:
         self._miss(dialog_id, key, str(error))
-        with self._counting:
-            self._meter.failures += 1
-        if self._meter.failures >= max(_FAILURES_IN_A_ROW, self._server.concurrency) and not self._stopping:
+        if any(error.usage) or error.thinking:  # it was paid for: it is kept, and counted
+            self._folder.append(dialog_id, _entry_of(key, error))
+            with self._counting:
+                self._meter.count(error.usage, 0)
+        endpoint.streak.add()
+        self._give_up(endpoint, "turns in a row failed", str(error))
+
+    def _give_up(self, endpoint: Endpoint, what: str, last: str) -> None:
+        """Stop a run in which nothing succeeds."""
+        if endpoint.streak.is_over and not self._stopping:
             raise DataError(
-                f"{self._server.model}: {self._meter.failures} turns in a row failed, the last: {error}; "
-                "the turns before are kept, the same command goes on"
+                f"{self._server.model}: {endpoint.streak.count} {what}, the last: {last}; "
+                "the turns before are kept, the same command continues"
             )
 
     def _miss(self, dialog_id: str, key: Key, why: str) -> None:
         turn, repeat = key
         where = f"dialogue {dialog_id}, turn {turn}" + (f", judgement {repeat}" if repeat > 1 else "")
-        self._outcome.missing.append(Problem(short_path(self._folder.path), where, why))
+        self.outcome.missing.append(Problem(short_path(self._folder.path), where, why, dialog_id, turn))
+
+
+def _entry_of(key: Key, error: TurnError) -> Entry:
+    """Return what is kept of a turn whose replies couldn't be used."""
+    entry: Entry = {"turn": key[0]} | ({"repeat": key[1]} if key[1] > 1 else {})
+    entry |= {"problem": str(error), "usage": list(error.usage)}
+    return entry | ({"thinking": error.thinking} if error.thinking else {})
 
 
 def sum_usage(folder: RunFolder) -> dict[str, int]:
-    """Add up the tokens of all turns in a folder, of this run and those before."""
-    usage = [entry.get("usage") or [0, 0] for part in folder.entries.values() for entry in part.values()]
-    totals = [sum(column) for column in zip(*usage, strict=True)] or [0, 0]
-    return {"prompt_tokens": totals[0], "completion_tokens": totals[1]}
+    """Return the tokens of all replies in a folder, of this run and those before."""
+    total = Usage()
+    for part in folder.entries.values():
+        for entry in part.values():
+            total = total.plus(usage_of(entry))
+    return {"prompt_tokens": total.prompt, "completion_tokens": total.completion}
 
 
 def count_endings(folder: RunFolder) -> dict[str, int]:
-    """Count why replies ended, such as ``stop``, or ``length`` where they were cut; and those without a word."""
-    entries = [entry for part in folder.entries.values() for entry in part.values()]
-    endings = Counter(str(entry.get("finish_reason")) for entry in entries)
-    empty = sum(not str(entry.get("answer", entry.get("reason", ""))).strip() for entry in entries)
-    return dict(endings.most_common()) | ({"empty": empty} if empty else {})
+    """Count why the replies of turns that are done ended, such as ``stop``, or ``length`` where they were cut."""
+    entries = [entry for part in folder.entries.values() for entry in part.values() if is_done(entry)]
+    return dict(Counter(str(entry.get("finish_reason")) for entry in entries).most_common())
 
 
 def count_done(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> int:
@@ -261,5 +282,5 @@ def count_done(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> int:
 
 
 def is_done(entry: Any) -> bool:
-    """Tell whether a turn needs no more asking."""
+    """Return whether a turn has its result."""
     return entry is not None and "problem" not in entry

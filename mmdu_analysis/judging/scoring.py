@@ -1,21 +1,24 @@
-"""Let a judge score a model's answers, one request a turn."""
+"""Ask a judge to score a model's answers, one request a turn."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from mmdu_analysis.io.answers import load_answers
-from mmdu_analysis.io.judge_reply import parse_judge_reply
+from mmdu_analysis.io.judge_reply import JudgeReply, parse_judge_reply
 from mmdu_analysis.io.scores import load_scores
+from mmdu_analysis.io.thinking import split_thinking
 from mmdu_analysis.judging import messages as chat
-from mmdu_analysis.judging.endpoint import Endpoint, Server, TurnError
+from mmdu_analysis.judging.endpoint import Endpoint, Server
 from mmdu_analysis.judging.estimate import estimate_scores
+from mmdu_analysis.judging.fingerprint import digest_texts, fingerprint, fingerprint_pictures
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
 from mmdu_analysis.judging.messages import (
     IMAGE_SIDE,
@@ -26,17 +29,28 @@ from mmdu_analysis.judging.messages import (
     list_dialogues,
     sent_images,
 )
-from mmdu_analysis.judging.prompts import JudgePrompt, load_prompt
+from mmdu_analysis.judging.prompts import EXPLANATION, JudgePrompt, load_prompt, response_format
 from mmdu_analysis.judging.record import (
     Request,
+    Run,
     check_choice,
     choose_parameters,
-    fingerprint,
     run_job,
     take_benchmark,
+    warn_about,
 )
+from mmdu_analysis.judging.reply import Completion, TurnError, Usage
 from mmdu_analysis.judging.run import Prices, Track, is_done
-from mmdu_analysis.schema import DataError, Problem, require_columns, short_path
+from mmdu_analysis.schema import (
+    MMDU,
+    DataError,
+    Problem,
+    Rubric,
+    fold_name,
+    require_columns,
+    short_path,
+    shorten,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +58,15 @@ if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
 IMAGES = ("all", "none")
+_FIELDS = (
+    "turn", "repeat", "judge", "reason", "thinking", "finish_reason", "attempts", "usage", "usage_before",
+    "judged_sha256", "synthetic", "problem", "n_lost_images", "model", "dialog_id", EXPLANATION,
+)  # fmt: skip
+"""What an entry of a score file has beside the dimensions."""
 
 
 def judge(
-    data: Benchmark | str | Path | None,
+    benchmark: Benchmark | str | Path | None,
     answers: pd.DataFrame | str | Path,
     out: str | Path,
     model: str,
@@ -56,8 +75,9 @@ def judge(
     prompt: str | Path | None = None,
     repeat: int = 1,
     attempts: int = 3,
-    images: str = "all",
-    missing_pictures: str = "stop",
+    structured: bool = False,
+    images: Literal["all", "none"] = "all",
+    missing_pictures: Literal["stop", "tell"] = "stop",
     image_side: int = IMAGE_SIDE,
     parameters: Mapping[str, Any] | None = None,
     concurrency: int = 4,
@@ -68,36 +88,41 @@ def judge(
     completion_price: float | None = None,
     dry_run: bool = False,
     progress: bool | None = None,
-) -> pd.DataFrame:
-    """Let a judge score a model's answers on the six dimensions and as a whole.
+    return_run: bool = False,
+    rubric: Rubric = MMDU,
+) -> pd.DataFrame | Run:
+    """Ask a judge to score a model's answers on the dimensions of a rubric.
 
-    A run that was interrupted, in whatever way, goes on when it is called again. A turn whose answer has changed
+    A run that was interrupted, in whatever way, continues when it is called again. A turn whose answer has changed
     since is judged again.
 
     Parameters
     ----------
-    data : Benchmark, str or path
+    benchmark : Benchmark, str or path
         What was answered, as `load_benchmark` takes it.
     answers : pandas.DataFrame, str or path
-        One model's answers, from `load_answers` or as it takes them.
+        One model's answers, from `load_answers` or as it takes them. Thinking in them isn't shown to the judge.
     out : str or path
         Folder for the scores, such as ``scores/NAME``: one ``{id}.json`` a dialogue in the authors' form, a list with
         a dict for each judged turn, which also has its ``turn``, the judge's whole reply as ``reason``, and the
-        ``judge``; and ``run.json``.
+        ``judge``; and ``run.json``. Links and special files in it are refused.
     model : str
         The judge's name at the server.
     base_url : str, optional
         As in `answer`.
     prompt : str or path, optional
         A file with another prompt, such as the authors' own; see `load_prompt`. By default the package's own, whose
-        version stands in ``run.json``. Scores are comparable with the paper's only with its prompt and its judge
-        (GPT-4o).
+        version stands in ``run.json``, or one that is made from `rubric`. Scores are comparable with the paper's only
+        with its prompt and its judge (GPT-4o).
     repeat : int, default 1
-        How often each turn is judged. `summarize_scores` and `judge_variance` tell what the judge's own chance
-        adds. A later run may raise it.
+        How often each turn is judged. `summarize_scores` and `judge_variance` report the variance between repeated
+        judgements. A later run may raise it.
     attempts : int, default 3
-        How often a judgement is asked for that can't be read; then it is reported, never guessed. Of a reply that
-        gives some dimensions these are kept.
+        How often a judgement that can't be read is asked for; then it is reported, never guessed. If a reply
+        has some of the dimensions, these are kept. Ten unreadable replies in a row end the run.
+    structured : bool, default False
+        Ask the server for JSON with exactly the dimensions of the rubric (``response_format``). A server that doesn't
+        support it is asked for text; ``run.json`` says so.
     images : {"all", "none"}, default "all"
         Send the dialogue's pictures with each turn, as the authors' script does, or texts alone, as VLMEvalKit does.
     missing_pictures, image_side, parameters, concurrency, timeout, retries, limit, prompt_price, completion_price
@@ -106,18 +131,32 @@ def judge(
         Ask nothing; estimate.
     progress : bool, optional
         Show a bar with turns, tokens, cost and time left; by default on a terminal and in a notebook.
+    return_run : bool, default False
+        Return a `Run`: the frame, the missing and the degraded turns as frames, and what ``run.json`` says.
+    rubric : Rubric, default MMDU
+        The dimensions and their scale.
 
     Returns
     -------
-    pandas.DataFrame
-        As `load_scores` returns `out`, with a column ``reason``, and ``repeat`` where turns are judged several times.
-        Turns without a score stand in ``attrs["missing"]``. With `dry_run`: one row, the estimate
-        of `estimate_scores`.
+    pandas.DataFrame or Run
+        As `load_scores` returns `out`, with a column ``reason``, ``repeat`` if turns are judged several times, and
+        ``n_lost_images``: pictures that the judged model was not sent. With `dry_run`: one row, the estimate of
+        `estimate_scores`.
 
     Raises
     ------
     DataError
-        As in `answer`; if there are answers of several models, or none to the benchmark's turns.
+        As in `answer`; if there are answers of several models, or none to the benchmark's turns; if the judge's replies
+        can't be read.
+
+    Warns
+    -----
+    ProblemWarning
+        If turns are missing or degraded, unless `return_run` is set.
+
+    See Also
+    --------
+    answer : Ask a model for the answers.
 
     Notes
     -----
@@ -128,25 +167,29 @@ def judge(
     check_choice("missing_pictures", missing_pictures, MISSING_PICTURES)
     if repeat < 1 or attempts < 1:
         raise DataError(f"repeat and attempts: got {repeat} and {attempts}, expected 1 or more of each")
-    bench = take_benchmark(data)
+    _check_rubric(rubric)
+    bench = take_benchmark(benchmark)
     dialogues = list_dialogues(bench, limit)
     lost = check_pictures(bench, dialogues, missing_pictures) if images == "all" else 0
-    judged, name = _texts(answers)
-    chosen, asked = choose_parameters(parameters), load_prompt(prompt)
+    judged = take_answers(answers)
+    chosen, asked = choose_parameters(parameters), load_prompt(prompt, rubric)
+    sent_parameters = chosen | ({"response_format": response_format(rubric)} if structured else {})
     fixed = {
         "command": "judge",
         "model": model,
-        "answers_of": name,
+        "answers_of": judged.model,
         "benchmark": fingerprint(bench),
+        "rubric": _describe(rubric),
         "prompt": asked.name,
         "prompt_sha256": asked.sha256,
+        "structured": structured,
         "images": images,
         "missing_pictures": missing_pictures,
         "image_side": image_side,
         "parameters": chosen,
     }
     keys, unanswered = _list_turns(dialogues, judged, repeat, Path(out))
-    told = {
+    details = {
         "data": bench.name,
         "repeat": repeat,
         "attempts": attempts,
@@ -157,72 +200,155 @@ def judge(
     }
     request = Request(
         Path(out).expanduser(),
-        Server(model, base_url, chosen, timeout, retries, concurrency),
+        Server(model, base_url, sent_parameters, timeout, retries, concurrency),
         Prices(prompt_price, completion_price),
         fixed,
-        told,
+        details,
         progress,
     )
-    job = _Judging(bench, dialogues, judged, asked, keys, request)
+    job = _Judging(bench, dialogues, judged, asked, keys, request, rubric)
     if dry_run:
         sent = sent_images(bench, dialogues)
-        return estimate_scores(bench, sent, judged, asked, job.folder, keys, request)
-    load = partial(load_scores, benchmark=bench)
-    return run_job(request, job, job.folder, keys, "scores", load, unanswered)
+        return estimate_scores(bench, sent, judged.texts, asked, job.folder, keys, request)
+    load = partial(load_scores, **_supported(load_scores, benchmark=bench, rubric=rubric))
+    run = run_job(request, job, job.folder, keys, "scores", load, unanswered)
+    if return_run:
+        return run
+    warn_about(run)
+    return run.table
+
+
+def _supported(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
+    known = inspect.signature(function).parameters
+    return {name: value for name, value in options.items() if name in known}
+
+
+def _check_rubric(rubric: Rubric) -> None:
+    """Refuse a rubric whose dimensions would overwrite other fields of the score files."""
+    taken = {fold_name(name) for name in _FIELDS}
+    if wrong := [name for name in rubric.names if fold_name(name) in taken]:
+        raise DataError(
+            f"the rubric {rubric.name} has a dimension {wrong[0]!r}, which is a field of the score files; rename it"
+        )
+
+
+def _describe(rubric: Rubric) -> dict[str, Any]:
+    return {
+        "name": rubric.name,
+        "dimensions": list(rubric.names),
+        "scale": list(rubric.scale),
+        "overall": rubric.overall,
+    }
 
 
 def _comparable(prompt: JudgePrompt) -> str:
-    """Say what the scores can be compared with."""
+    """Return what the scores can be compared with."""
     if prompt.own:
         return f"judged with {prompt.name}, not the paper's prompt: compare only with scores of the same prompt and judge"
     return f"judged with {prompt.name}: comparable with the paper only if that is its prompt and the judge is GPT-4o"
 
 
-def _texts(answers: pd.DataFrame | str | Path) -> tuple[dict[tuple[str, int], str], str]:
-    """Give one model's answers by dialogue and turn, and its name."""
+@dataclass(frozen=True)
+class JudgedAnswers:
+    """The answers of one model.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    texts : dict
+        Dialogue and turn -> answer, without thinking.
+    unusable : dict
+        Dialogue and turn -> why the answer can't be judged.
+    lost_images : dict
+        Dialogue and turn -> number of pictures that the model was not sent.
+    """
+
+    model: str
+    texts: dict[tuple[str, int], str]
+    unusable: dict[tuple[str, int], str]
+    lost_images: dict[tuple[str, int], int]
+
+
+def take_answers(answers: pd.DataFrame | str | Path) -> JudgedAnswers:
+    """Return the answers of one model by dialogue and turn.
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame, str or path
+        From `load_answers` or as it takes them.
+
+    Returns
+    -------
+    JudgedAnswers
+        The answers without thinking.
+
+    Raises
+    ------
+    DataError
+        If they are of several models.
+    """
     frame = load_answers(answers) if isinstance(answers, str | Path) else answers
     require_columns(frame, ["model", "dialog_id", "turn", "answer"], "a frame of answers")
     models = list(frame["model"].unique())
     if len(models) != 1:
         raise DataError(f"got answers of {models}, expected those of one model; name its folder")
-    rows = frame[["dialog_id", "turn", "answer"]].dropna().itertuples(index=False)
-    return {(str(dialog), int(turn)): text for dialog, turn, text in rows}, str(models[0])
+    found = JudgedAnswers(str(models[0]), {}, {}, {})
+    for row in frame.dropna(subset=["dialog_id", "turn", "answer"]).itertuples(index=False):
+        key = (str(row.dialog_id), int(row.turn))
+        split = split_thinking(str(row.answer))
+        if not split.complete:
+            found.unusable[key] = "the answer was cut inside its thinking"
+        elif not split.rest.strip():
+            found.unusable[key] = "the answer is empty"
+        else:
+            found.texts[key] = split.rest
+        if lost := int(getattr(row, "n_lost_images", 0)):
+            found.lost_images[key] = lost
+    return found
 
 
 def _list_turns(
-    dialogues: list[Dialogue], texts: Mapping[tuple[str, int], str], repeat: int, out: Path
+    dialogues: list[Dialogue], judged: JudgedAnswers, repeat: int, out: Path
 ) -> tuple[list[tuple[str, Key]], list[Problem]]:
     """List what is to be judged, and the turns that have no answer."""
     keys: list[tuple[str, Key]] = []
     unanswered = []
     for dialogue in dialogues:
         for turn in range(1, len(dialogue.questions) + 1):
-            if (dialogue.dialog_id, turn) in texts:
+            at = (dialogue.dialog_id, turn)
+            if at in judged.texts:
                 keys += [(dialogue.dialog_id, (turn, number)) for number in range(1, repeat + 1)]
             else:
+                why = judged.unusable.get(at, "there is no answer to judge")
                 where = f"dialogue {dialogue.dialog_id}, turn {turn}"
-                unanswered.append(Problem(short_path(out), where, "there is no answer to judge"))
+                unanswered.append(Problem(short_path(out), where, why, dialogue.dialog_id, turn))
     if not keys:
         raise DataError("none of the answers belongs to a turn of the benchmark; are they of the same data?")
     return keys, unanswered
 
 
 class _Judging:
-    """The job of `judge`."""
+    """The questions of `judge`."""
 
     def __init__(
         self,
         bench: Benchmark,
         dialogues: list[Dialogue],
-        texts: dict[tuple[str, int], str],
+        judged: JudgedAnswers,
         prompt: JudgePrompt,
         keys: list[tuple[str, Key]],
         request: Request,
+        rubric: Rubric,
     ) -> None:
         self._by_id = {dialogue.dialog_id: dialogue for dialogue in dialogues}
-        self._texts, self._prompt, self._keys, self._request = texts, prompt, keys, request
-        self._synthetic = {"synthetic": True} if bench.synthetic else {}
-        self.folder = RunFolder(request.out, request.fixed, lambda _, entries: entries, list, self._check)
+        self._judged, self._prompt, self._keys = judged, prompt, keys
+        self._request, self._rubric = request, rubric
+        self._synthetic = {"synthetic": True} if request.fixed["benchmark"]["synthetic"] else {}
+        pictures = fingerprint_pictures(bench, dialogues) if request.fixed["images"] == "all" else {}
+        self.folder = RunFolder(
+            request.out, request.fixed, lambda _, entries: entries, list, self._check, pictures
+        )
         tell = request.fixed["missing_pictures"] == "tell"
         self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
 
@@ -234,34 +360,59 @@ class _Judging:
         return [Track(dialog, [key]) for dialog, key in left]
 
     def ends_track(self, _error: TurnError) -> str:
-        """Say that no judgement needs another."""
+        """Return an empty reason: no judgement needs another."""
         return ""
 
     def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
         """Ask for one judgement, again as long as it can't be read."""
         text = self._filled(dialog_id, key[0])
         messages = self._messages(dialog_id, text)
-        usage, attempts = [0, 0], 0
+        usage, attempts = Usage(), 0
         while True:
-            reply = endpoint.ask(messages)
-            attempts += 1
-            usage = [usage[0] + reply.prompt_tokens, usage[1] + reply.completion_tokens]
-            read = parse_judge_reply(reply.text)
-            if not read.problem or attempts == self._request.told["attempts"]:
+            try:
+                reply = endpoint.ask(messages)
+            except TurnError as error:
+                error.usage = error.usage.plus(usage)
+                raise
+            attempts, usage = attempts + 1, usage.plus(reply.usage)
+            read = self._read(reply)
+            if read.scores:
+                endpoint.streak.clear()
+            else:
+                endpoint.streak.add()
+            if not read.problem or attempts == self._request.details["attempts"] or endpoint.streak.is_over:
                 break
         entry: Entry = {"turn": key[0]}
-        if self._request.told["repeat"] > 1:
+        if self._request.details["repeat"] > 1:
             entry["repeat"] = key[1]
-        whole = {name: int(score) if score.is_integer() else score for name, score in read.scores.items()}
-        entry |= {**whole, "judge": self._request.server.model, "reason": reply.text}
-        entry |= {"finish_reason": reply.finish_reason, "attempts": attempts, "usage": usage}
+        entry |= _whole_numbers(read.scores)
+        entry |= {"judge": self._request.server.model, "reason": reply.text}
+        entry |= {"thinking": reply.thinking} if reply.thinking else {}
+        entry |= {"finish_reason": reply.finish_reason, "attempts": attempts, "usage": list(usage)}
+        if lost := self._judged.lost_images.get((dialog_id, key[0])):
+            entry["n_lost_images"] = lost
         entry |= {"judged_sha256": _digest(text), **self._synthetic}
         return entry | ({"problem": read.problem} if read.problem else {})
+
+    def _read(self, reply: Completion) -> JudgeReply:
+        """Read the scores of a reply; if there are none, the problem shows how it begins."""
+        if not reply.complete:
+            return JudgeReply(
+                {}, f"the reply ends inside its thinking (finish_reason {reply.finish_reason!r})"
+            )
+        read = self._parse(reply.text, reply.finish_reason)
+        if read.scores or not read.problem:
+            return read
+        return JudgeReply({}, f"{shorten(read.problem, 200)}; the reply begins: {shorten(reply.text, 80)!r}")
+
+    def _parse(self, text: str, finish_reason: str | None) -> JudgeReply:
+        options = _supported(parse_judge_reply, rubric=self._rubric, finish_reason=finish_reason)
+        return parse_judge_reply(text, **options)
 
     def _filled(self, dialog_id: str, turn: int) -> str:
         dialogue = self._by_id[dialog_id]
         return self._prompt.fill(
-            dialogue.questions[turn - 1], dialogue.references[turn - 1], self._texts[dialog_id, turn]
+            dialogue.questions[turn - 1], dialogue.references[turn - 1], self._judged.texts[dialog_id, turn]
         )
 
     def _messages(self, dialog_id: str, text: str) -> list[msgspec.Raw]:
@@ -274,23 +425,29 @@ class _Judging:
         return [*system, chat.message("user", content)]
 
     def ended(self, dialog_id: str) -> None:
-        """Forget a dialogue's pictures."""
+        """Release the pictures of a dialogue."""
         self._gallery.drop(dialog_id)
 
     def _check(self, dialog_id: str, entry: Entry) -> Entry | None:
-        """Drop a judgement of another answer; read a reply again that couldn't be read, as the parser may know more."""
-        turn = entry["turn"]
-        if (dialog_id, turn) in self._texts and entry.get("judged_sha256") != _digest(
-            self._filled(dialog_id, turn)
-        ):
+        """Drop a judgement of another answer; parse a reply again that couldn't be read, since the parser may have changed."""
+        key, reason = (dialog_id, entry["turn"]), entry.get("reason")
+        if not isinstance(reason, str):  # no reply came back, or somebody changed the file
+            return entry if isinstance(entry.get("problem"), str) else None
+        if key in self._judged.texts and entry.get("judged_sha256") != _digest(self._filled(*key)):
             return None
         if "problem" not in entry:
             return entry
-        read = parse_judge_reply(entry["reason"])
+        read = self._parse(reason, entry.get("finish_reason"))
         if read.problem:
             return entry
-        return {name: value for name, value in entry.items() if name != "problem"} | read.scores
+        return {name: value for name, value in entry.items() if name != "problem"} | _whole_numbers(
+            read.scores
+        )
+
+
+def _whole_numbers(scores: Mapping[str, float]) -> dict[str, float]:
+    return {name: int(score) if float(score).is_integer() else score for name, score in scores.items()}
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return digest_texts([text])[:16]

@@ -1,4 +1,4 @@
-"""How many requests are at the server at once."""
+"""Limit the number of requests at the server at once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class StoppedError(BaseException):
-    """The run ends; what isn't at the server yet isn't sent.
+    """The run ends; what is not at the server yet is not sent.
 
-    No `Exception`: the client would take it for a lost connection and try again.
+    Not an `Exception`: the client would take it for a lost connection and try again.
     """
 
 
 class Slots:
-    """At most so many requests at the server.
+    """A limit on the requests at the server.
 
     A slot is taken when a request is sent, not while it is prepared, and given back when its turn is written: so the
     server always has work, and a crash loses no more requests than there are slots.
@@ -29,7 +29,7 @@ class Slots:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Do a turn: its requests wait for a slot, which is given back at the end."""
+        """Hold a turn: its requests wait for a slot, which is given back at the end."""
         try:
             yield
         finally:
@@ -53,12 +53,12 @@ class Slots:
         self._mine.taken = True
 
     def refused(self, response: Any) -> None:
-        """Give the slot back for the time of the back-off, where a server doesn't serve."""
+        """Give the slot back during the back-off after an error reply."""
         if response.status_code >= 400:
             self._give_back()
 
     def stop(self) -> None:
-        """Let no more requests go."""
+        """Send no more requests."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -11,7 +11,7 @@ import random
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,13 +23,15 @@ _MOST_BYTES = 1 << 28
 
 
 @contextmanager
-def stand_in(port: int = 0) -> Iterator[str]:
+def stand_in(port: int = 0, reply: Callable[[str, int], str] | None = None) -> Iterator[str]:
     """Run a made-up model and judge in a thread.
 
     Parameters
     ----------
     port : int, default 0
         On 127.0.0.1; 0 takes a free one.
+    reply : callable, optional
+        Conversation as JSON, and how often it was asked -> the reply; by default `made_up_reply`.
 
     Yields
     ------
@@ -46,7 +48,7 @@ def stand_in(port: int = 0) -> Iterator[str]:
     14
     """
     asked: Counter[bytes] = Counter()
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, asked))
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, asked, reply or made_up_reply))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -61,8 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def __init__(self, asked: Counter[bytes], *arguments: Any) -> None:
-        self._asked = asked
+    def __init__(self, asked: Counter[bytes], reply: Callable[[str, int], str], *arguments: Any) -> None:
+        self._asked, self._reply = asked, reply
         super().__init__(*arguments)
 
     def do_POST(self) -> None:
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         key = hashlib.sha256(conversation.encode()).digest()
         self._asked[key] += 1
-        text = made_up_reply(conversation, self._asked[key])
+        text = self._reply(conversation, self._asked[key])
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         usage = {"prompt_tokens": len(conversation.split()), "completion_tokens": len(text.split())}
         named = {"id": "synthetic", "object": "chat.completion", "created": 0, "model": body.get("model")}
@@ -125,10 +127,10 @@ def made_up_reply(conversation: str, time: int = 1) -> str:
     return f"Synthetic scores, for no reason.\n{json.dumps(scores)}"
 
 
-def main() -> None:
+def main(reply: Callable[[str, int], str] | None = None) -> None:
     """Run until Ctrl-C; the first argument is the port, 8000 by default."""
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    with stand_in(port) as url:
+    with stand_in(port, reply) as url:
         print(url, flush=True)
         try:
             threading.Event().wait()

@@ -8,39 +8,46 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.plots._style import fit_texts, new_axes
+from mmdu_analysis.plots._layout import new_axes
+from mmdu_analysis.plots._style import Context, points, style_context
+from mmdu_analysis.plots._texts import Texts, write_on_axes, write_on_figure
 from mmdu_analysis.registry import Facts, Figure, register
-from mmdu_analysis.schema import is_synthetic
+from mmdu_analysis.schema import MMDU, SYNTHETIC_LABEL, is_synthetic
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+DEMONSTRATION = "Demonstration"
+"""Start of the title of a figure that shows synthetic data."""
+
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a drawing function has to say about what it drew.
+    """The texts of a drawing.
 
     Attributes
     ----------
     title : str
-        What is seen, in words that the data support.
+        What is seen, in words that the data support: an ordering only where intervals separate.
     subtitle : str
         Units, and what one mark is.
     note : str
-        n, definitions, abbreviations, what was left out. The source is added from the frame's column ``source``.
-    ax : matplotlib.axes.Axes or None
-        The Axes to return where it isn't the one that was passed in.
+        n, definitions, what was left out. The renderer adds the meaning of short dimension names, and the source from
+        the frame's column ``source``.
+    legend : bool or tuple of (handles, labels)
+        Draw a legend between the subtitle and the plot, which fits any width and covers nothing: True takes the
+        labelled artists of the plot and its panels.
     """
 
     title: str
     subtitle: str = ""
     note: str = ""
-    ax: Axes | None = None
+    legend: bool | tuple[Sequence[Any], Sequence[str]] = False
 
 
 def figure(
@@ -52,7 +59,7 @@ def figure(
     facts: Facts = "never",
     needs: tuple[str, ...] = (),
     packages: tuple[str, ...] = (),
-    size: tuple[float, float] = (3.5, 2.6),
+    size: tuple[float, float] = (3.5, 2.2),
 ) -> Callable[[Callable[..., Drawing]], Callable[..., Axes]]:
     """Register a drawing function as a figure and make it a public plot.
 
@@ -61,13 +68,15 @@ def figure(
     caption, numbers, notebook, paper, facts, needs, packages
         See `mmdu_analysis.registry.Figure`.
     size : tuple of float
-        Default width and height in inches.
+        Default width and height in inches at a font size of 7 points. Title, legend and note add to the height.
 
     Returns
     -------
     callable
-        Decorator. The public function has the signature ``(frame, *, ax=None, title=True, note=True, width=None,
-        height=None, ...)`` and returns the Axes.
+        Decorator. The public function returns the Axes and has the signature ``(frame, *, ax=None, title=True,
+        note=True, width=None, height=None, font_size=None, context=None, ...)``. `title` may be a text; `width` and
+        `height` are inches of the whole figure; they have no effect on given Axes. Without `context` and `font_size`,
+        matplotlib's settings are used as they are.
     """
 
     def decorate(draw: Callable[..., Drawing]) -> Callable[..., Axes]:
@@ -80,12 +89,20 @@ def figure(
             note: bool = True,
             width: float | None = None,
             height: float | None = None,
+            font_size: float | None = None,
+            context: Context | None = None,
             **options: Any,
         ) -> Axes:
-            target = new_axes(ax, width or size[0], height or size[1])
-            drawing = draw(frame, target, **options)
-            _finish(target, frame, drawing, title, note)
-            return drawing.ax or target
+            with style_context(context, font_size):
+                if ax is not None:
+                    before = set(ax.get_figure(root=True).axes) - {ax}  # type: ignore[union-attr]
+                    drawing = draw(frame, ax, **options)
+                    write_on_axes(ax, _parts(ax, before), _texts(ax, frame, drawing, title, note, before))
+                    return ax
+                own = new_axes(width or points(size[0]), height or points(size[1]), grows=height is None)
+                drawing = draw(frame, own, **options)
+                write_on_figure(own, _texts(own, frame, drawing, title, note, set()), grow=height is None)
+                return own
 
         plot.__signature__ = _public_signature(draw, plot)  # type: ignore[attr-defined]
         register(
@@ -117,10 +134,54 @@ def _public_signature(draw: Callable[..., Any], plot: Callable[..., Any]) -> ins
     return inspect.Signature([*common, *own], return_annotation="Axes")
 
 
-def _finish(ax: Axes, frame: pd.DataFrame, drawing: Drawing, title: bool | str, note: bool) -> None:
-    """Write title, notes, source and the synthetic mark."""
-    source = "; ".join(dict.fromkeys(frame["source"].dropna())) if "source" in frame else ""
-    notes = " ".join(text for text in (drawing.note, f"Source: {source}." if source else "") if text)
+def _parts(ax: Axes, before: set[Any]) -> list[Axes]:
+    """Return the Axes and everything that the drawing added to the figure: panels, colour bars."""
+    return [part for part in ax.get_figure(root=True).axes if part not in before]  # type: ignore[union-attr]
+
+
+def _texts(
+    ax: Axes, frame: pd.DataFrame, drawing: Drawing, title: bool | str, note: bool, before: set[Any]
+) -> Texts:
+    """Return the texts around a drawing; the synthetic mark can't be switched off."""
+    parts = _parts(ax, before)
+    synthetic = is_synthetic(frame)
     heading = title if isinstance(title, str) else drawing.title if title else ""
-    subtitle = drawing.subtitle if title else ""
-    fit_texts(ax, heading, subtitle, notes if note else "", synthetic=is_synthetic(frame))
+    if synthetic and title is True and heading:
+        heading = f"{DEMONSTRATION}: {heading}"
+    notes = (drawing.note, _abbreviations(parts), _source(frame))
+    return Texts(
+        heading,
+        drawing.subtitle if title else "",
+        " ".join(text for text in notes if text) if note else "",
+        SYNTHETIC_LABEL if synthetic else "",
+        _legend(parts, drawing.legend),
+    )
+
+
+def _source(frame: pd.DataFrame) -> str:
+    sources = [str(text).rstrip(".") for text in frame["source"].dropna()] if "source" in frame else []
+    return f"Source: {'; '.join(dict.fromkeys(sources))}." if sources else ""
+
+
+def _abbreviations(parts: list[Axes]) -> str:
+    """Return what the short names of dimensions mean that stand alone as a tick, a legend entry or a panel title."""
+    names = {dimension.short: dimension.name for dimension in MMDU.dimensions}
+    shown: set[str] = set()
+    for part in parts:
+        legend = part.get_legend()
+        texts = [*part.get_xticklabels(), *part.get_yticklabels(), *part.texts]
+        texts += legend.get_texts() if legend is not None else []
+        titles = {part.get_title(loc) for loc in ("left", "center")}
+        shown |= {text.get_text().strip() for text in texts} | titles
+    found = [f"{short} {name}" for short, name in names.items() if short in shown and short != name]
+    return f"{', '.join(found)}." if found else ""
+
+
+def _legend(parts: list[Axes], wanted: Any) -> tuple[Sequence[Any], Sequence[str]] | None:
+    if not wanted or wanted is not True:
+        return wanted or None
+    entries: dict[str, Any] = {}
+    for part in parts:
+        for handle, label in zip(*part.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    return (list(entries.values()), list(entries)) if entries else None

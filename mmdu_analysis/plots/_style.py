@@ -1,18 +1,25 @@
-"""Palette, sizes and the rules that all figures share. Nothing global changes."""
+"""Palette and style contexts that all figures share. Nothing global changes."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from mmdu_analysis.schema import SYNTHETIC_LABEL
+from mmdu_analysis.schema import MMDU, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
+
+Context = Literal["paper", "notebook", "slides"]
+
+FONT_SIZES: dict[str, float] = {"paper": 7.0, "notebook": 9.0, "slides": 16.0}
+"""Font size of each context, in points."""
+
+BASE_FONT_SIZE = FONT_SIZES["paper"]
+"""Font size for which the sizes of figures are given."""
 
 COLUMN = 3.5
 """Width of a paper's column, in inches; a full page is two."""
@@ -20,60 +27,203 @@ COLUMN = 3.5
 ACCESS_COLORS = {"closed": "#004488", "open": "#D55E00", "finetuned": "#009E73"}
 ACCESS_MARKERS = {"closed": "o", "open": "s", "finetuned": "D"}
 ACCESS_LABELS = {"closed": "closed", "open": "open", "finetuned": "fine-tuned on MMDU-45k"}
+
 OURS, PAPER = "#0072B2", "#A0A0A0"
+"""Colours of what was measured, and of what the paper prints."""
+
+HIGHLIGHT, GREY, GRID, MARK = "#E69F00", "#555555", "#E2E2E2", "#B00020"
 SEQUENCE = ("#00425F", "#0072B2", "#56B4E9", "#E69F00", "#F0E442")
-GREY = "#555555"
-MODEL_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+# Models and judges have colours of their own, so that none of them reads as an access. Each differs from its
+# neighbours in lightness too, and in marker and dash.
+MODEL_COLORS = ("#882255", "#C9A227", "#1B7F9C", "#000000", "#C77CBB", "#7A7A7A", "#88CCEE")
 MODEL_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
+KNOWN_MODELS = ("LLaVa1.6-vicuna-7B", "Qwen2-VL-7B", "BLIP-2")
+JUDGE_COLORS = ("#4B2E83", "#9C6ADE", "#B8860B", "#6B6B6B", "#2F8F83")
+DIMENSION_COLORS = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#CC6677", "#000000")
 
-RULES: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 7,
-    "axes.titlesize": 8,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": False,
-    "grid.color": "#E2E2E2",
-    "grid.linewidth": 0.6,
-    "legend.fontsize": 6.5,
-    "legend.frameon": False,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "lines.linewidth": 1.2,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.05,
-    "figure.dpi": 200,
-    "savefig.dpi": 200,
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "mmdu",
-}
+
+def rules(font_size: float) -> dict[str, Any]:
+    """Return the matplotlib settings of a context.
+
+    Parameters
+    ----------
+    font_size : float
+        Size of labels in points; all other sizes follow from it.
+
+    Returns
+    -------
+    dict of str to object
+        For ``matplotlib.rc_context``.
+    """
+    scale = font_size / BASE_FONT_SIZE
+    return {
+        "font.family": "DejaVu Sans",
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": False,
+        "axes.linewidth": 0.7 * scale,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6 * scale,
+        "legend.frameon": False,
+        "lines.linewidth": 1.2 * scale,
+        "lines.markersize": 4 * scale,
+        "patch.linewidth": 0.6 * scale,
+        "hatch.linewidth": 0.6 * scale,
+        "xtick.major.width": 0.7 * scale,
+        "ytick.major.width": 0.7 * scale,
+        "xtick.major.size": 2.5 * scale,
+        "ytick.major.size": 2.5 * scale,
+    } | font_rules(font_size)
+
+
+def font_rules(font_size: float) -> dict[str, Any]:
+    """Return the matplotlib settings of a font size alone.
+
+    Parameters
+    ----------
+    font_size : float
+        Size of labels in points.
+
+    Returns
+    -------
+    dict of str to object
+        For ``matplotlib.rc_context``.
+    """
+    return {
+        "font.size": font_size,
+        "axes.titlesize": 1.15 * font_size,
+        "axes.labelsize": font_size,
+        "legend.fontsize": 0.93 * font_size,
+        "legend.title_fontsize": 0.93 * font_size,
+        "xtick.labelsize": 0.93 * font_size,
+        "ytick.labelsize": 0.93 * font_size,
+    }
+
+
+@contextmanager
+def style_context(context: Context | None = None, font_size: float | None = None) -> Iterator[None]:
+    """Apply a context for as long as the block lasts.
+
+    Parameters
+    ----------
+    context : {"paper", "notebook", "slides"}, optional
+        Without it matplotlib's settings stay as the user has set them.
+    font_size : float, optional
+        Size of labels in points, instead of the context's.
+
+    Raises
+    ------
+    DataError
+        If there is no such context, or the font size isn't positive.
+    """
+    import matplotlib as mpl
+
+    if context is not None and context not in FONT_SIZES:
+        raise DataError(f"context is {context!r}, expected one of {', '.join(FONT_SIZES)}")
+    if font_size is not None and not font_size > 0:
+        raise DataError(f"font_size is {font_size}, expected a positive number of points")
+    settings: Any = {}
+    if context is not None:
+        settings = rules(font_size or FONT_SIZES[context])
+    elif font_size is not None:
+        settings = font_rules(font_size)
+    with mpl.rc_context(settings):
+        yield
+
+
+def points(size: float) -> float:
+    """Return a length in points, scaled from the base font size to the current one.
+
+    Parameters
+    ----------
+    size : float
+        Points at a font size of 7, such as a marker size or an offset.
+
+    Returns
+    -------
+    float
+        Points at the current font size.
+    """
+    import matplotlib as mpl
+
+    return size * float(mpl.rcParams["font.size"]) / BASE_FONT_SIZE
+
+
+def small() -> float:
+    """Return the font size of annotations in points: nine tenths of the labels'."""
+    return points(0.9 * BASE_FONT_SIZE)
 
 
 def model_styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Give each model a colour, a marker and a dash, the same in every figure of the same models.
+    """Return a colour, a marker and a dash for each model.
+
+    The three models of the measured labels have the same ones in every figure; others follow in alphabetical order.
 
     Parameters
     ----------
     models : iterable of str
-        Their names.
+        Names of models.
 
     Returns
     -------
     dict of str to dict
-        ``color``, ``marker``, ``ls``; markers and dashes tell models apart without colour.
+        ``color``, ``marker``, ``ls``; markers and dashes distinguish the models without colour.
     """
+    names = sorted(set(models))
+    free = [slot for slot in range(len(MODEL_COLORS)) if slot >= len(KNOWN_MODELS)]
+    if not set(names) & set(KNOWN_MODELS):
+        free = list(range(len(MODEL_COLORS)))
+    slots = {model: KNOWN_MODELS.index(model) for model in names if model in KNOWN_MODELS}
+    others = [model for model in names if model not in slots]
+    slots |= {model: free[rank % len(free)] for rank, model in enumerate(others)}
+    return {model: _style(MODEL_COLORS, slots[model], rank) for rank, model in enumerate(names)}
+
+
+def judge_styles(judges: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return a colour, a marker and a dash for each judge; no judge has the colour of an access or a model.
+
+    Parameters
+    ----------
+    judges : iterable of str
+        Names of judges.
+
+    Returns
+    -------
+    dict of str to dict
+        ``color``, ``marker``, ``ls``.
+    """
+    return {judge: _style(JUDGE_COLORS, rank, rank) for rank, judge in enumerate(sorted(set(judges)))}
+
+
+def dimension_styles(dimensions: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return a colour, a marker and a dash for each dimension.
+
+    Parameters
+    ----------
+    dimensions : iterable of str
+        Full or short names; MMDU's have the same ones in every figure.
+
+    Returns
+    -------
+    dict of str to dict
+        ``color``, ``marker``, ``ls``.
+    """
+    known = {name: rank for rank, d in enumerate(MMDU.dimensions) for name in (d.name, d.short)}
+    names = list(dict.fromkeys(dimensions))
+    slots = {name: known.get(name, rank) for rank, name in enumerate(names)}
+    return {name: _style(DIMENSION_COLORS, slot, slot) for name, slot in slots.items()}
+
+
+def _style(colors: tuple[str, ...], slot: int, rank: int) -> dict[str, Any]:
     return {
-        model: {
-            "color": MODEL_COLORS[place % len(MODEL_COLORS)],
-            "marker": MODEL_MARKERS[place % len(MODEL_MARKERS)],
-            "ls": DASHES[(place + place // len(MODEL_COLORS)) % len(DASHES)],
-        }
-        for place, model in enumerate(sorted(models))
+        "color": colors[slot % len(colors)],
+        "marker": MODEL_MARKERS[slot % len(MODEL_MARKERS)],
+        "ls": DASHES[(slot + rank // len(colors)) % len(DASHES)],
     }
 
 
@@ -83,23 +233,23 @@ def band_line(ax: Axes, x: pd.Series, line: pd.DataFrame, style: dict[str, Any],
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Where.
+        Axes to draw on.
     x : pandas.Series
-        Places of the points.
+        Positions of the points.
     line : pandas.DataFrame
         ``mean``, ``low``, ``high``.
     style : dict
         From `model_styles`.
     label : str
-        For the legend.
+        Label of the legend.
     """
-    places, low, high = (values.to_numpy(dtype=float) for values in (x, line["low"], line["high"]))
-    ax.fill_between(places, low, high, color=style["color"], alpha=0.15, lw=0)
-    ax.plot(places, line["mean"].to_numpy(dtype=float), color=style["color"], ls=style["ls"], label=label)
+    positions, low, high = (values.to_numpy(dtype=float) for values in (x, line["low"], line["high"]))
+    ax.fill_between(positions, low, high, color=style["color"], alpha=0.15, lw=0)
+    ax.plot(positions, line["mean"].to_numpy(dtype=float), color=style["color"], ls=style["ls"], label=label)
 
 
 def legend_below(ax: Axes, *, tick_lines: int = 1, ncol: int = 2) -> None:
-    """Put the legend under the axis label, however high the Axes are.
+    """Draw the legend under the axis label. `Drawing.legend` fits the width and is preferred.
 
     Parameters
     ----------
@@ -113,119 +263,49 @@ def legend_below(ax: Axes, *, tick_lines: int = 1, ncol: int = 2) -> None:
     from matplotlib.transforms import offset_copy
 
     figure: Any = ax.figure
-    below = offset_copy(ax.transAxes, figure, y=-(14 + 8.5 * tick_lines), units="points")
+    below = offset_copy(ax.transAxes, figure, y=-points(14 + 8.5 * tick_lines), units="points")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncol=ncol)
 
 
 def interval_words(frame: pd.DataFrame) -> str:
-    """Say in words what the intervals of a summary are."""
-    return f"{frame.attrs.get('ci', 0.95):.0%} intervals, bootstrap over dialogues"
-
-
-def diverging_map() -> Any:
-    """Give the colours from one side to the other, white between, that all readers can tell apart."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("mmdu_diverging", ["#D55E00", "#FFFFFF", "#0072B2"])
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Apply the house's rules for as long as the block lasts."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(RULES):
-        yield
-
-
-def new_axes(ax: Axes | None, width: float = COLUMN, height: float = 2.6, **options: Any) -> Axes:
-    """Give the Axes to draw on: the caller's, or those of a new figure outside of pyplot's list.
+    """Return in words what the intervals of a frame are, from its column ``ci``.
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes or None
-        The caller's.
-    width, height : float
-        Size of a new figure in inches.
-    **options
-        For ``Figure.add_subplot``, such as ``projection="polar"``.
+    frame : pandas.DataFrame
+        With the column ``ci`` (0 to 1).
 
     Returns
     -------
-    matplotlib.axes.Axes
-        Empty, or the caller's.
+    str
+        Such as ``95 % intervals, bootstrap over dialogues``; empty where the column is absent or has no value.
     """
-    if ax is not None:
-        return ax
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context(RULES):
-        return plt.figure(figsize=(width, height)).add_subplot(**options)
+    levels = frame["ci"].dropna() if "ci" in frame else ()
+    if not len(levels):
+        return ""
+    return f"{100 * float(levels.iloc[0]):g} % intervals, bootstrap over dialogues"  # type: ignore[union-attr]
 
 
-def source_note(ax: Axes, text: str, *, synthetic: bool = False) -> None:
-    """Write source and n under a figure, and mark the synthetic sample.
+def wrap_labels(labels: Iterable[str], width: int) -> list[str]:
+    """Return labels broken into lines.
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
-        Any Axes of the figure.
-    text : str
-        Source, number of things drawn, definitions; broken into lines by the figure's width.
-    synthetic : bool, default False
-        Adds the sample's mark.
+    labels : iterable of str
+        Texts of ticks or legends.
+    width : int
+        Characters of a line.
+
+    Returns
+    -------
+    list of str
+        Words are not broken.
     """
-    figure: Any = ax.figure
-    width = int(figure.get_figwidth() * 23)  # characters of this size that fit an inch
-    note: Text = figure.supxlabel(
-        "\n".join(textwrap.wrap(text, width)), fontsize=5.5, color=GREY, x=0.01, ha="left"
-    )
-    note.set_gid("source")
-    if synthetic:
-        mark = figure.suptitle(SYNTHETIC_LABEL, fontsize=7, color="#B00020", x=0.99, ha="right")
-        mark.set_gid("synthetic")
+    return ["\n".join(textwrap.wrap(str(label), width, break_long_words=False)) for label in labels]
 
 
-def say(ax: Axes, title: str, subtitle: str = "") -> None:
-    """Write what to see above the Axes.
+def diverging_map() -> Any:
+    """Return the colour map from negative to positive with white between, for colour-blind readers too."""
+    from matplotlib.colors import LinearSegmentedColormap
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where.
-    title : str
-        The finding, one line or two.
-    subtitle : str
-        Units and what is drawn.
-    """
-    ax.set_title(title, loc="left", pad=15 if subtitle else 6)
-    if subtitle:
-        ax.annotate(
-            subtitle,
-            (0, 1),
-            (0, 4),
-            "axes fraction",
-            "offset points",
-            fontsize=6.5,
-            color=GREY,
-            annotation_clip=False,
-        )
-
-
-def fit_texts(ax: Axes, title: str, subtitle: str, note: str, *, synthetic: bool) -> None:
-    """Write title, subtitle, note and synthetic mark so that they fit the figure's width.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        The Axes, or the host of several panels.
-    title, subtitle, note : str
-        Texts; empty ones are left out.
-    synthetic : bool
-        Add the mark of the synthetic sample.
-    """
-    if title:
-        say(ax, title, subtitle)
-    if note or synthetic:
-        source_note(ax, note, synthetic=synthetic)
+    return LinearSegmentedColormap.from_list("mmdu_diverging", ["#D55E00", "#FFFFFF", "#0072B2"])

@@ -12,8 +12,9 @@ from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.io.benchmark import Benchmark
 from mmdu_analysis.schema import DIMENSIONS, DataError
 from mmdu_analysis.stats.agreement import judge_agreement
-from mmdu_analysis.stats.dataset import as_lengths, distribution
+from mmdu_analysis.stats.dataset import distribution
 from mmdu_analysis.stats.finetuning import finetuning_gain
+from mmdu_analysis.stats.lengths import measure_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -519,14 +520,15 @@ def measure_claims(bench: Benchmark) -> dict[str, Outcome]:
     dict of str to Outcome
         Claim -> what comes out; no value where the data lacks what it takes, with a note of what.
     """
-    lengths = as_lengths(bench)
+    whole = measure_dataset(bench)
+    lengths = whole.table
     n_dialogs, n_questions = len(lengths), int(lengths["n_turns"].sum())
     turns, images = lengths["n_turns"], lengths["n_images"]
     # A copy of the benchmark that stops at turn 20 can't tell how far its longest dialogues go on.
     cut = "the data ends at turn 20 of each dialogue" if turns.max() == 20 else ""
-    missing = lengths.attrs["missing_answers"]
+    missing = int(lengths["n_missing"].sum())
     lacking = f"{missing:,} of {n_questions:,} references are missing from the data" if missing else ""
-    unique = lengths.attrs["unique_images"]
+    unique = whole.unique_images
     single, multi, none = (
         int(lengths[f"{kind}_questions"].sum()) for kind in ("single_image", "multi_image", "no_image")
     )

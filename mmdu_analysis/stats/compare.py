@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.stats.dataset import as_lengths, dataset_statistics, distribution
+from mmdu_analysis.schema import is_synthetic
+from mmdu_analysis.stats.dataset import as_lengths, count_missing, dataset_statistics, distribution, measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +31,8 @@ def compare_statistics(source: Source, published: pd.DataFrame, dataset: str = "
         One row a published number: ``statistic``, ``measure`` (average, maximum, value), ``ours``, ``paper``,
         ``difference`` (ours less paper) and ``likely_reason`` (empty where rounding explains it).
     """
-    lengths = as_lengths(source)
-    ours = dataset_statistics(lengths)
+    whole = measured(source)
+    lengths, ours = whole.table, dataset_statistics(whole)
     paper = published.loc[published["dataset"] == dataset].set_index("statistic")
     long = paper.reset_index().melt("statistic", ["average", "maximum", "value"], "measure", "paper").dropna()
     order = {name: place for place, name in enumerate(paper.index)}
@@ -41,8 +42,8 @@ def compare_statistics(source: Source, published: pd.DataFrame, dataset: str = "
     long["likely_reason"] = [
         _reason(row.statistic, row.ours, row.paper, lengths) for row in long.itertuples()
     ]
-    long.attrs = dict(lengths.attrs)
-    return long
+    long.attrs = {"synthetic": is_synthetic(lengths)}
+    return long.assign(synthetic=is_synthetic(lengths))
 
 
 def compare_distributions(source: Source, published: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +85,7 @@ def compare_distributions(source: Source, published: pd.DataFrame) -> pd.DataFra
     frame["likely_reason"] = [
         _reason(statistic[row.distribution], row.ours, row.paper, lengths) for row in frame.itertuples()
     ]
-    frame.attrs = dict(lengths.attrs)
+    frame.attrs = {"synthetic": is_synthetic(lengths)}
     return frame
 
 
@@ -97,7 +98,7 @@ def _reason(statistic: str, ours: float, paper: float, lengths: pd.DataFrame) ->
     exact = statistic in ("dialogs", "qa_pairs", "unique_images") and paper < 10_000
     if abs(ours - paper) <= (0.5 if exact else max(abs(paper) * 0.01, 0.1)):
         return ""
-    missing = lengths.attrs.get("missing_answers", 0)
+    missing = count_missing(lengths)
     if "tokens" in statistic and missing:
         return f"{missing:,} of {int(lengths['n_turns'].sum()):,} references are missing from the data"
     if statistic in ("turns", "qa_pairs") and lengths["n_turns"].max() == 20:

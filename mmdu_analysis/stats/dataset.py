@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io.benchmark import Benchmark
-from mmdu_analysis.schema import DataError, require_columns
-from mmdu_analysis.stats.lengths import dialog_lengths
+from mmdu_analysis.schema import DataError, is_synthetic, problems_frame, require_columns
+from mmdu_analysis.stats.lengths import DatasetLengths, measure_dataset
 from mmdu_analysis.stats.measure import KINDS, SUMS
 from mmdu_analysis.stats.references import question_images
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, without_placeholders
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    Source: TypeAlias = Benchmark | pd.DataFrame | str | Path | Sequence[str | Path]
+    Source: TypeAlias = Benchmark | DatasetLengths | pd.DataFrame | str | Path | Sequence[str | Path]
 
 STATISTICS = (
     "dialogs",
@@ -108,7 +108,18 @@ def answer_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Seri
 
 
 def as_lengths(source: Source) -> pd.DataFrame:
-    """Give the `dialog_lengths` frame of a source, or the frame itself if it is one already.
+    """Return the `dialog_lengths` frame of a source, or the frame itself if it is one already.
+
+    Raises
+    ------
+    DataError
+        If a frame lacks the columns of `dialog_lengths`.
+    """
+    return measured(source).table
+
+
+def measured(source: Source) -> DatasetLengths:
+    """Return the lengths of a source; a frame alone doesn't tell the distinct images (-1).
 
     Raises
     ------
@@ -117,10 +128,17 @@ def as_lengths(source: Source) -> pd.DataFrame:
     """
     import pandas as pd
 
+    if isinstance(source, DatasetLengths):
+        return source
     if isinstance(source, pd.DataFrame):
         require_columns(source, ("n_turns", "n_images", *SUMS), "a frame of dialog_lengths")
-        return source
-    return dialog_lengths(source)
+        return DatasetLengths(source, -1, problems_frame(), "own data")
+    return measure_dataset(source)
+
+
+def count_missing(lengths: pd.DataFrame) -> int:
+    """Return how many turns have no answer; 0 where a frame of lengths doesn't tell."""
+    return int(lengths["n_missing"].sum()) if "n_missing" in lengths else 0
 
 
 def dataset_statistics(source: Source) -> pd.DataFrame:
@@ -136,22 +154,24 @@ def dataset_statistics(source: Source) -> pd.DataFrame:
     pandas.DataFrame
         One row a statistic (index ``statistic``): ``average`` and ``maximum`` over dialogues (over
         questions or answers for the two lengths), ``value`` for counts; NA where it has no meaning.
-        Lengths in tokens. ``attrs`` as in `dialog_lengths`.
+        Lengths in tokens. ``synthetic``: any dialogue behind the number is. ``unique_images`` is NA for
+        a frame of lengths, which doesn't tell it.
 
     Notes
     -----
     Table 1 of arXiv 2406.11833. Statistics of answers use the references that are there;
-    ``attrs["missing_answers"]`` says how many are not.
+    the column ``n_missing`` of `dialog_lengths` counts those that are not.
     """
     import pandas as pd
 
-    lengths = as_lengths(source)
+    whole = measured(source)
+    lengths = whole.table
     questions = int(lengths["n_turns"].sum())
-    answers = questions - lengths.attrs.get("missing_answers", 0)
+    answers = questions - count_missing(lengths)
     rows: dict[str, tuple[Any, Any, Any]] = {
         "dialogs": (None, None, len(lengths)),
         "qa_pairs": (None, None, questions),
-        "unique_images": (None, None, lengths.attrs.get("unique_images")),
+        "unique_images": (None, None, whole.unique_images if whole.unique_images >= 0 else None),
         "question_length": (
             _ratio(lengths["question_tokens"].sum(), questions),
             lengths["max_question_tokens"].max(),
@@ -176,8 +196,8 @@ def dataset_statistics(source: Source) -> pd.DataFrame:
         rows, orient="index", columns=["average", "maximum", "value"], dtype="Float64"
     )
     frame = frame.loc[list(STATISTICS)].rename_axis("statistic")
-    frame.attrs = dict(lengths.attrs)
-    return frame
+    frame.attrs = {"name": whole.name, "synthetic": is_synthetic(lengths)}
+    return frame.assign(synthetic=is_synthetic(lengths))
 
 
 def _ratio(total: float, count: int) -> float | None:
@@ -213,7 +233,8 @@ def distribution(source: Source, what: str = "turns", bins: Sequence[float] | No
     """
     import pandas as pd
 
-    lengths = as_lengths(source)
+    whole = measured(source)
+    lengths = whole.table
     if what == "questions":
         counts = pd.Series(
             {kind.replace("_questions", "").replace("_", " "): int(lengths[kind].sum()) for kind in KINDS}
@@ -238,5 +259,8 @@ def distribution(source: Source, what: str = "turns", bins: Sequence[float] | No
     frame = pd.DataFrame({"bin": counts.index.astype("str"), "count": counts.to_numpy()})
     frame["percent"] = frame["count"] * (100 / total) if total else float("nan")
     outside = 0 if what == "questions" else len(lengths) - total
-    frame.attrs = dict(lengths.attrs) | {"edges": edges, "distribution": what, "n": total, "outside": outside}
+    frame["synthetic"] = is_synthetic(lengths)
+    frame.attrs = {"name": whole.name, "synthetic": is_synthetic(lengths)}
+    frame.attrs |= {"missing_answers": count_missing(lengths)}
+    frame.attrs |= {"edges": edges, "distribution": what, "n": total, "outside": outside}
     return frame

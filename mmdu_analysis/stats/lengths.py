@@ -5,12 +5,14 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mmdu_analysis.io import cache
-from mmdu_analysis.io.benchmark import Benchmark, benchmark_files
-from mmdu_analysis.schema import DataError, Problem, report, short_path
+from mmdu_analysis.io.benchmark import Benchmark, benchmark_files, load_benchmark, resolve_source
+from mmdu_analysis.io.files import stem
+from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
 from mmdu_analysis.stats.measure import Lengths, Options, join_lengths, measure, texts_of_benchmark
 from mmdu_analysis.stats.streaming import FileLengths, local_engine, measure_files
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, image_token_model
@@ -19,24 +21,47 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENGINES = ("local", "dask")
+Source: TypeAlias = "Benchmark | str | Path | Sequence[str | Path]"
+
+
+@dataclass(frozen=True)
+class DatasetLengths:
+    """The lengths of a data set, with what belongs to the set as a whole.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        As `dialog_lengths` returns it.
+    unique_images : int
+        Distinct picture paths.
+    problems : pandas.DataFrame
+        What could not be used, as in `Benchmark`.
+    name : str
+        Name of the data set.
+    """
+
+    table: pd.DataFrame
+    unique_images: int
+    problems: pd.DataFrame
+    name: str
 
 
 def dialog_lengths(
-    source: Benchmark | str | Path | Sequence[str | Path],
-    engine: str = "local",
+    benchmark: Source,
+    engine: Literal["local", "dask"] = "local",
     *,
     encoding: str = DEFAULT_ENCODING,
     image_model: str = "paper",
     scheduler: str | None = None,
     use_cache: bool = True,
 ) -> pd.DataFrame:
-    """Measure every dialogue: the one pass over the data that all statistics derive from.
+    """Measure every dialogue in one pass over the data.
 
     Parameters
     ----------
-    source : Benchmark, or path or paths
-        Files and folders, which may be globs: JSON, JSON Lines and VLMEvalKit's tables, plain, gzip or
-        Zstandard. They are read block by block on all cores, and their texts are not kept.
+    benchmark : Benchmark, path, name or list of paths
+        Names as in `load_benchmark`. Files and folders, which may be globs: JSON, JSON Lines and VLMEvalKit's
+        tables, plain, gzip or Zstandard. They are read block by block on all cores, and their texts are not kept.
     engine : {"local", "dask"}, default "local"
         Where the work is done: on this machine's cores, or on a Dask cluster (extra ``dask``).
     encoding : str, default "o200k_base"
@@ -55,39 +80,83 @@ def dialog_lengths(
     pandas.DataFrame
         One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, the sums ``text_tokens``,
         ``image_tokens``, ``image_text_tokens``, ``question_tokens``, ``answer_tokens``, the maxima
-        ``max_question_tokens``, ``max_answer_tokens``, and how many questions are about one, several
-        and no image. ``attrs``: ``encoding``, ``image_token_model``, ``unique_images``, ``synthetic``,
-        ``missing_answers``, ``fallback_images``, ``problems``, ``name``.
+        ``max_question_tokens``, ``max_answer_tokens``, the numbers of questions about one, several and no
+        image (``single_image_questions``, ``multi_image_questions``, ``no_image_questions``), ``n_missing``
+        (turns without an answer), ``n_sizes_assumed`` (pictures of unknown size for which the estimator
+        assumed one), ``synthetic``, ``encoding``, ``image_model``.
 
     Raises
     ------
     DataError
         If there is no usable dialogue, a path doesn't exist, or the engine is unknown.
 
-    Notes
-    -----
-    Where a file is at fault, the file, the record and the JSON path stand in ``attrs["problems"]``, and
-    the rest is counted.
+    See Also
+    --------
+    measure_dataset : The same with the problems and the number of distinct images.
+
+    Examples
+    --------
+    >>> import mmdu_analysis as mmdu
+    >>> int(mmdu.dialog_lengths("sample")["n_turns"].sum())
+    1645
+    """
+    return measure_dataset(
+        benchmark,
+        engine,
+        encoding=encoding,
+        image_model=image_model,
+        scheduler=scheduler,
+        use_cache=use_cache,
+    ).table
+
+
+def measure_dataset(
+    benchmark: Source,
+    engine: Literal["local", "dask"] = "local",
+    *,
+    encoding: str = DEFAULT_ENCODING,
+    image_model: str = "paper",
+    scheduler: str | None = None,
+    use_cache: bool = True,
+) -> DatasetLengths:
+    """Measure every dialogue, and what belongs to the data set as a whole.
+
+    Parameters
+    ----------
+    benchmark, engine, encoding, image_model, scheduler, use_cache
+        As in `dialog_lengths`.
+
+    Returns
+    -------
+    DatasetLengths
+        The table of `dialog_lengths`, the number of distinct images, and the problems.
+
+    Raises
+    ------
+    DataError
+        As in `dialog_lengths`.
     """
     if engine not in ENGINES:
         raise DataError(f"engine {engine!r} is unknown; expected {' or '.join(map(repr, ENGINES))}")
     options = Options(encoding, image_model)
-    if isinstance(source, Benchmark):
-        lengths = measure(texts_of_benchmark(source, image_model), encoding)
-        measured = FileLengths((), [lengths], list(source.problems), source.synthetic)
-        return _frame([measured], options, source.name)
-    paths = find_paths(source)
+    if isinstance(benchmark, str | Path):
+        benchmark = resolve_source(benchmark) or load_benchmark("sample")
+    if isinstance(benchmark, Benchmark):
+        lengths = measure(texts_of_benchmark(benchmark, image_model), encoding)
+        table, unique, _ = _join([FileLengths((), [lengths])], options, benchmark.name)
+        return DatasetLengths(table, unique, benchmark.problems, benchmark.name)
+    paths = find_paths(benchmark)
     parts = _measure_paths(paths, options, engine, scheduler, use_cache)
-    frame = _frame(parts, options, paths[0].stem if len(paths) == 1 else f"{len(paths)} files")
-    problems = frame.attrs["problems"]
-    if frame.empty:
+    name = stem(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
+    table, unique, problems = _join(parts, options, name)
+    if table.empty:
         hint = f"; the first fault: {problems[0]}" if problems else ""
         names = short_path(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"
         if len(problems) == 1 and not problems[0].where:
             raise DataError(str(problems[0]))
         raise DataError(f"{names}: no usable dialogue, expected records with 'conversations'{hint}")
-    report(problems, strict=False, advice='lengths.attrs["problems"]')
-    return frame
+    report(problems, strict=False, advice="measure_dataset(...).problems")
+    return DatasetLengths(table, unique, problems_frame(problems), name)
 
 
 def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -146,9 +215,8 @@ def _remembered(paths: list[Path], what: str) -> dict[Path, FileLengths]:
         if (found := cache.load(path, what)) is not None:
             arrays, meta = found
             images = arrays.pop("images")
-            lengths = Lengths(meta["ids"], arrays, images, meta["missing_answers"], meta["fallback_images"])
             problems = [Problem(short_path(path), *rest) for rest in meta["problems"]]
-            parts[path] = FileLengths((path,), [lengths], problems, meta["synthetic"])
+            parts[path] = FileLengths((path,), [Lengths(meta["ids"], arrays, images)], problems)
     return parts
 
 
@@ -156,9 +224,6 @@ def _remember(part: FileLengths, what: str, stamp: list[int] | None) -> None:
     lengths = join_lengths(part.lengths)
     meta = {
         "ids": lengths.ids,
-        "missing_answers": lengths.missing_answers,
-        "fallback_images": lengths.fallback_images,
-        "synthetic": part.synthetic,
         "problems": [problem[1:] for problem in part.problems],
     }
     cache.save(part.paths[0], what, stamp, lengths.columns | {"images": lengths.images}, meta)
@@ -174,8 +239,8 @@ def _engine(name: str, options: Options, size: int, scheduler: str | None) -> An
     return dask_engine(options, scheduler)
 
 
-def _frame(parts: list[FileLengths], options: Options, name: str) -> pd.DataFrame:
-    """Put the parts together; of two dialogues with one id the first is kept."""
+def _join(parts: list[FileLengths], options: Options, name: str) -> tuple[pd.DataFrame, int, list[Problem]]:
+    """Join measured parts in a frame; of two dialogues with one id the first is kept."""
     import pandas as pd
 
     lengths = join_lengths([item for part in parts for item in part.lengths])
@@ -183,16 +248,9 @@ def _frame(parts: list[FileLengths], options: Options, name: str) -> pd.DataFram
     ids = pd.Index(lengths.ids, dtype="str", name="dialog_id")
     frame = pd.DataFrame(lengths.columns, index=ids)
     twice = ids.duplicated()
-    problems += [Problem(name, f"id {key!r}", "the id stands twice; the first is kept") for key in ids[twice]]
-    frame = frame.loc[~twice]
-    frame.attrs = {
-        "missing_answers": lengths.missing_answers,
-        "fallback_images": lengths.fallback_images,
-        "synthetic": any(part.synthetic for part in parts),
-        "encoding": options.encoding,
-        "image_token_model": options.image_model,
-        "unique_images": len(lengths.images),
-        "problems": tuple(problems),
-        "name": name,
-    }
-    return frame
+    problems += [
+        Problem(name, f"id {key!r}", "the id is duplicated; the first dialogue is kept", key)
+        for key in ids[twice]
+    ]
+    frame = frame.loc[~twice].assign(encoding=options.encoding, image_model=options.image_model)
+    return frame.astype({"encoding": "str", "image_model": "str"}), len(lengths.images), problems

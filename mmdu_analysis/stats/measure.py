@@ -28,6 +28,9 @@ LENGTH_COLUMNS = (
     "single_image_questions",
     "multi_image_questions",
     "no_image_questions",
+    "n_missing",
+    "n_sizes_assumed",
+    "synthetic",
 )
 
 
@@ -48,8 +51,9 @@ class Texts(NamedTuple):
     images_so_far: list[int]
     image_numbers: list[list[int]]
     image_tokens: np.ndarray
+    sizes_assumed: np.ndarray
     image_paths: Iterable[str]
-    fallback_images: int
+    synthetic: list[bool]
 
 
 class Lengths(NamedTuple):
@@ -60,18 +64,14 @@ class Lengths(NamedTuple):
     ids : list of str
         One a dialogue.
     columns : dict of str to numpy.ndarray
-        `LENGTH_COLUMNS`, int64, one number a dialogue.
+        `LENGTH_COLUMNS`, int64 (``synthetic`` bool), one number a dialogue.
     images : numpy.ndarray
         uint64 fingerprints of the picture paths; each once where parts were joined.
-    missing_answers, fallback_images : int
-        As in the attrs of `dialog_lengths`.
     """
 
     ids: list[str]
     columns: dict[str, np.ndarray]
     images: np.ndarray
-    missing_answers: int
-    fallback_images: int
 
 
 def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
@@ -80,13 +80,14 @@ def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
 
     rule = image_token_model(model)
     counts = np.array([len(dialog.images) for dialog in dialogs], dtype=np.int64)
-    fallback = 0
+    assumed = np.zeros(len(dialogs), dtype=np.int64)
     if rule.uses_size:
         from mmdu_analysis.io.frames import image_frame
 
-        tokens = image_tokens(image_frame(dialogs, folder), model)
-        fallback = tokens.attrs["fallback"]
-        costs = _sums(np.repeat(np.arange(len(dialogs)), counts), tokens.to_numpy(), len(dialogs))
+        images = image_frame(dialogs, folder)
+        owner = np.repeat(np.arange(len(dialogs)), counts)
+        costs = _sums(owner, image_tokens(images, model).to_numpy(), len(dialogs))
+        assumed = _sums(owner, images["width"].isna().to_numpy(dtype=np.int64), len(dialogs))
     else:
         costs = counts * rule.rule(0, 0)
     return Texts(
@@ -97,14 +98,20 @@ def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
         [so_far for dialog in dialogs for _, so_far in dialog.placed()],
         [dialog.image_numbers for dialog in dialogs],
         costs,
+        assumed,
         (path for dialog in dialogs for path in dialog.images),
-        fallback,
+        [dialog.synthetic for dialog in dialogs],
     )
 
 
 def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
     """Lay a benchmark's frames flat."""
+    import numpy as np
+
     ids = bench.dialogs.index
+    owner = ids.get_indexer(bench.images["dialog_id"])
+    unknown = bench.images["width"].isna().to_numpy(dtype=np.int64) * image_token_model(model).uses_size
+    marks = bench.dialogs["synthetic"].tolist() if "synthetic" in bench.dialogs else [False] * len(ids)
     costs = image_tokens(bench.images, model)
     numbers = bench.images.groupby("dialog_id", sort=False)["image"].agg(list).to_dict()
     answers = bench.turns["answer"]
@@ -115,9 +122,10 @@ def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
         answers.astype(object).where(answers.notna(), None).tolist(),
         bench.turns["images_so_far"].tolist(),
         [numbers.get(key, []) for key in ids],
-        _sums(ids.get_indexer(bench.images["dialog_id"]), costs.to_numpy(), len(ids)),
+        _sums(owner, costs.to_numpy(), len(ids)),
+        _sums(owner, unknown, len(ids)),
         bench.images["path"],
-        costs.attrs["fallback"],
+        marks,
     )
 
 
@@ -161,14 +169,19 @@ def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
         **{
             kind: np.bincount(texts.owner[kinds == place], minlength=size) for place, kind in enumerate(KINDS)
         },
+        "n_missing": np.bincount(texts.owner[~there], minlength=size),
+        "n_sizes_assumed": texts.sizes_assumed,
+        "synthetic": np.array(texts.synthetic, dtype=bool),
     }
     return Lengths(
         texts.ids,
-        {name: columns[name].astype(np.int64) for name in LENGTH_COLUMNS},
+        {name: columns[name].astype(_dtype(name)) for name in LENGTH_COLUMNS},
         _fingerprints(texts.image_paths),
-        int((~there).sum()),
-        texts.fallback_images,
     )
+
+
+def _dtype(column: str) -> str:
+    return "bool" if column == "synthetic" else "int64"
 
 
 def plain_text(text: str) -> str:
@@ -221,13 +234,11 @@ def join_lengths(parts: list[Lengths]) -> Lengths:
     import numpy as np
 
     columns = {
-        name: np.concatenate([part.columns[name] for part in parts] or [np.zeros(0, np.int64)])
+        name: np.concatenate([part.columns[name] for part in parts] or [np.zeros(0, _dtype(name))])
         for name in LENGTH_COLUMNS
     }
     return Lengths(
         [key for part in parts for key in part.ids],
         columns,
         np.unique(np.concatenate([part.images for part in parts] or [np.zeros(0, np.uint64)])),
-        sum(part.missing_answers for part in parts),
-        sum(part.fallback_images for part in parts),
     )

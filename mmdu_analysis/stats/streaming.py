@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mmdu_analysis.io import files, records
 from mmdu_analysis.io.benchmark import read_dialogs
-from mmdu_analysis.io.dialogs import Dialog, decode_block, decode_records, fault_problems
+from mmdu_analysis.io.dialogs import Dialog, Place, decode_block, decode_records, fault_problems
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.schema import DataError, Problem, short_path
 from mmdu_analysis.stats.measure import Lengths, Options, measure, texts_of_dialogs
@@ -52,12 +52,10 @@ class Result(NamedTuple):
     ----------
     lengths : list of Lengths
         The numbers, batch by batch.
-    faults : list of tuple
+    faults : list of Place
         As `Batch` holds them, numbered within the task.
     places : int
         Records (lines) that the task had.
-    synthetic : bool
-        Whether any dialogue is marked as made up.
     problems : list of Problem
         What is told with its file already.
     unsplit : bool
@@ -65,9 +63,8 @@ class Result(NamedTuple):
     """
 
     lengths: list[Lengths] = []  # noqa: RUF012 - never changed
-    faults: list[tuple[records.RawRecord, str, str]] = []  # noqa: RUF012
+    faults: list[Place] = []  # noqa: RUF012
     places: int = 0
-    synthetic: bool = False
     problems: list[Problem] = []  # noqa: RUF012
     unsplit: bool = False
 
@@ -101,21 +98,20 @@ def work(task: Task, options: Options) -> Result:
             return Result(unsplit=True)
     dialogs = batch.dialogs
     lengths = [_measured(dialogs, task.path.parent, options)] if dialogs else []
-    return Result(lengths, batch.faults, batch.places, any(dialog.synthetic for dialog in dialogs))
+    return Result(lengths, batch.faults, batch.places)
 
 
 def _work_group(task: Group, options: Options) -> Result:
     problems: list[Problem] = []
-    lengths, synthetic = [], False
+    lengths = []
     for path in task.paths:
         try:
             dialogs = read_dialogs(path, problems)
             while batch := list(islice(dialogs, _BATCH)):
                 lengths.append(_measured(batch, path.parent, options))
-                synthetic |= any(dialog.synthetic for dialog in batch)
         except DataError as error:
             problems.append(Problem(short_path(path), "", str(error).removeprefix(f"{short_path(path)}: ")))
-    return Result(lengths, synthetic=synthetic, problems=problems)
+    return Result(lengths, problems=problems)
 
 
 def _measured(dialogs: list[Dialog], folder: Path, options: Options) -> Lengths:
@@ -129,7 +125,6 @@ class FileLengths:
     paths: tuple[Path, ...]
     lengths: list[Lengths] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    synthetic: bool = False
     count: int = 0
     stopped: int | None = None
     """Where the first block begins that doesn't hold whole records, in unpacked bytes."""
@@ -141,7 +136,6 @@ class FileLengths:
             return
         base = self.count if isinstance(task, records.Block) else 0
         self.lengths += result.lengths
-        self.synthetic |= result.synthetic
         self.problems += result.problems
         self.problems += fault_problems(self.paths[0], result.faults, base)
         self.count += result.places

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import DataError, is_synthetic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,8 @@ def choose_dialogs(
     Returns
     -------
     tuple of (list of str, pandas.DataFrame)
-        The ids in the order of the data, and one row a step: ``step``, ``dialogs`` left after it, ``cut``.
-        The parts that ``and`` joins are one step each, in turn. ``attrs`` as in `lengths`.
+        The ids in the order of the data, and one row a step: ``step``, ``n_dialogs`` left after it, ``n_cut``,
+        ``synthetic``. The parts that ``and`` joins are one step each, in turn.
 
     Raises
     ------
@@ -71,9 +71,8 @@ def choose_dialogs(
     """
     import pandas as pd
 
-    problems = lengths.attrs.get("problems", ())
     left = lengths
-    steps = [(f"read ({len(problems)} problems reported)" if problems else "read", len(left), 0)]
+    steps = [("read", len(left), 0)]
     for part in _parts(where, lengths) if where else []:
         kept = left.loc[_holds(left, part)]
         steps.append((part, len(kept), len(left) - len(kept)))
@@ -86,9 +85,8 @@ def choose_dialogs(
         drawn = left.sample(sample, random_state=seed)
         steps.append((f"draw of {sample:,}, seed {seed}", len(drawn), len(left) - len(drawn)))
         left = left.loc[left.index.isin(drawn.index)]
-    table = pd.DataFrame(steps, columns=["step", "dialogs", "cut"])
-    table.attrs = {key: value for key, value in lengths.attrs.items() if key in ("synthetic", "name")}
-    return left.index.tolist(), table
+    table = pd.DataFrame(steps, columns=["step", "n_dialogs", "n_cut"])
+    return left.index.tolist(), table.assign(synthetic=is_synthetic(lengths))
 
 
 def _parts(where: str, lengths: pd.DataFrame) -> list[str]:

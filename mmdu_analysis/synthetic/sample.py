@@ -223,7 +223,7 @@ def _sample() -> tuple[list[Dialog], SampleTruth]:
     kinds = iter(_question_kinds(rng, sum(turns)))
     dialogs, plan, references = [], [], []
     for number, (n_turns, n_images, text_tokens) in enumerate(zip(turns, images, tokens, strict=True)):
-        dialog = Dialog(str(number), image_numbers=list(range(1, n_images + 1)))
+        dialog = Dialog(str(number), image_numbers=list(range(1, n_images + 1)), synthetic=True)
         dialog.images = [f"/mmdu_pics/{number}_{image}.png" for image in dialog.image_numbers]
         dialog.sizes = [_SIZES[(number + image) % len(_SIZES)] for image in dialog.image_numbers]
         nouns = list(_TOPICS.values())[number % len(_TOPICS)].split()
@@ -258,7 +258,7 @@ def sample_benchmark() -> Benchmark:
         With ``synthetic=True``. The same on every call.
     """
     made = frames([columns(_sample()[0], PictureNames([]))])
-    return Benchmark(SYNTHETIC_LABEL, True, made.dialogs, made.turns, made.images, forms=made.forms)
+    return Benchmark(SYNTHETIC_LABEL, made.dialogs, made.turns, made.images, forms=made.forms)
 
 
 def sample_truth() -> SampleTruth:

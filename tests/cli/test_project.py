@@ -163,20 +163,6 @@ def test_figures_of_the_real_data(shared, tmp_path):
     assert "2,51," in (tmp_path / "images.csv").read_text()
 
 
-def test_latex_neutralises_commands():
-    import pandas as pd
-
-    from mmdu_analysis.io.tables import Format, print_table
-
-    frame = pd.DataFrame({"model": [r"\input{x} & 5%_"]})
-    out = ROOT / ".pytest-latex.tex"
-    try:
-        print_table(frame, Format.latex, out)
-        assert r"\textbackslash{}input\{x\} \& 5\%\_" in out.read_text()
-    finally:
-        out.unlink(missing_ok=True)
-
-
 def import_cost(module):
     """Modules that importing costs, a count that doesn't depend on the machine's load."""
     code = f"import sys; import {module}; print(len(sys.modules))"
@@ -314,18 +300,6 @@ def test_a_report_needs_nothing_from_elsewhere(sample_files, tmp_path):
     assert r"\textbf{70.2}" in (tmp_path / "r.tex").read_text()
     wrong = mmdu("report", "--out", tmp_path)
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-
-
-def test_a_table_holds_no_markup_of_its_data():
-    import pandas as pd
-
-    from mmdu_analysis.io.tables import format_table
-
-    table = pd.DataFrame({"model": ["<b>x</b> | **y**"], "Avg": ["**70.2** [1, 2]"]})
-    written = format_table(table, "html", bold=True)
-    assert "&lt;b&gt;x" in written
-    assert "<b>70.2</b> [1, 2]" in written
-    assert r"\|" in format_table(table, "markdown")
 
 
 def test_the_figures_index_leads_to_numbers_code_and_notebook():

@@ -6,13 +6,14 @@ import base64
 import gzip
 import io
 import json
+import time
 
 import pandas as pd
 import pytest
 from builders import Q, record
 from PIL import Image
 
-from mmdu_analysis import DataError, load_benchmark
+from mmdu_analysis import DataError, dialog_lengths, load_benchmark
 from mmdu_analysis.schema import DataWarning
 
 
@@ -126,9 +127,10 @@ def test_faults_are_reported_with_their_place(tmp_path, case):
     (tmp_path / "b.json").write_text(json.dumps([record(1), bad]))
     with pytest.warns(DataWarning):
         bench = load_benchmark(tmp_path / "b.json")
-    found = [problem for problem in bench.problems if message in problem.problem]
-    assert found
-    assert found[0].where.startswith("$[1]")
+    found = bench.problems.loc[bench.problems["problem"].str.contains(message)]
+    assert len(found)
+    assert found["where"].iloc[0].startswith("$[1]")
+    assert found["dialog_id"].tolist() == ["2"] * len(found)
     assert bench.dialogs.loc["2", "n_turns"] == turns
 
 
@@ -148,7 +150,7 @@ def test_unusable_records_are_named_and_the_rest_kept(tmp_path, wrong):
     with pytest.warns(DataWarning):
         bench = load_benchmark(tmp_path / "b.json")
     assert bench.dialogs.index.tolist() == ["9"]
-    assert bench.problems[0].where.startswith("$[0]")
+    assert bench.problems["where"].iloc[0].startswith("$[0]")
     with pytest.raises(DataError, match=r"b\.json: \$\[0\]"):
         load_benchmark(tmp_path / "b.json", strict=True)
 
@@ -158,7 +160,7 @@ def test_duplicate_ids_keep_the_first(tmp_path):
     with pytest.warns(DataWarning):
         bench = load_benchmark(tmp_path / "b.json")
     assert len(bench.dialogs) == 1
-    assert any("stands twice" in problem.problem for problem in bench.problems)
+    assert bench.problems["problem"].str.contains("duplicated").any()
 
 
 NOT_BENCHMARKS = {
@@ -206,7 +208,8 @@ def test_source_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("MMDU_DATA", str(tmp_path / "mine.json"))
     assert load_benchmark().name == "mine"
     monkeypatch.delenv("MMDU_DATA")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "nothing"))
+    with pytest.raises(DataError, match=r"no data set is given; pass a path, .* or set MMDU_DATA"):
+        load_benchmark()
     assert load_benchmark("sample").synthetic
 
 
@@ -224,8 +227,8 @@ def test_the_real_benchmark(real):
     assert real.dialogs["n_images"].max() == 20
     assert round(real.dialogs["n_images"].mean(), 2) == 3.83
     assert real.turns["answer"].notna().sum() == 107
-    assert sum("references are empty" in problem.problem for problem in real.problems) == 1
-    assert sum("missing or unreadable" in problem.problem for problem in real.problems) == 4
+    assert real.problems["problem"].str.contains("references are empty").sum() == 1
+    assert real.problems["problem"].str.contains("missing or unreadable").sum() == 4
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -236,3 +239,40 @@ def test_the_real_questions_keep_their_texts(shared, language):
     texts = [[m["value"] for m in r["conversations"]] for r in json.loads(path.read_text())]
     assert bench.turns[["question", "answer"]].to_numpy().tolist() == texts
     assert len(bench.dialogs) == 109
+
+
+def test_many_problems_do_not_slow_down_the_frames(tmp_path):
+    (tmp_path / "b.json").write_text(json.dumps([{"id": n} for n in range(50_000)] + [record(50_000)]))
+    with pytest.warns(DataWarning):
+        bench = load_benchmark(tmp_path / "b.json")
+    assert len(bench.problems) == 50_001  # and one for the pictures
+    assert bench.problems.loc[7, ["where", "dialog_id"]].tolist() == ["$[7]", "7"]
+    start = time.perf_counter()
+    for _ in range(20):
+        bench.turns.loc[bench.turns["turn"] == 1]
+    assert time.perf_counter() - start < 0.5
+
+
+def test_one_empty_reference_is_named_and_many_are_counted(tmp_path):
+    made = [record(1), record(2)]
+    made[1]["conversations"][3]["value"] = " "
+    (tmp_path / "b.json").write_text(json.dumps(made))
+    pictures(tmp_path / "mmdu_pics")
+    with pytest.warns(DataWarning, match="dialogue 2, turn 2: the reference is empty"):
+        (row,) = load_benchmark(tmp_path / "b.json").problems.itertuples()
+    assert (row.dialog_id, row.turn) == ("2", 2)
+    made[0]["conversations"][1]["value"] = ""
+    (tmp_path / "b.json").write_text(json.dumps(made))
+    with pytest.warns(DataWarning, match="2 of 4 references are empty"):
+        (row,) = load_benchmark(tmp_path / "b.json").problems.itertuples()
+    assert pd.isna(row.dialog_id)
+
+
+def test_the_mark_of_synthetic_rows_survives(sample, real, tmp_path):
+    assert sample.synthetic
+    assert not real.synthetic
+    mixed = pd.concat([sample.turns.head(2), real.turns.head(2)])
+    mixed.to_csv(tmp_path / "t.csv", index=False)
+    assert pd.read_csv(tmp_path / "t.csv")["synthetic"].tolist() == [True, True, False, False]
+    assert dialog_lengths(sample)["synthetic"].all()
+    assert not dialog_lengths(real)["synthetic"].any()

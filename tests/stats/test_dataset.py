@@ -32,6 +32,7 @@ from mmdu_analysis import (
     word_frequencies,
 )
 from mmdu_analysis.stats.gap import add_model, border_pair
+from mmdu_analysis.stats.lengths import measure_dataset
 from mmdu_analysis.stats.references import count_turn_images, turn_images
 from mmdu_analysis.stats.words import count_words
 from mmdu_analysis.synthetic.sample import FALL, GAP, MODELS
@@ -220,7 +221,8 @@ def test_sample_equals_its_truth(sample):
     lengths = dialog_lengths(sample)
     pd.testing.assert_frame_equal(lengths[truth.dialogs.columns], truth.dialogs)
     pd.testing.assert_frame_equal(question_images(sample), truth.references, check_dtype=False)
-    table = dataset_statistics(lengths)
+    table = dataset_statistics(sample)
+    assert table["synthetic"].all()
     assert table.loc["qa_pairs", "value"] == 1645
     assert table.loc["unique_images", "value"] == 421
     assert table.loc["turns", "maximum"] == 27
@@ -228,7 +230,7 @@ def test_sample_equals_its_truth(sample):
     assert table.loc["text_tokens", "average"] == 6400
     assert table.loc["image_text_tokens", "maximum"] == 18_000
     assert table.loc["image_text_tokens", "average"] == pytest.approx(8200, abs=10)
-    assert lengths.attrs["synthetic"]
+    assert pd.isna(dataset_statistics(lengths).loc["unique_images", "value"])  # a frame doesn't tell it
 
 
 def test_sample_has_the_published_shares(sample):
@@ -267,7 +269,8 @@ def test_lengths_from_a_path_equal_those_from_a_benchmark(sample, tmp_path):
 
 
 def test_lengths_by_hand(real, encodings):
-    lengths = dialog_lengths(real, image_model="fixed:100")
+    found = measure_dataset(real, image_model="fixed:100")
+    lengths = found.table
     encode = encodings["o200k_base"].encode_ordinary
     for key, turns in real.turns.groupby("dialog_id"):
         questions = [len(encode(q.replace("<ImageHere>", ""))) for q in turns["question"]]
@@ -277,8 +280,9 @@ def test_lengths_by_hand(real, encodings):
         assert row["max_question_tokens"] == max(questions)
         assert row["answer_tokens"] == sum(answers)
         assert row["image_text_tokens"] == sum(questions) + sum(answers) + 100 * row["n_images"]
-    assert lengths.attrs["missing_answers"] == 1508
-    assert lengths.attrs["unique_images"] == 419
+    assert lengths["n_missing"].sum() == 1508
+    assert set(lengths["image_model"]) == {"fixed:100"}
+    assert found.unique_images == 419
 
 
 def test_other_bins_say_what_lies_outside(sample):
@@ -441,6 +445,11 @@ def test_dialogues_without_images_turns_or_matching_placeholders(tmp_path):
     assert lengths["n_images"].tolist() == [0, 1, 0, 3]
     assert lengths["n_turns"].tolist() == [1, 0, 1, 1]
     assert lengths["image_tokens"].tolist() == [0, 471, 0, 3 * 471]
-    told = [problem.problem for problem in lengths.attrs["problems"]]
-    assert sum("images listed" in text for text in told) == 3
+    with pytest.warns(UserWarning, match="4 problems"):
+        problems = measure_dataset(tmp_path / "b.json").problems
+    assert problems.loc[problems["problem"].str.contains("images listed"), "dialog_id"].tolist() == [
+        "no turns",
+        "too many",
+        "too few",
+    ]
     assert dataset_statistics(lengths).loc["qa_pairs", "value"] == 3

@@ -23,7 +23,7 @@ from mmdu_analysis.io import benchmark, cache, export, records
 from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.schema import DataWarning
 from mmdu_analysis.stats import streaming
-from mmdu_analysis.stats.lengths import find_paths
+from mmdu_analysis.stats.lengths import find_paths, measure_dataset
 from mmdu_analysis.stats.subsets import choose_dialogs
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
@@ -64,7 +64,7 @@ def test_every_layout_measures_the_same(tmp_path, small_blocks, layout, packing)
     wanted = dialog_lengths(bench)
     found = dialog_lengths(path)
     pd.testing.assert_frame_equal(found, wanted)
-    assert found.attrs["unique_images"] == wanted.attrs["unique_images"] == 2
+    assert measure_dataset(path).unique_images == measure_dataset(bench).unique_images == 2
     again = load_benchmark(path)
     pd.testing.assert_frame_equal(again.turns, bench.turns)
     pd.testing.assert_frame_equal(again.images, bench.images)
@@ -138,12 +138,13 @@ def test_a_fault_is_named_and_the_rest_counted(tmp_path, small_blocks, case, pac
         found = dialog_lengths(path)
     assert "200" not in found.index
     assert len(found) == (200 if case == "cut" else 299)
-    (problem,) = found.attrs["problems"]
+    problems = measure_dataset(path).problems
+    (problem,) = problems.itertuples(index=False)
     assert (problem.file, problem.where) == (str(path), where)
     assert message in problem.problem
     bench = load_benchmark(path)
     assert bench.dialogs.index.tolist() == found.index.tolist()
-    assert problem in bench.problems
+    assert (bench.problems.loc[bench.problems["where"] == where, "problem"] == problem.problem).all()
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
@@ -158,7 +159,7 @@ def test_of_a_damaged_archive_the_beginning_is_kept(tmp_path, small_blocks, pack
     with pytest.warns(DataWarning):
         found = dialog_lengths(path)
     assert 0 < len(found) < 3_000
-    assert any("damaged or cut" in problem.problem for problem in found.attrs["problems"])
+    assert measure_dataset(path).problems["problem"].str.contains("damaged or cut").any()
 
 
 def test_ids_that_stand_twice_and_several_files(tmp_path):
@@ -167,9 +168,9 @@ def test_ids_that_stand_twice_and_several_files(tmp_path):
     (tmp_path / "c.json").write_text("nothing")
     found = dialog_lengths([tmp_path / "*.json"])
     assert found.index.tolist() == ["0", "1", "2", "3", "4"]
-    texts = [str(problem) for problem in found.attrs["problems"]]
-    assert sum("stands twice" in text for text in texts) == 3
-    assert sum("c.json: got no JSON" in text for text in texts) == 1
+    problems = measure_dataset([tmp_path / "*.json"]).problems
+    assert problems["problem"].str.contains("duplicated").sum() == 3
+    assert problems.loc[problems["file"].str.endswith("c.json"), "problem"].str.contains("got no JSON").all()
     with pytest.raises(DataError, match="matches no file"):
         find_paths(str(tmp_path / "*.tsv"))
     with pytest.raises(DataError, match="no such file"):
@@ -188,11 +189,12 @@ def cached_file(tmp_path, monkeypatch):
 
 
 def test_a_second_run_comes_from_the_cache(cached_file, monkeypatch):
-    first = dialog_lengths(cached_file)
+    first = measure_dataset(cached_file)
     monkeypatch.setattr(streaming, "work", pytest.fail)  # nothing may be measured
-    second = dialog_lengths(cached_file)
-    pd.testing.assert_frame_equal(first, second)
-    assert first.attrs == second.attrs
+    second = measure_dataset(cached_file)
+    pd.testing.assert_frame_equal(first.table, second.table)
+    pd.testing.assert_frame_equal(first.problems, second.problems)
+    assert first.unique_images == second.unique_images
 
 
 def test_the_cache_knows_when_a_file_changed(cached_file):
@@ -237,16 +239,15 @@ def test_a_killed_worker_changes_nothing(tmp_path, small_blocks, cluster):
     found = dialog_lengths(path, "dask", scheduler=cluster.scheduler_address)
     killer.join()
     pd.testing.assert_frame_equal(found, wanted)
-    assert found.attrs == wanted.attrs
 
 
 def test_a_bad_shard_is_named_by_a_cluster_too(tmp_path, cluster):
     for name in ("a", "b"):
         (tmp_path / f"{name}.json").write_text(json.dumps([record(name)]))
     (tmp_path / "bad.json").write_text("{")
-    found = dialog_lengths([tmp_path / "*.json"], "dask", scheduler=cluster.scheduler_address)
-    assert found.index.tolist() == ["a", "b"]
-    assert "bad.json" in str(found.attrs["problems"][0])
+    found = measure_dataset([tmp_path / "*.json"], "dask", scheduler=cluster.scheduler_address)
+    assert found.table.index.tolist() == ["a", "b"]
+    assert found.problems["file"].iloc[0].endswith("bad.json")
     with pytest.raises(DataError, match="no Dask scheduler answers"):
         dialog_lengths([tmp_path / "*.json"], "dask", scheduler="tcp://127.0.0.1:1")
     with pytest.raises(DataError, match="engine 'spark' is unknown"):
@@ -298,9 +299,12 @@ def test_parquet_gives_back_the_same_benchmark(tmp_path, real):
     again = load_benchmark(tmp_path / "copy")
     for frame in ("dialogs", "turns", "images", "forms"):
         pd.testing.assert_frame_equal(getattr(again, frame), getattr(real, frame))
-    assert (again.name, again.synthetic, again.problems) == (real.name, real.synthetic, real.problems)
-    assert again.folder == real.folder.resolve()
-    (tmp_path / "copy" / "turns.parquet").write_bytes(b"PAR1")
+    assert (again.name, again.synthetic) == (real.name, real.synthetic)
+    pd.testing.assert_frame_equal(again.problems, real.problems)
+    assert again.folder == tmp_path / "copy"  # a copy doesn't choose where pictures are read from
+    assert len(list((tmp_path / "copy").iterdir())) == 6
+    assert load_benchmark(tmp_path / "copy", pictures=real.folder).folder == real.folder
+    next((tmp_path / "copy").glob("turns-*.parquet")).write_bytes(b"PAR1")
     with pytest.raises(DataError, match="not a whole Parquet copy"):
         load_benchmark(tmp_path / "copy")
     (tmp_path / "mine").mkdir()
@@ -328,8 +332,8 @@ def test_conditions_cut_and_say_what():
     chosen, steps = choose_dialogs(lengths, "n_images <= 3 and (n_turns > 15 or n_turns < 5)", 5, seed=1)
     kept = lengths[(lengths["n_images"] <= 3) & ((lengths["n_turns"] > 15) | (lengths["n_turns"] < 5))]
     assert set(chosen) <= set(kept.index)
-    assert steps["dialogs"].tolist() == [110, int((lengths["n_images"] <= 3).sum()), len(kept), 5]
-    assert steps["cut"].sum() == 105
+    assert steps["n_dialogs"].tolist() == [110, int((lengths["n_images"] <= 3).sum()), len(kept), 5]
+    assert steps["n_cut"].sum() == 105
     assert choose_dialogs(lengths, None, 5, seed=1)[0] == choose_dialogs(lengths, None, 5, seed=1)[0]
     assert chosen == [key for key in lengths.index if key in chosen]
 

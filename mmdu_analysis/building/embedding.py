@@ -1,0 +1,175 @@
+"""Items as vectors: words of their tags and captions, or the embeddings of a server or a local model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mmdu_analysis.building.neighbours import smooth
+from mmdu_analysis.schema import DataError, require_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import pandas as pd
+
+Embed = Literal["tfidf", "endpoint", "sentence-transformers"]
+EMBEDS: tuple[Embed, ...] = ("tfidf", "endpoint", "sentence-transformers")
+WORD = r"(?u)\b\w+\b"
+"""What counts as a word; also single letters, unlike the default of scikit-learn."""
+_NEIGHBOURS = 20
+_POWER = 2.0
+_ROUNDS = 3
+_WORDS_OF_TEXT = 50
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Items as vectors of unit length.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        The items, in the order of the rows.
+    vectors : scipy.sparse.csr_matrix or numpy.ndarray, shape (n, n_dimensions)
+        Cosine similarity is their scalar product.
+    method : str
+        How they were made, with the model's name if there is one.
+    """
+
+    ids: tuple[str, ...]
+    vectors: Any
+    method: str
+
+
+def item_texts(items: pd.DataFrame) -> list[str]:
+    """Return the text of each item that its vector is made from: tags, title and caption.
+
+    Parameters
+    ----------
+    items : pandas.DataFrame
+        From `load_items`.
+
+    Returns
+    -------
+    list of str
+        The first 50 words of ``text`` where an item has neither tags, title nor caption.
+    """
+    columns = [items[name].fillna("").astype(str) for name in ("tags", "title", "caption", "text")]
+    texts = []
+    for tags, title, caption, text in zip(*columns, strict=True):
+        short = " ".join(part for part in (tags, title, caption) if part.strip())
+        texts.append(short or " ".join(text.split()[:_WORDS_OF_TEXT]))
+    return texts
+
+
+def embed_items(
+    items: pd.DataFrame,
+    embed: Embed = "tfidf",
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+) -> Embedding:
+    """Embed items as vectors of unit length.
+
+    Parameters
+    ----------
+    items : pandas.DataFrame
+        From `load_items`.
+    embed : {"tfidf", "endpoint", "sentence-transformers"}, default "tfidf"
+        ``tfidf`` weights the words of tags, title and caption, and smooths each vector over its nearest
+        neighbours; it needs no model. ``endpoint`` asks a server that has ``/v1/embeddings``.
+        ``sentence-transformers`` takes a model from a local folder.
+    model : str, optional
+        Name at the server, or path of the local model.
+    base_url : str, optional
+        The server, such as ``http://localhost:8000/v1``.
+
+    Returns
+    -------
+    Embedding
+        Rows in the order of the ids, whatever the order of `items`.
+
+    Raises
+    ------
+    DataError
+        If ids are repeated, a model is needed and not named, or an extra is missing.
+
+    Examples
+    --------
+    >>> import mmdu_analysis as mmdu
+    >>> items = mmdu.building.sample_items(n_clusters=2, per_cluster=3)
+    >>> mmdu.building.embed_items(items).vectors.shape[0]
+    6
+    """
+    require_columns(items, ("id", "title", "caption", "tags", "text"), "a frame of items")
+    if embed not in EMBEDS:
+        raise DataError(f"embed: got {embed!r}, expected one of {', '.join(EMBEDS)}")
+    if embed != "tfidf" and not model:
+        raise DataError(f"embed={embed!r} needs a model: its name at the server, or the path of its folder")
+    repeated = items.loc[items["id"].duplicated(), "id"]
+    if len(repeated):
+        raise DataError(f"items: the id {repeated.iloc[0]!r} is duplicated; ids must be unique")
+    ordered = items.sort_values("id")
+    texts = item_texts(ordered)
+    ids = tuple(ordered["id"].astype(str))
+    if embed == "tfidf":
+        return Embedding(ids, _tfidf(texts), "tfidf")
+    vectors = _from_server(texts, str(model), base_url) if embed == "endpoint" else _local(texts, str(model))
+    return Embedding(ids, _unit(vectors), f"{embed}:{model}")
+
+
+def _tfidf(texts: Sequence[str]) -> Any:
+    """Weight words, leave out those of one text alone, and smooth."""
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError:
+        raise DataError("clustering needs scikit-learn; pip install 'mmdu-analysis[topics]'") from None
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    weights = TfidfVectorizer(
+        stop_words="english", sublinear_tf=True, min_df=min(2, max(1, len(texts) - 1)), token_pattern=WORD
+    )
+    try:
+        vectors = weights.fit_transform(texts)
+    except ValueError:  # no word that two texts share
+        return csr_matrix((len(texts), 1), dtype=np.float64)
+    for _ in range(_ROUNDS):
+        vectors = smooth(vectors, _NEIGHBOURS, _POWER)
+    return vectors
+
+
+def _from_server(texts: Sequence[str], model: str, base_url: str | None) -> np.ndarray:
+    import numpy as np
+
+    from mmdu_analysis.judging.endpoint import Server
+
+    rows: list[list[float]] = []
+    with Server(model, base_url).connect() as endpoint:
+        for start in range(0, len(texts), _BATCH):
+            rows += endpoint.embed(texts[start : start + _BATCH])
+    return np.asarray(rows, dtype=np.float32)
+
+
+def _local(texts: Sequence[str], model: str) -> np.ndarray:
+    import numpy as np
+
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        text = "embed='sentence-transformers' needs that package; pip install 'mmdu-analysis[embeddings]'"
+        raise DataError(text) from None
+    loaded = SentenceTransformer(model, local_files_only=True)
+    return np.asarray(loaded.encode(list(texts), show_progress_bar=False), dtype=np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise DataError("the embeddings are not one finite vector a text; try another model")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)

@@ -1,0 +1,332 @@
+"""Ask a model to write dialogues about combinations of images, step by step and checked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdu_analysis.building.checks import ReplyError, read_facts, read_pairs
+from mmdu_analysis.building.combinations import Combination, load_combinations
+from mmdu_analysis.building.items import picture_path
+from mmdu_analysis.building.joining import introduce_images
+from mmdu_analysis.building.planning import Plan, Step
+from mmdu_analysis.building.prompting import Prompts, load_prompts
+from mmdu_analysis.building.written import PICTURES, load_dialogs, picture_name
+from mmdu_analysis.io.scaled import load_picture
+from mmdu_analysis.judging import messages as chat
+from mmdu_analysis.judging.endpoint import Endpoint, Server, TurnError
+from mmdu_analysis.judging.folder import Entry, Key, RunFolder
+from mmdu_analysis.judging.messages import IMAGE_SIDE
+from mmdu_analysis.judging.record import Request, choose_parameters, run_job
+from mmdu_analysis.judging.run import Prices, Track, is_done
+from mmdu_analysis.schema import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MULTI_SHARE = 0.6
+"""Of MMDU's questions, 63 % are about several images (Figure 4)."""
+
+
+def write_dialogs(
+    combinations: str | Path | Sequence[Combination],
+    out: str | Path,
+    model: str,
+    *,
+    base_url: str | None = None,
+    pictures: str | Path | None = None,
+    prompts: str | Path | None = None,
+    single_pairs: int = 1,
+    multi_share: float = MULTI_SHARE,
+    concat: int = 1,
+    attempts: int = 3,
+    image_side: int = IMAGE_SIDE,
+    parameters: Mapping[str, Any] | None = None,
+    concurrency: int = 4,
+    timeout: float = 600.0,
+    retries: int = 8,
+    limit: int | None = None,
+    prompt_price: float | None = None,
+    completion_price: float | None = None,
+    dry_run: bool = False,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Ask a model to write one dialogue for each combination of images.
+
+    For each image the model lists key facts from its texts and writes questions and answers; then it writes
+    questions about several images. All are joined into one dialogue that introduces each image where it first
+    appears. A run that was interrupted, in whatever way, continues when it is called again.
+
+    Parameters
+    ----------
+    combinations : str, path or sequence of Combination
+        A file of `write_combinations`, or its content.
+    out : str or path
+        Folder for the dialogues: one ``{id}.json`` each, their pictures, and ``run.json``.
+    model : str
+        Name of the model at the server.
+    base_url : str, optional
+        A server that speaks the OpenAI chat protocol; by default the configuration of the client.
+    pictures : str or path, optional
+        Folder of the pictures; by default the folder of the file of combinations.
+    prompts : str or path, optional
+        Folder with prompts that replace the package's own, as in `load_prompts`.
+    single_pairs : int, default 1
+        Question-answer pairs about each image alone.
+    multi_share : float, default 0.6
+        Share of multi-image questions, at least.
+    concat : int, default 1
+        Combinations that are joined into one dialogue, by shifting the numbers of the images. Neighbours in the
+        file are joined; the last dialogue may have fewer.
+    attempts : int, default 3
+        How often a reply that breaks a rule is asked for, with the reason.
+    image_side, parameters, concurrency, timeout, retries
+        As in `answer`.
+    limit : int, optional
+        Only the first so many dialogues.
+    prompt_price, completion_price : float, optional
+        US dollars for a million tokens.
+    dry_run : bool, default False
+        Ask nothing; estimate.
+    progress : bool, optional
+        Show a progress bar; by default on a terminal and in a notebook.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_dialogs` returns: one row a turn. Requests without a usable reply are reported, and a dialogue
+        that needs one of them is not part of the result. With `dry_run`: one row, the estimate.
+
+    Raises
+    ------
+    DataError
+        If an argument is wrong, pictures are missing, `out` belongs to another run, or no request can succeed.
+
+    See Also
+    --------
+    draw_combinations : What dialogues are written about.
+    review_dialogs : People accept, edit or reject what was written.
+
+    Notes
+    -----
+    Sections 2.2 and 3.1 of the paper. The prompts are this package's own; the authors' were not released.
+    """
+    for name, value in (("single_pairs", single_pairs), ("concat", concat), ("attempts", attempts)):
+        if value < 1:
+            raise DataError(f"{name}: got {value}, expected 1 or more")
+    if not 0 < multi_share < 1:
+        raise DataError(f"multi_share: got {multi_share}, expected a share between 0 and 1")
+    if limit is not None and limit < 1:
+        raise DataError(f"limit: got {limit}, expected 1 or more")
+    if isinstance(combinations, str | Path):
+        parts = load_combinations(combinations, pictures=pictures)
+    else:
+        parts = list(combinations)
+    groups = [parts[start : start + concat] for start in range(0, len(parts), concat)]
+    plans = [Plan(group, single_pairs, multi_share) for group in groups[:limit]]
+    _check_pictures(plans)
+    loaded = load_prompts(prompts)
+    chosen = choose_parameters(parameters)
+    fixed = {
+        "command": "build write",
+        "model": model,
+        "combinations": {"n": len(parts), "sha256": _fingerprint(parts)},
+        "prompts": loaded.name,
+        "prompts_sha256": loaded.sha256,
+        "single_pairs": single_pairs,
+        "multi_share": multi_share,
+        "concat": concat,
+        "image_side": image_side,
+        "parameters": chosen,
+        "synthetic": any(part.synthetic for part in parts),
+    }
+    request = Request(
+        Path(out).expanduser(),
+        Server(model, base_url, chosen, timeout, retries, concurrency),
+        Prices(prompt_price, completion_price),
+        fixed,
+        {"attempts": attempts},
+        progress,
+    )
+    job = _Writing(plans, loaded, request)
+    if dry_run:
+        from mmdu_analysis.building.estimate import estimate_writing
+
+        return estimate_writing(plans, loaded, job.folder, request)
+    return run_job(request, job, job.folder, job.keys, "dialogues", _load)
+
+
+def _check_pictures(plans: Sequence[Plan]) -> None:
+    """Refuse to start when pictures are missing."""
+    lost = []
+    for plan in plans:
+        for item in plan.all_items():
+            path = picture_path(item)
+            if not path.is_file():
+                lost.append((item["id"], path))
+    if lost:
+        key, path = lost[0]
+        raise DataError(
+            f"{len(lost)} pictures are missing, the first: item {key} ({path}); "
+            "name the folder that the paths start at (pictures)"
+        )
+
+
+def _fingerprint(parts: Sequence[Combination]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        content = [part.id, [{k: v for k, v in item.items() if k != "folder"} for item in part.items]]
+        digest.update(json.dumps(content, sort_keys=True).encode())
+        for item in part.items:
+            path = picture_path(item)
+            if path.is_file():
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class _Writing:
+    """The job of `write_dialogs`."""
+
+    def __init__(self, plans: Sequence[Plan], prompts: Prompts, request: Request) -> None:
+        self._plans = {plan.id: plan for plan in plans}
+        if len(self._plans) < len(plans):
+            raise DataError("two combinations have the same id; ids must be unique")
+        self._prompts, self._request = prompts, request
+        self.folder = RunFolder(request.out, request.fixed, self._pack, _unpack)
+        self.keys: list[tuple[str, Key]] = [(plan.id, (s.number, 1)) for plan in plans for s in plan.steps]
+
+    def tracks(self) -> list[Track]:
+        """List the dialogues with the steps that are left, the longest first."""
+        found = []
+        for plan in self._plans.values():
+            entries = self.folder.entries[plan.id]
+            keys = [(step.number, 1) for step in plan.steps if not is_done(entries.get((step.number, 1)))]
+            if keys:
+                found.append(Track(plan.id, keys))
+        return sorted(found, key=lambda track: -len(track.keys))
+
+    def ends_track(self, _error: TurnError) -> str:
+        """Return that no step needs another: without facts the texts themselves are shown."""
+        return ""
+
+    def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
+        """Ask for one step; a reply that breaks a rule is kept, and asked for again with the reason.
+
+        A failed attempt is written before the next one, so that a kill never loses a reply that was paid for.
+        """
+        plan = self._plans[dialog_id]
+        step = plan.steps[key[0] - 1]
+        done = self._done(dialog_id)
+        first = self._first_message(plan, step, done)
+        entry = self.folder.entries[dialog_id].get(key)
+        for attempt in range(1, self._request.told["attempts"] + 1):
+            if attempt > 1 and entry is not None:
+                self.folder.append(dialog_id, entry)
+            reply = endpoint.ask([first, *self._complaint(entry)])
+            before = (entry or {}).get("usage", [0, 0])
+            usage = [before[0] + reply.prompt_tokens, before[1] + reply.completion_tokens]
+            entry = {"turn": key[0], "kind": step.kind, "model": self._request.server.model}
+            entry |= {"prompt": self._prompts.name, "answer": reply.text}
+            entry |= {"finish_reason": reply.finish_reason, "usage": usage}
+            try:
+                entry |= self._read(plan, step, reply.text, done)
+                break
+            except ReplyError as error:
+                cut = "; it was cut at the limit of tokens" if reply.finish_reason == "length" else ""
+                entry["problem"] = f"{error}{cut}"
+        assert entry is not None  # noqa: S101 - attempts is 1 or more
+        return entry
+
+    def _done(self, dialog_id: str) -> dict[int, Entry]:
+        entries = self.folder.entries[dialog_id]
+        return {number: entry for (number, _), entry in entries.items() if is_done(entry)}
+
+    def _first_message(self, plan: Plan, step: Step, done: Mapping[int, Entry]) -> Any:
+        text = plan.prompt(step, self._prompts, done)
+        if step.kind == "facts":
+            return chat.message("user", text)
+        content: list[Any] = []
+        for number, item in enumerate(plan.items(step), step.image or 1):
+            part = self._picture(item)
+            content += [{"type": "text", "text": f"Image{number}: "}, part]
+        return chat.message("user", [*content, {"type": "text", "text": text}])
+
+    def _picture(self, item: Mapping[str, str]) -> dict[str, Any]:
+        picture = load_picture(picture_path(item), self._request.fixed["image_side"], keep=True)
+        if picture.problem:
+            raise TurnError(f"the picture of item {item['id']}: {picture.problem}")
+        url = f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode()}"
+        return {"type": "image_url", "image_url": {"url": url}}
+
+    def _complaint(self, entry: Entry | None) -> list[Any]:
+        """Return the messages that follow a reply that broke a rule."""
+        if entry is None or "problem" not in entry:
+            return []
+        again = self._prompts.fill("again", {"reason": entry["problem"]})
+        return [chat.message("assistant", entry["answer"]), chat.message("user", again)]
+
+    def _read(self, plan: Plan, step: Step, text: str, done: Mapping[int, Entry]) -> dict[str, Any]:
+        if step.kind == "facts":
+            return {"facts": read_facts(text)}
+        pairs = read_pairs(
+            text,
+            step.n,
+            image=step.image or None,
+            n_images=len(plan.parts[step.part].items),
+            before=plan.questions(step, done),
+        )
+        return {"pairs": pairs}
+
+    def ended(self, dialog_id: str) -> None:
+        """Keep nothing: pictures are read when they are sent."""
+
+    def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any]:
+        """Return what a dialogue's file holds: the dialogue in the authors' form, and the steps behind it."""
+        plan = self._plans[dialog_id]
+        done = {entry["turn"]: entry for entry in entries if is_done(entry)}
+        record: dict[str, Any] = {"id": dialog_id}
+        if plan.is_complete(done):
+            pairs = plan.pairs(done)
+            questions, shown = introduce_images(pairs)
+            record |= {"image": self._copy_pictures(plan)[:shown], "conversations": []}
+            for question, pair in zip(questions, pairs, strict=True):
+                record["conversations"] += [
+                    {"from": "user", "value": question},
+                    {"from": "assistant", "value": pair.answer},
+                ]
+            record["pairs"] = [{"question": p.question, "answer": p.answer, **p.origin} for p in pairs]
+            record["items"] = [
+                {name: value for name, value in item.items() if name != "folder"} for item in plan.all_items()
+            ]
+        record["steps"] = entries
+        return record | ({"synthetic": True} if plan.synthetic else {})
+
+    def _copy_pictures(self, plan: Plan) -> list[str]:
+        """Copy the pictures of a dialogue beside it, so that the folder can be reviewed anywhere."""
+        names = []
+        folder = self._request.out / PICTURES
+        folder.mkdir(exist_ok=True)
+        for item in plan.all_items():
+            source = picture_path(item)
+            target = folder / picture_name(item["id"], source)
+            if not target.exists():
+                temporary = target.with_name(f".{target.name}.{plan.id[:40]}.tmp")
+                shutil.copyfile(source, temporary)
+                temporary.replace(target)
+            names.append(f"{PICTURES}/{target.name}")
+        return names
+
+
+def _load(folder: Path) -> pd.DataFrame:
+    frame = load_dialogs(folder)
+    frame.attrs["problems"] = ()
+    return frame
+
+
+def _unpack(value: Any) -> list[Entry]:
+    return list(value["steps"])

@@ -1,0 +1,167 @@
+"""The options that commands share, and how a command makes a study of them."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmdu_analysis.io.escape import escape_terminal
+from mmdu_analysis.io.tables import Format, render_table, write_table
+from mmdu_analysis.schema import ACCESS, SYNTHETIC_LABEL, is_synthetic, parse_access
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.study import Study
+
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Benchmark: a file, a folder or a name (sample, benchmark, mmdu-45k). Else $MMDU_DATA.",
+    ),
+]
+FilesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="Benchmark: a file, a folder, a pattern or a name (sample, benchmark, mmdu-45k); may be repeated. "
+        "Else $MMDU_DATA.",
+    ),
+]
+AnswersOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--answers",
+        help="Models' answers: a file, the folder of a model or a parent of such folders; may be repeated. "
+        "Else $MMDU_ANSWERS.",
+    ),
+]
+ScoresOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scores",
+        help="Judges' scores: a file, the folder of a model or a parent of such folders; may be repeated. "
+        "In the authors' form an unjudged turn is null in the list, or every entry has a 'turn' key. "
+        "Else $MMDU_SCORES.",
+    ),
+]
+RatingsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--ratings", help="People's ratings (JSON Lines); may be repeated. Else $MMDU_RATINGS."),
+]
+AccessOption = Annotated[
+    list[str] | None,
+    typer.Option("--access", help=f"MODEL= and one of {', '.join(ACCESS)}, for own models; may be repeated."),
+]
+RubricOption = Annotated[
+    Path | None,
+    typer.Option("--rubric", help="TOML file of another rubric; else $MMDU_RUBRIC, else MMDU's."),
+]
+DimensionOption = Annotated[
+    str | None, typer.Option("--dimension", help="Only this dimension, by its name or short name.")
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="End at the first problem of a file instead of reporting all.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; standard output by default.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Form of the table.")]
+CiOption = Annotated[float, typer.Option("--ci", min=0.5, max=0.999, help="Level of the intervals.")]
+SortOption = Annotated[
+    str | None, typer.Option("--sort", help="Sort by this column; -COLUMN for descending.")
+]
+TopOption = Annotated[int | None, typer.Option("--top", min=1, help="Print this many rows at most.")]
+ImageModelOption = Annotated[
+    str,
+    typer.Option(
+        "--image-model",
+        help="How many tokens an image takes: the rule of a model such as gpt-4o, or fixed:N; 'paper' is 471.",
+    ),
+]
+
+
+class Average(StrEnum):
+    """How scores are averaged."""
+
+    question = "question"
+    dialog = "dialog"
+    vlmeval_all = "vlmeval_all"
+    vlmeval_valid = "vlmeval_valid"
+
+
+def study_of(
+    data: str | None = None,
+    answers: list[Path] | None = None,
+    scores: list[Path] | None = None,
+    ratings: list[Path] | None = None,
+    access: list[str] | None = None,
+    rubric: Path | None = None,
+    *,
+    strict: bool = False,
+    allow_pickle: bool = False,
+) -> Study:
+    """Return the study that a command's options and the environment name."""
+    from mmdu_analysis.study import Study
+
+    pairs = parse_access(access or [], "--access")
+    return Study.from_options(
+        data, answers, scores, ratings, pairs, rubric, strict=strict, allow_pickle=allow_pickle
+    )
+
+
+def show(
+    frame: pd.DataFrame,
+    form: Format,
+    out: Path | None,
+    *,
+    digits: int = 2,
+    sort: str | None = None,
+    top: int | None = None,
+) -> None:
+    """Print a frame or write it to a file.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    form : Format
+        Its form.
+    out : pathlib.Path or None
+        File; None prints.
+    digits : int, default 2
+        Decimals in Markdown and LaTeX.
+    sort : str, optional
+        A column, with ``-`` for descending.
+    top : int, optional
+        Rows at most, after sorting.
+    """
+    table = sorted_rows(frame, sort)
+    table = table if top is None else table.head(top)
+    if form in (Format.csv, Format.json) and is_synthetic(table):
+        note(f"these numbers are from the {SYNTHETIC_LABEL}, not from MMDU")
+    if out is not None:
+        write_table(table, form, out, digits=digits)
+        return
+    sys.stdout.write(escape_terminal(render_table(table, form, digits=digits)))
+
+
+def sorted_rows(frame: pd.DataFrame, sort: str | None) -> pd.DataFrame:
+    """Return a frame sorted by a column; ``-`` before its name is for descending order."""
+    from mmdu_analysis.schema import DataError
+
+    if sort is None:
+        return frame
+    column = sort.removeprefix("-")
+    if column not in frame.columns:
+        raise DataError(f"--sort got {sort!r}, expected one of {', '.join(map(str, frame.columns))}")
+    ordered = frame.sort_values(column, ascending=not sort.startswith("-"), kind="stable")
+    return ordered if frame.index.name else ordered.reset_index(drop=True)
+
+
+def note(text: str) -> None:
+    """Print a note on standard error."""
+    print(f"mmdu: {escape_terminal(text)}", file=sys.stderr)

@@ -1,0 +1,84 @@
+"""The command ``mmdu plan``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mmdu_analysis.cli.options import (
+    CiOption,
+    DataOption,
+    DimensionOption,
+    FormatOption,
+    OutOption,
+    RubricOption,
+    ScoresOption,
+    note,
+    show,
+    study_of,
+)
+from mmdu_analysis.io.tables import Format
+
+
+def plan(
+    scores: ScoresOption = None,
+    data: DataOption = None,
+    rubric: RubricOption = None,
+    difference: Annotated[
+        float, typer.Option("--difference", help="True difference of two models, in points on 0-100.")
+    ] = 2.0,
+    power: Annotated[float, typer.Option("--power", help="Wanted probability to detect a difference.")] = 0.8,
+    dialogs: Annotated[
+        list[int] | None, typer.Option("--dialogs", min=2, help="Number of dialogues; may be repeated.")
+    ] = None,
+    repeats: Annotated[
+        list[int] | None, typer.Option("--repeats", min=1, help="Judgements of each turn; may be repeated.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help="Two models A,B whose differences give the variances.")
+    ] = None,
+    dimension: DimensionOption = None,
+    price: Annotated[float, typer.Option("--price", min=0, help="Price of one judgement.")] = 0.0,
+    ratings: Annotated[
+        bool, typer.Option("--people", help="How far ratings by people are extended by a judge, instead.")
+    ] = False,
+    rating_price: Annotated[
+        float, typer.Option("--rating-price", min=0, help="Price of rating a turn.")
+    ] = 0.0,
+    ci: CiOption = 0.95,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print which differences between two models an evaluation can detect, for numbers of dialogues.
+
+    Without scores the variances come from a person's labels of the answers of two models to MMDU.
+    """
+    from mmdu_analysis.stats import planning
+
+    if ratings:
+        table = planning.plan_ratings(rating_price=rating_price, judgement_price=price)
+        show(table, form, out)
+        return
+    study = study_of(data, None, scores, None, None, rubric)
+    a, b = [*(part.strip() for part in (models or "").split(",") if part.strip()), None, None][:2]
+    table = planning.plan_evaluation(
+        study.scores,
+        difference,
+        power,
+        n_dialogs=dialogs or planning.DIALOGS,
+        n_repeats=repeats or (1,),
+        a=a,
+        b=b,
+        dimension=dimension,
+        price=price,
+        ci=ci,
+        rubric=study.rubric,
+    )
+    last = table.iloc[-1]
+    note(
+        f"{last['n_dialogs']:.0f} dialogues detect a difference of {last['detectable']:.1f} points with {power:.0%} power; "
+        f"it assumes dialogues of the same kind, paired turns and one judge"
+        + ("" if study.scores is not None else "; variances from labels of two models on MMDU")
+    )
+    show(table, form, out)

@@ -1,0 +1,205 @@
+"""The commands for results: ``mmdu scores``, ``gap`` and ``audit``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmdu_analysis.cli.options import (
+    AccessOption,
+    Average,
+    CiOption,
+    DataOption,
+    DimensionOption,
+    FormatOption,
+    OutOption,
+    RatingsOption,
+    RubricOption,
+    ScoresOption,
+    SortOption,
+    StrictOption,
+    TopOption,
+    note,
+    show,
+    study_of,
+)
+from mmdu_analysis.io.tables import Format
+from mmdu_analysis.schema import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.study import Study
+
+
+class GapBy(StrEnum):
+    """What the gap is broken down by."""
+
+    dimension = "dimension"
+    turn = "turn"
+    images = "images"
+    named_images = "named_images"
+    context = "context"
+    kind = "kind"
+
+
+class Verdict(StrEnum):
+    """Verdicts of the audit."""
+
+    holds = "holds"
+    differs = "differs"
+    needs_data = "needs data"
+
+
+def scores(
+    scores: ScoresOption = None,
+    data: DataOption = None,
+    access: AccessOption = None,
+    rubric: RubricOption = None,
+    ratings: RatingsOption = None,
+    by: Annotated[str, typer.Option("--by", help="Columns to group by, separated by commas.")] = "model",
+    average: Annotated[
+        Average, typer.Option("--average", help="How scores are averaged.")
+    ] = Average.question,
+    dimension: DimensionOption = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare", help="Two models A,B on the turns that both have; 'all': every two models."
+        ),
+    ] = None,
+    rank: Annotated[
+        bool, typer.Option("--rank", help="Rank the models, with simultaneous intervals.")
+    ] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Show the own models among the published ones.")
+    ] = False,
+    later: Annotated[
+        bool, typer.Option("--later", help="Print the MMDU scores that later papers published.")
+    ] = False,
+    ci: CiOption = 0.95,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read a .pkl, which executes code: only your own.")
+    ] = False,
+    strict: StrictOption = False,
+    sort: SortOption = None,
+    top: TopOption = None,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print mean scores with intervals: of your models, or the published Table 2."""
+    from mmdu_analysis.facts.tables import load_published
+
+    if later:
+        note(
+            "reporters differ in judge, prompt and average, and often don't state them; do not pool these scores"
+        )
+        show(load_published("later_results"), form, out, digits=1, sort=sort, top=top)
+        return
+    study = study_of(data, None, scores, ratings, access, rubric, strict=strict, allow_pickle=allow_pickle)
+    if study.scores is None:
+        if rank or compare or published or by != "model" or ratings:
+            raise DataError("this needs scores of your models; give them with --scores")
+        note("the published Table 2; the paper gives no intervals")
+        show(load_published("main_results"), form, out, digits=1, sort=sort, top=top)
+        return
+    table = _own_scores(study, by, average.value, dimension, compare, rank, published, ci)
+    show(table, form, out, sort=sort, top=top)
+
+
+def _own_scores(
+    study: Study,
+    by: str,
+    average: str,
+    dimension: str | None,
+    compare: str | None,
+    rank: bool,
+    published: bool,
+    ci: float,
+) -> pd.DataFrame:
+    """Return the table that the options of ``mmdu scores`` ask for."""
+    from mmdu_analysis.facts.tables import load_published
+    from mmdu_analysis.stats import places
+    from mmdu_analysis.stats import scores as summaries
+
+    rubric, options = study.rubric, {"average": average, "ci": ci}
+    wanted = [rank, compare is not None, published, study.ratings is not None]
+    if sum(wanted) > 1:
+        raise DataError("got several of --rank, --compare, --published and --ratings, expected one")
+    if rank:
+        return study.ranking(dimension=dimension, **options)
+    if study.ratings is not None:
+        return study.calibration(dimension=dimension, ci=ci)
+    names = [name.strip() for name in by.split(",") if name.strip()]
+    if "turn" in names and study.benchmark is None and study.need_scores()["turn"].isna().all():
+        raise DataError("the scores don't say which turn they belong to; give the benchmark with --data")
+    judged = summaries.as_scores(study.need_scores(), repeats=True, rubric=rubric)
+    if dimension is not None:
+        judged = summaries.only_dimension(judged, dimension, rubric=rubric)
+    if published:
+        note(places.CAVEAT)
+        summary = summaries.summarize_scores(judged, rubric=rubric, **options)
+        return places.place_among_published(
+            summary, load_published("main_results"), dimension or rubric.overall or "Overall Score"
+        )
+    if compare == "all":
+        return summaries.compare_all_models(judged, rubric=rubric, **options)
+    if compare is not None:
+        first, _, second = compare.partition(",")
+        return summaries.compare_models(judged, first.strip(), second.strip(), rubric=rubric, **options)
+    return summaries.summarize_scores(judged, names, rubric=rubric, **options)
+
+
+def gap(
+    scores: ScoresOption = None,
+    data: DataOption = None,
+    access: AccessOption = None,
+    rubric: RubricOption = None,
+    by: Annotated[
+        GapBy, typer.Option("--by", help="dimension: also of the published table; the others need --scores.")
+    ] = GapBy.dimension,
+    dimension: DimensionOption = None,
+    ci: CiOption = 0.95,
+    strict: StrictOption = False,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print how far open models are behind closed ones, in the published Table 2 or in your scores.
+
+    By dimension, your models are put into the published table; otherwise only yours are compared, turn by turn.
+    """
+    study = study_of(data, None, scores, None, access, rubric, strict=strict)
+    if by is not GapBy.dimension and study.scores is None:
+        raise DataError(f"--by {by.value} needs scores of single turns; give them with --scores")
+    known = study.access
+    unknown = [model for model in study.own_models if model not in known]
+    if unknown:
+        note(f"warning: the access of {', '.join(unknown)} is not known; give --access MODEL=open")
+    table = (
+        study.gap(by.value, ci=ci)
+        if by is GapBy.dimension
+        else study.gap(by.value, dimension=dimension, ci=ci)
+    )
+    if dimension is not None and by is GapBy.dimension:
+        table = table.loc[table["dimension"] == study.rubric.full_name(dimension)].reset_index(drop=True)
+    show(table, form, out)
+
+
+def audit(
+    data: DataOption = None,
+    verdict: Annotated[
+        Verdict | None, typer.Option("--verdict", help="Only the claims with this verdict.")
+    ] = None,
+    out: OutOption = None,
+    form: FormatOption = Format.markdown,
+) -> None:
+    """Print the paper's claims beside what its own tables and the data give."""
+    from mmdu_analysis.stats.audit import VERDICTS
+
+    table = study_of(data).audit()
+    counts = table["verdict"].value_counts()
+    note(", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS))
+    shown = table if verdict is None else table.loc[table["verdict"] == verdict.value]
+    show(shown.reset_index(drop=form in (Format.markdown, Format.latex)), form, out)

@@ -1,0 +1,148 @@
+"""Keep a loaded benchmark as Parquet files, and load it from there within a second."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdu_analysis.io import files
+from mmdu_analysis.schema import (
+    DIALOG_COLUMNS,
+    IMAGE_COLUMNS,
+    PROBLEM_COLUMNS,
+    TURN_COLUMNS,
+    DataError,
+    require_columns,
+    short_path,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.io.benchmark import Benchmark
+
+META = "benchmark.meta.json"
+_COLUMNS = {
+    "dialogs": (*DIALOG_COLUMNS, "synthetic"),
+    "turns": (*TURN_COLUMNS, "synthetic"),
+    "images": IMAGE_COLUMNS,
+    "problems": PROBLEM_COLUMNS,
+    "forms": ("number_id", "user", "assistant"),
+}
+_TYPES = {
+    **dict.fromkeys(("n_turns", "n_images", "turn", "new_images", "images_so_far", "image"), "int64"),
+    **dict.fromkeys(("first_turn", "width", "height"), "Int64"),
+    **dict.fromkeys(("synthetic", "number_id"), "bool"),
+}
+_PART = re.compile(rf"({'|'.join(_COLUMNS)})-[0-9a-f]{{32}}\.parquet")
+
+
+def write_parquet(benchmark: Benchmark, folder: Path) -> None:
+    """Write the frames of a benchmark; what `Benchmark.to_parquet` does.
+
+    Raises
+    ------
+    DataError
+        If `folder` is a file or holds other files.
+
+    Notes
+    -----
+    The new files have new names; the last step replaces the one file that names them, and only then are the old
+    ones removed. Whenever it is interrupted, the folder loads as the old copy or as the new one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _check_folder(folder)
+    token = uuid.uuid4().hex
+    names: dict[str, str] = {}
+    for part in _COLUMNS:
+        frame = getattr(benchmark, part)
+        if frame is None:
+            continue
+        names[part] = f"{part}-{token}.parquet"
+        with files.atomic_path(folder / names[part]) as temporary:
+            pq.write_table(
+                pa.Table.from_pandas(frame),
+                temporary,
+                compression="lz4",  # twice the size of zstd's, and read twice as fast
+                use_dictionary=[c for c in ("dialog_id", "path", "file") if c in frame] or False,
+                row_group_size=50_000,
+            )
+    origin = str(benchmark.folder.resolve()) if benchmark.folder else None
+    with files.atomic_path(folder / META) as temporary:
+        content = {"name": benchmark.name, "pictures_were_in": origin, "files": names}
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+    for path in folder.iterdir():
+        if _PART.fullmatch(path.name) and path.name not in names.values():
+            path.unlink(missing_ok=True)
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{short_path(folder)}: got a file, expected a folder to write into")
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    others = sorted(
+        n for n in names if n != META and not _PART.fullmatch(n) and not n.endswith(files.TEMPORARY)
+    )
+    if others:
+        raise DataError(
+            f"{short_path(folder)}: holds other files ({others[0]}); name a new or an empty folder"
+        )
+
+
+def is_copy(path: Path) -> bool:
+    """Return whether a path is a folder of `write_parquet`."""
+    return (path / META).is_file()
+
+
+def read_parquet(folder: Path) -> dict[str, Any]:
+    """Read the fields of a `Benchmark` from a folder of `write_parquet`.
+
+    Returns
+    -------
+    dict of str
+        Field names and values. ``folder`` is the copy itself: what the copy says of other folders isn't followed.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged or missing, or lacks a column.
+    """
+    name = short_path(folder)
+    try:
+        content = json.loads((folder / META).read_text(encoding="utf-8"))
+        parts = {part: str(file) for part, file in dict(content["files"]).items() if part in _COLUMNS}
+        if not {"dialogs", "turns", "images", "problems"} <= set(parts):
+            raise ValueError(f"it names only {sorted(parts)}")
+        fields: dict[str, Any] = {part: _read_part(folder, part, file) for part, file in parts.items()}
+    except DataError:
+        raise
+    except Exception as error:  # Arrow and pandas have their own kinds: a damaged file, an odd column
+        reason = shorten(str(error) or type(error).__name__, 120)
+        text = f"{name}: not a whole Parquet copy of a benchmark ({reason}); write it again"
+        raise DataError(text) from None
+    return fields | {
+        "name": shorten(str(content.get("name", folder.name)), 100),
+        "folder": folder,
+        "path": folder,
+    }
+
+
+def _read_part(folder: Path, part: str, file: str) -> pd.DataFrame:
+    import pandas as pd
+
+    if not _PART.fullmatch(file):
+        raise ValueError(f"{file[:40]!r} is not a file of a copy")
+    frame = pd.read_parquet(folder / file)
+    require_columns(frame, _COLUMNS[part], f"{short_path(folder)}: {part}")
+    if part in ("dialogs", "forms"):
+        frame.index = frame.index.astype("str").rename("dialog_id")
+    types = {c: _TYPES.get(c, "str") for c in _COLUMNS[part]} | (
+        {"turn": "Int64"} if part == "problems" else {}
+    )
+    return frame.astype(types)

@@ -1,0 +1,185 @@
+"""What a server's reply says: the text, the thinking before it, why it ended, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from mmdu_analysis.io.files import decode_loosely
+from mmdu_analysis.io.thinking import split_thinking
+
+_MAX_TOKENS = 1 << 50
+
+
+class Usage(NamedTuple):
+    """Tokens of one reply or of many.
+
+    Attributes
+    ----------
+    prompt : int
+        Tokens that the model read.
+    completion : int
+        Tokens that it wrote, its thinking included.
+    """
+
+    prompt: int = 0
+    completion: int = 0
+
+    def plus(self, other: Sequence[int]) -> Usage:
+        """Return the sum of two counts."""
+        return Usage(self.prompt + other[0], self.completion + other[1])
+
+
+def read_usage(value: Any) -> Usage:
+    """Read a pair of token counts, as a file or a server has it.
+
+    Parameters
+    ----------
+    value : object
+        A list of two numbers, or a mapping with ``prompt_tokens`` and ``completion_tokens``.
+
+    Returns
+    -------
+    Usage
+        What isn't a count is 0: a reply isn't lost because its bill can't be read.
+    """
+    if isinstance(value, dict):
+        value = [value.get("prompt_tokens"), value.get("completion_tokens")]
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return Usage()
+    return Usage(*(int(part) if _is_count(part) else 0 for part in value))
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX_TOKENS
+
+
+class TurnError(Exception):
+    """A turn without a usable reply; the run continues without it.
+
+    Parameters
+    ----------
+    text : str
+        The reason.
+    usage : Usage
+        What the replies cost that came back nevertheless.
+    thinking : str
+        What the model thought, where it wrote nothing else.
+    """
+
+    def __init__(self, text: str, usage: Usage = Usage(), thinking: str = "") -> None:  # noqa: B008 - immutable
+        super().__init__(text)
+        self.usage, self.thinking = usage, thinking
+
+
+class TooLongError(TurnError):
+    """The server says that the request is longer than it can read."""
+
+
+class Completion(msgspec.Struct):
+    """What a server answers.
+
+    Attributes
+    ----------
+    text : str
+        The reply, without the thinking.
+    thinking : str
+        What the model thought before it, from the text or from the protocol's field for it.
+    finish_reason : str or None
+        Why it ends, such as ``stop`` or ``length``.
+    usage : Usage
+        As the server counts; 0 where it doesn't.
+    complete : bool
+        False if the reply ends inside the thinking.
+    marked : bool
+        Whether the thinking was in the text, between markers.
+    """
+
+    text: str
+    thinking: str = ""
+    finish_reason: str | None = None
+    usage: Usage = Usage()
+    complete: bool = True
+    marked: bool = False
+
+
+class _Reply(msgspec.Struct):
+    choices: list[Any] = []
+    usage: Any = None
+    error: Any = None
+
+
+def read_completion(raw: str) -> Completion:
+    """Read a chat completion.
+
+    Parameters
+    ----------
+    raw : str
+        The response's body.
+
+    Returns
+    -------
+    Completion
+        An empty reply is one too; a refusal is what the model said.
+
+    Raises
+    ------
+    TurnError
+        If it isn't one, with the tokens that it counts.
+    """
+    try:
+        reply = msgspec.convert(decode_loosely(raw.encode("utf-8", "surrogatepass")), _Reply)
+    except (ValueError, RecursionError) as error:
+        raise TurnError(f"a garbled reply ({error})") from None
+    usage = read_usage(reply.usage)
+    if not reply.choices:
+        details = "" if reply.error is None else f": {reply.error}"
+        raise TurnError(f"a reply without choices{details}", usage)
+    choice = reply.choices[0]
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        raise TurnError("a garbled reply (no message in it)", usage)
+    ending = choice.get("finish_reason")
+    said, thought = _parts(message.get("content"))
+    if said is None:
+        said = message["refusal"] if isinstance(message.get("refusal"), str) else None
+    thought = thought or _field_of_thinking(message)
+    if said is None and not thought:
+        raise TurnError(f"a reply without text (finish_reason {ending!r})", usage)
+    return _completion(said or "", thought, ending if isinstance(ending, str) else None, usage)
+
+
+def _completion(said: str, thought: str, ending: str | None, usage: Usage) -> Completion:
+    """Split the text from its thinking; a reply that has nothing else ended inside it."""
+    split = split_thinking(_whole_characters(said))
+    thinking = "\n".join(part for part in (_whole_characters(thought), split.thinking) if part)
+    complete = split.complete and not (thinking and not split.rest.strip())
+    return Completion(split.rest, thinking, ending, usage, complete, bool(split.thinking))
+
+
+def _parts(content: Any) -> tuple[str | None, str]:
+    """Return the text and the thinking of a message's content, which may be a list of parts."""
+    if isinstance(content, str):
+        return content, ""
+    if not isinstance(content, list):
+        return None, ""
+    said, thought = [], []
+    for part in content:
+        if isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
+            inner = part.get("thinking", part.get("text"))
+            thought.append(inner if isinstance(inner, str) else _parts(inner)[0] or "")
+        elif isinstance(part, dict) and isinstance(part.get("text"), str):
+            said.append(part["text"])
+    return "".join(said) if said or not thought else None, "".join(thought)
+
+
+def _field_of_thinking(message: dict[str, Any]) -> str:
+    found = (message.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
+    return next((value for value in found if isinstance(value, str) and value.strip()), "")
+
+
+def _whole_characters(text: str) -> str:
+    """Replace halves of characters, which no file in UTF-8 can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

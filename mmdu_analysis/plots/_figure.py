@@ -1,0 +1,25 @@
+"""The figure class of plots that make their own figure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+
+class PlotFigure(Figure):
+    """A figure that embeds TrueType fonts in PDF and PostScript, as journals require, without a global setting.
+
+    Attributes
+    ----------
+    grows : bool
+        Whether a drawing may set the height: the user has asked for none.
+    """
+
+    grows = False
+
+    def savefig(self, *args: Any, **options: Any) -> None:
+        """Save the figure; see `matplotlib.figure.Figure.savefig`."""
+        with mpl.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
+            super().savefig(*args, **options)

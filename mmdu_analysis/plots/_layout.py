@@ -1,0 +1,145 @@
+"""Axes of figures: new figures, and panels within given Axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from mmdu_analysis.plots._style import points
+from mmdu_analysis.schema import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HOST_ROWS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""Host of panels in a user's figure to its rows: texts above, panels, note."""
+
+
+def new_axes(width: float, height: float, *, grows: bool = False) -> Axes:
+    """Return the Axes of a new figure, known to pyplot, with constrained layout.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+    grows : bool, default False
+        Whether a drawing may set the height.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Empty.
+    """
+    import matplotlib.pyplot as plt
+
+    from mmdu_analysis.plots._figure import PlotFigure
+
+    if not (width > 0 and height > 0):
+        raise DataError(f"the figure's size is {width} x {height} inches, expected positive numbers")
+    figure = plt.figure(figsize=(width, height), layout="constrained", FigureClass=PlotFigure)
+    figure.grows = grows  # type: ignore[attr-defined]
+    return figure.add_subplot()
+
+
+def set_plot_height(ax: Axes, inches: float) -> None:
+    """Set the height of a plot whose number of rows depends on the data.
+
+    It has no effect on a user's Axes, or where the user has asked for a height.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The plot, or the host of panels.
+    inches : float
+        Height at the base font size, without the texts around the plot.
+    """
+    figure: Any = ax.get_figure(root=True)
+    if getattr(figure, "grows", False):
+        figure.set_figheight(points(inches))
+
+
+def panels(
+    ax: Axes,
+    n_rows: int,
+    n_columns: int,
+    *,
+    sharex: bool = False,
+    sharey: bool = False,
+    row_height: float | None = None,
+    **grid: Any,
+) -> list[Axes]:
+    """Split Axes into panels, also within a user's own grid.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The host; its own axis is hidden, and title and notes are written around it.
+    n_rows, n_columns : int
+        Number of panels in each direction.
+    sharex, sharey : bool, default False
+        Whether all panels share an axis; inner tick labels are then hidden.
+    row_height : float, optional
+        Height of a row of panels in inches, as in `set_plot_height`.
+    **grid
+        Options of ``SubplotSpec.subgridspec``, such as ``width_ratios``.
+
+    Returns
+    -------
+    list of matplotlib.axes.Axes
+        The panels, row by row.
+
+    Raises
+    ------
+    DataError
+        If the Axes are not part of a grid, such as those of ``Figure.add_axes``.
+    """
+    spec = ax.get_subplotspec()
+    if spec is None:
+        raise DataError("this figure has several panels: pass Axes of a grid (plt.subplots, subplot_mosaic)")
+    ax.set_axis_off()
+    if row_height is not None:
+        set_plot_height(ax, n_rows * row_height)
+    from mmdu_analysis.plots._figure import PlotFigure
+
+    figure: Any = ax.figure
+    if not isinstance(figure, PlotFigure):  # a figure of ours reserves room for texts around the whole plot
+        HOST_ROWS[ax] = spec.subgridspec(3, 1, height_ratios=(0.15, 1, 0.15), hspace=0)
+        spec = HOST_ROWS[ax][1]
+    cells = spec.subgridspec(n_rows, n_columns, **grid)
+    made: list[Axes] = []
+    for number in range(n_rows * n_columns):
+        row, column = divmod(number, n_columns)
+        shared = {
+            "sharex": made[0] if sharex and made else None,
+            "sharey": made[0] if sharey and made else None,
+        }
+        panel = figure.add_subplot(cells[row, column], **shared)
+        if sharex and row < n_rows - 1:
+            panel.tick_params(labelbottom=False)
+        if sharey and column > 0:
+            panel.tick_params(labelleft=False)
+        made.append(panel)
+    return made
+
+
+def columns_that_fit(ax: Axes, inches: float, most: int) -> int:
+    """Return how many panels fit beside each other.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The host.
+    inches : float
+        Width that a panel needs at the base font size.
+    most : int
+        Number of panels.
+
+    Returns
+    -------
+    int
+        1 to `most`.
+    """
+    figure: Any = ax.figure
+    spec = ax.get_subplotspec()
+    share = 1.0 if spec is None else 1 / spec.get_gridspec().ncols * len(spec.colspan)
+    return max(1, min(most, int(figure.get_figwidth() * share / (inches * points(1)) + 0.05)))

@@ -1,0 +1,194 @@
+"""The sections of a report: what each says about a study, as texts, one table and names of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.facts.tables import load_published
+from mmdu_analysis.schema import MMDU, NotAvailable
+from mmdu_analysis.stats import places
+from mmdu_analysis.stats.scores import compare_all_models, only_dimension, rank_models, summarize_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.study import Study
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a report.
+
+    Attributes
+    ----------
+    title : str
+        Heading.
+    texts : tuple of str
+        Paragraphs.
+    table : pandas.DataFrame or None
+        Numbers; the rows whose ``own`` is True are set in bold.
+    figures : tuple of str
+        Names of figures; those that the study can't support are left out.
+    """
+
+    title: str
+    texts: tuple[str, ...] = ()
+    table: pd.DataFrame | None = None
+    figures: tuple[str, ...] = ()
+
+
+def scores_section(study: Study) -> Section:
+    """Return the place of the own models among the published ones, else the published table."""
+    if study.scores is None:
+        text = "Table 2 of the paper. Avg is the judge's Overall Score, not the mean of the six. It has no intervals."
+        table = load_published("main_results").sort_values("Avg", ascending=False, ignore_index=True)
+        return Section("Published scores", (text,), table, ("main_results", "dimension_heatmap"))
+    table = study.model_table()
+    if not table["own"].all() and MMDU.short_names["Overall Score"] in table:
+        summary = summarize_scores(study.scores, rubric=study.rubric)
+        ranked = places.place_among_published(summary, load_published("main_results"))
+        texts = (*(_place_text(ranked, model) for model in ranked.loc[ranked["own"], "model"]), _caveat())
+        return Section("Place among the published models", texts, ranked, ("own_model", "main_results"))
+    return Section(
+        "Scores by model", ("Own models; published scores are on another rubric.",), table, ("main_results",)
+    )
+
+
+def _caveat() -> str:
+    return f"Note: {places.CAVEAT}."
+
+
+def _place_text(ranked: pd.DataFrame, model: str) -> str:
+    row = ranked.loc[ranked["model"] == model].iloc[0]
+    known = row["low"] == row["low"]
+    span = f" [{row['low']:.1f}, {row['high']:.1f}]" if known else ""
+    ranks = f", places {row['rank_low']} to {row['rank_high']} within the interval" if known else ""
+    text = f"{model}: {row['mean']:.1f}{span} of 100, place {row['rank']} of {len(ranked)}{ranks}."
+    others = ranked.loc[~ranked["own"]]
+    above, below = (
+        others.loc[others["mean"] >= row["mean"]].tail(1),
+        others.loc[others["mean"] < row["mean"]].head(1),
+    )
+    near = [f"{r['model']} ({r['mean']:.1f})" for frame in (above, below) for _, r in frame.iterrows()]
+    return f"{text} Neighbours: {', '.join(near)}." if near else text
+
+
+def dimensions_section(study: Study) -> Section:
+    """Return the means of the own models in each dimension."""
+    summary = summarize_scores(study.need_scores(), rubric=study.rubric)
+    text = "Means with 95 % intervals over dialogues; each judged turn counts once. n_missing counts unjudged turns."
+    return Section(
+        "Dimensions", (text,), summary, ("dimension_heatmap", "scores_by_dimension", "turn_curves")
+    )
+
+
+def differences_section(study: Study) -> Section:
+    """Return the ranks of the own models and the differences of each two."""
+    scores = study.need_scores()
+    if scores["model"].nunique() < 2:
+        raise NotAvailable("it compares models, and the scores are of one")
+    one = only_dimension(scores, None, rubric=study.rubric)
+    text = "Each two models on the turns that both have, with Holm's correction for the number of pairs."
+    table = compare_all_models(one, rubric=study.rubric)
+    return Section(
+        "Differences between own models", (text,), table, ("rank_intervals", "pairwise_differences")
+    )
+
+
+def ranks_section(study: Study) -> Section:
+    """Return the ranks of the own models."""
+    scores = study.need_scores()
+    if scores["model"].nunique() < 2:
+        raise NotAvailable("it ranks models, and the scores are of one")
+    text = "Ranks hold simultaneously: a model is behind only those that are significantly better."
+    return Section("Ranks", (text,), rank_models(scores, rubric=study.rubric))
+
+
+def breakdowns_section(study: Study) -> Section:
+    """Return the figures of what the scores go with."""
+    study.need_scores()
+    text = "Scores by kind of question, number of images, context and turn. Cells of few dialogues are uncertain."
+    names = ("scores_by_kind", "scores_by_images", "scores_by_context", "score_and_length", "memory_by_kind")
+    return Section("What the scores go with", (text,), None, names)
+
+
+def gap_section(study: Study) -> Section:
+    """Return the gap between closed and open models."""
+    table = study.gap()
+    text = "Mean of the closed models less mean of the open ones, by dimension, in points on 0-100."
+    return Section("Closed and open models", (text,), table, ("gap_by_dimension", "gap_pairs"))
+
+
+def data_section(study: Study) -> Section:
+    """Return Table 1 of the benchmark beside the published one."""
+    bench = study.need_benchmark()
+    text = f"{bench.name}: {len(bench.dialogs):,} dialogues beside the paper's Table 1."
+    figures = ("turns", "images", "tokens", "questions")
+    return Section("The data", (text,), study.statistics(compare=True), figures)
+
+
+def coverage_section(study: Study) -> Section:
+    """Return how much of the benchmark the scores cover."""
+    import pandas as pd
+
+    scores = study.need_scores()
+    one = only_dimension(scores, None, rubric=study.rubric)
+    rows = []
+    for (model, judge), part in one.groupby(["model", "judge"], observed=True):
+        known = part.loc[part["score"].notna()]
+        numbered = part.loc[part["turn"].notna()]
+        rows.append(
+            {
+                "model": model,
+                "judge": judge,
+                "n_dialogs": known["dialog_id"].nunique(),
+                "n_turns": len(known),
+                "n_missing": int(part["score"].isna().sum()),
+                "dialogs_with_turn_numbers": numbered["dialog_id"].nunique(),
+                "synthetic": bool(part.get("synthetic", pd.Series([False])).any()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    texts = ["Scored turns, unjudged turns, and dialogues whose scores say which turn they belong to."]
+    lost = one.loc[one["turn"].isna(), "dialog_id"].nunique()
+    if lost:
+        total = one["dialog_id"].nunique()
+        texts.append(
+            f"{lost} of {total} dialogues have no turn numbers and are left out of all figures by turn. "
+            "Write null for an unjudged turn, or give every entry a 'turn' key."
+        )
+    return Section("Coverage", tuple(texts), table)
+
+
+def problems_section(study: Study) -> Section:
+    """Return what the loaders could not use."""
+    problems = study.problems
+    if problems.empty:
+        return Section("Problems of the files", ("No problem was found.",))
+    text = f"{len(problems):,} problems; `mmdu validate` prints all of them."
+    return Section("Problems of the files", (text,), problems.head(50))
+
+
+def audit_section(study: Study) -> Section:
+    """Return the claims of the paper that come out differently."""
+    table = study.audit()
+    differs = table.loc[table["verdict"] == "differs", ["claim", "where", "stated", "recomputed", "note"]]
+    text = f"Of {len(table)} claims of the paper, {len(differs)} come out differently; many differences are rounding."
+    return Section("Audit of the paper", (text,), differs.reset_index(drop=True), ("audit",))
+
+
+SECTIONS: dict[str, Callable[[Study], Section]] = {
+    "scores": scores_section,
+    "dimensions": dimensions_section,
+    "ranks": ranks_section,
+    "differences": differences_section,
+    "breakdowns": breakdowns_section,
+    "gap": gap_section,
+    "data": data_section,
+    "coverage": coverage_section,
+    "problems": problems_section,
+    "audit": audit_section,
+}
+"""Sections by key, in the order of the report; ``worst`` is added by `mmdu_analysis.report.worst`."""

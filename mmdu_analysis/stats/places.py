@@ -1,0 +1,90 @@
+"""Where own models stand among the published ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmdu_analysis.schema import MMDU, DataError, require_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAVEAT = (
+    "the published scores were given by GPT-4o with the authors' prompt on all 1,645 questions; places hold only for "
+    "the same judge, prompt and turns"
+)
+"""What a reader of `place_among_published` must know."""
+
+
+def place_among_published(
+    summary: pd.DataFrame, published: pd.DataFrame, dimension: str = "Overall Score"
+) -> pd.DataFrame:
+    """Return the published models and the own ones in one ranking.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        From `summarize_scores` by ``model``.
+    published : pandas.DataFrame
+        ``load_published("main_results")``.
+    dimension : str, default "Overall Score"
+        By its name or short name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``, ``high`` (0-100; the
+        published models have no interval), ``rank_low``, ``rank_high`` (of own models: the places among the published
+        ones that their interval allows), ``difference`` (mean minus that of the published model below; NA in the last
+        row), ``own``, ``synthetic``.
+
+    Raises
+    ------
+    DataError
+        If the own models have no mean in the dimension.
+
+    See Also
+    --------
+    summarize_scores, compare_models
+
+    Notes
+    -----
+    A published model with the name of an own one is left out. The ranges take the published means as exact, since
+    the paper gives no intervals; they are therefore too narrow.
+    """
+    import pandas as pd
+
+    require_columns(summary, ["model", "dimension", "mean", "low", "high"], "a summary of scores by model")
+    name = MMDU.full_name(dimension)
+    own = summary.loc[(summary["dimension"] == name) & summary["mean"].notna()]
+    if own.empty:
+        have = ", ".join(map(str, summary["dimension"].unique()))
+        raise DataError(f"no own model has a mean in {name}; the scores have {have}")
+    columns = ["model", "mean", "low", "high"]
+    mine = own[columns].assign(own=True, synthetic=own.get("synthetic", False))
+    theirs = published.rename(columns={MMDU.short_names[name]: "mean"})[["model", "access", "mean"]].dropna(
+        subset="mean"
+    )
+    theirs = theirs.loc[~theirs["model"].isin(mine["model"])].assign(own=False, synthetic=False)
+    table = pd.concat([theirs, mine], ignore_index=True).sort_values("mean", ascending=False, kind="stable")
+    table.insert(0, "rank", table["mean"].rank(ascending=False, method="min").astype("int64"))
+    for column, edge in (("rank_low", "high"), ("rank_high", "low")):
+        places = [
+            1 + int((theirs["mean"] > value).sum()) if value == value else None for value in table[edge]
+        ]
+        table[column] = pd.array(places, dtype="Int64")
+    table["difference"] = table["mean"] - table["mean"].where(~table["own"]).bfill().shift(-1).bfill()
+    order = [
+        "rank",
+        "model",
+        "access",
+        "mean",
+        "low",
+        "high",
+        "rank_low",
+        "rank_high",
+        "difference",
+        "own",
+        "synthetic",
+    ]
+    return table[order].reset_index(drop=True)

@@ -1,0 +1,127 @@
+"""Study: what it holds, what it refuses, and that the user's data are never replaced."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import mmdu_analysis as mmdu
+from mmdu_analysis import DataError, NotAvailable, Study
+from mmdu_analysis.schema import Rubric
+
+
+def test_without_arguments_it_holds_the_facts():
+    study = Study()
+    assert study.benchmark is None
+    assert study.scores is None
+    assert not study.synthetic
+    assert len(study.models) == 17
+    assert study.models["n_scored"].eq(0).all()
+    assert study.problems.columns.tolist() == ["file", "where", "dialog_id", "turn", "problem"]
+    assert study.statistics().equals(mmdu.load_published("statistics"))
+    for missing in (study.summary, study.ranking, study.lengths, study.calibration):
+        with pytest.raises(NotAvailable, match=r"no (scores|benchmark|ratings)"):
+            missing()
+
+
+def test_the_sample_is_marked_everywhere():
+    study = Study.sample()
+    assert study.synthetic
+    assert study.models["synthetic"].all()
+    assert study.model_table()["synthetic"].all()
+    assert not set(study.model_table()["model"]) & set(Study().models["model"])
+    assert study.summary()["synthetic"].all()
+    assert "synthetic sample" in repr(study)
+
+
+def test_parts_from_paths_equal_parts_from_objects(sample_files):
+    study = Study(
+        sample_files / "benchmark.json", answers=sample_files / "answers", scores=sample_files / "scores"
+    )
+    sample = Study.sample()
+    assert study.own_models == sample.own_models
+    left = study.summary().drop(columns="synthetic")
+    right = sample.summary().drop(columns="synthetic")
+    pd.testing.assert_frame_equal(left, right)
+    assert study.synthetic
+
+
+def test_the_environment_names_the_parts(sample_files, monkeypatch):
+    monkeypatch.setenv("MMDU_DATA", str(sample_files / "benchmark.json"))
+    monkeypatch.setenv(
+        "MMDU_SCORES", f"{sample_files / 'scores' / 'open-A'}:{sample_files / 'scores' / 'open-B'}"
+    )
+    monkeypatch.setenv("MMDU_ACCESS", "open-A=open,open-B=finetuned")
+    study = Study.from_env()
+    assert study.own_models == ["open-A", "open-B"]
+    assert study.access["open-B"] == "finetuned"
+    assert study.answers is None
+    monkeypatch.setenv("MMDU_ACCESS", "open-A")
+    with pytest.raises(DataError, match="MMDU_ACCESS got 'open-A'"):
+        Study.from_env()
+
+
+def test_with_replaces_and_removes_parts():
+    study = Study.sample()
+    other = study.with_(answers=None, access={"open-A": "closed"})
+    assert other.answers is None
+    assert study.answers is not None
+    assert other.access["open-A"] == "closed"
+    with pytest.raises(DataError, match="got 'score'"):
+        study.with_(score=None)
+
+
+def test_access_of_unknown_models_is_refused():
+    with pytest.raises(DataError, match="known: closed-A"):
+        Study.sample().with_(access={"opne-A": "open"})
+    with pytest.raises(DataError, match="expected one of closed, open, finetuned"):
+        Study(access={"GPT-4o": "free"})
+
+
+def test_own_models_are_put_into_the_published_table():
+    scores = Study.sample().scores.assign(synthetic=False)
+    one = scores.loc[scores["model"] == "open-A"].replace({"model": {"open-A": "mine"}})
+    table = Study(scores=one, access={"mine": "open"}).model_table()
+    assert len(table) == 18
+    assert table.loc[table["own"], "model"].tolist() == ["mine"]
+    replaced = Study(scores=one.assign(model="GPT-4o")).model_table()
+    assert len(replaced) == 17
+    assert replaced.loc[replaced["model"] == "GPT-4o", "own"].all()
+
+
+def test_another_rubric_never_meets_mmdus_table(tmp_path):
+    path = tmp_path / "rubric.toml"
+    path.write_text('name = "mine"\nscale = [1, 5]\n[[dimensions]]\nname = "Grounding"\nshort = "G"\n')
+    scores = pd.DataFrame(
+        {
+            "model": "m",
+            "judge": "j",
+            "dialog_id": ["0", "1", "2"],
+            "turn": 1,
+            "dimension": "Grounding",
+            "score": [1, 3, 5],
+        }
+    )
+    with pytest.raises(DataError, match="rubric MMDU"):
+        Study(scores=scores)
+    study = Study(scores=scores, rubric=path)
+    assert study.summary()["mean"].tolist() == [50]
+    assert study.model_table()["model"].tolist() == ["m"]
+    assert study.rubric == Rubric.from_file(path)
+
+
+def test_frames_are_checked():
+    with pytest.raises(DataError, match="expected also"):
+        Study(scores=pd.DataFrame({"model": ["a"]}))
+    with pytest.raises(DataError, match="empty frame"):
+        Study(answers=pd.DataFrame(columns=["model", "dialog_id", "turn", "answer"]))
+    whole = pd.DataFrame({"model": ["a"], "dialog_id": [3], "turn": [1], "answer": ["x"]})
+    assert Study(answers=whole).answers["dialog_id"].tolist() == ["3"]
+
+
+def test_the_card_shows_counts_and_escapes_texts():
+    scores = Study.sample().scores.assign(judge="<script>alert(1)</script>")
+    card = Study.sample().with_(scores=scores)._repr_html_()
+    assert "110 dialogues, 1,645 turns, 421 images" in card
+    assert "<script>" not in card
+    assert "synthetic sample" in card
