@@ -10,7 +10,8 @@ import signal
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tornado.httpserver import HTTPServer
@@ -44,6 +45,25 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+@dataclass(frozen=True)
+class Site:
+    """A page that the server shows, and the files that it loads.
+
+    Attributes
+    ----------
+    page : str
+        HTML.
+    files : mapping
+        Name to media type and content.
+    """
+
+    page: str
+    files: Mapping[str, tuple[str, Callable[[], str]]]
+
+
+BROWSER = Site(_PAGE, _FILES)
 
 
 class Handler(Protocol):
@@ -133,12 +153,12 @@ class _Entrance(_Guarded):
 
 class _PageHandler(_Guarded):
     def get(self) -> None:
-        self.finish(_PAGE)
+        self.finish(self.settings["site"].page)
 
 
 class _FileHandler(_Guarded):
     def get(self, name: str) -> None:
-        kind, content = _FILES[name]
+        kind, content = self.settings["site"].files[name]
         self.set_header("Content-Type", f"{kind}; charset=utf-8")
         self.finish(content())
 
@@ -181,6 +201,7 @@ class _Server(HTTPServer):
 def serve(
     new_session: Callable[[], Handler],
     *,
+    site: Site = BROWSER,
     port: int = 0,
     open_browser: bool = True,
     ready: Callable[[str], None] = print,
@@ -191,6 +212,8 @@ def serve(
     ----------
     new_session : callable
         Returns a session for each window.
+    site : Site, optional
+        The page; by default the browser's.
     port : int, default 0
         0 takes a free one.
     open_browser : bool, default True
@@ -203,18 +226,22 @@ def serve(
     DataError
         If the port can't be used.
     """
-    asyncio.run(_serve(new_session, port, open_browser, ready))
+    asyncio.run(_serve(new_session, site, port, open_browser, ready))
 
 
 async def _serve(
-    new_session: Callable[[], Handler], port: int, open_browser: bool, ready: Callable[[str], None]
+    new_session: Callable[[], Handler],
+    site: Site,
+    port: int,
+    open_browser: bool,
+    ready: Callable[[str], None],
 ) -> None:
     try:
         sockets = bind_sockets(port, "127.0.0.1")
     except (OSError, OverflowError) as error:
         raise DataError(f"port {port} on 127.0.0.1 can't be used ({error}); choose another one") from None
     access = Access(sockets[0].getsockname()[1])
-    server = _listen(access, new_session)
+    server = _listen(access, new_session, site)
     server.add_sockets(sockets)
     ready(access.address())
     if open_browser:
@@ -230,8 +257,8 @@ async def _serve(
     await server.close_all_connections()
 
 
-def _listen(access: Access, new_session: Callable[[], Handler]) -> HTTPServer:
-    names = "|".join(name.replace(".", r"\.") for name in _FILES)
+def _listen(access: Access, new_session: Callable[[], Handler], site: Site) -> HTTPServer:
+    names = "|".join(name.replace(".", r"\.") for name in site.files)
     base, options = access.path, {"access": access}
     routes: list[Any] = [
         (r"/", _Entrance, options),
@@ -240,7 +267,7 @@ def _listen(access: Access, new_session: Callable[[], Handler]) -> HTTPServer:
         (rf"{base}socket", _Socket, options),
     ]
     strangers: dict[IOStream, None] = {}
-    settings: dict[str, Any] = {"new_session": new_session, "strangers": strangers}
+    settings: dict[str, Any] = {"new_session": new_session, "site": site, "strangers": strangers}
     application = Application(
         routes, log_function=lambda _: None, websocket_max_message_size=MAX_MESSAGE, **settings
     )

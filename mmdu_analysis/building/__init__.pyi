@@ -4,6 +4,7 @@ from .combinations import draw_combinations as draw_combinations
 from .combinations import load_combinations as load_combinations
 from .combinations import write_combinations as write_combinations
 from .embedding import embed_items as embed_items
+from .export import export_benchmark as export_benchmark
 from .items import load_items as load_items
 from .prompting import load_prompts as load_prompts
 from .quality import ClusterReport as ClusterReport
@@ -11,6 +12,9 @@ from .quality import cluster_accuracy as cluster_accuracy
 from .quality import cluster_report as cluster_report
 from .quality import draw_map as draw_map
 from .quality import draw_pairs as draw_pairs
+from .review import Review as Review
+from .review import reviewer_agreement as reviewer_agreement
+from .review_server import review_dialogs as review_dialogs
 from .sample import sample_items as sample_items
 from .sample import write_sample_items as write_sample_items
 from .screening import screen_items as screen_items

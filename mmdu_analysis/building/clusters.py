@@ -22,7 +22,7 @@ def cluster_items(
     items: pd.DataFrame,
     *,
     threshold: float = THRESHOLD,
-    embed: Embed = "tfidf",
+    embed: Embed | Embedding = "tfidf",
     model: str | None = None,
     base_url: str | None = None,
 ) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def cluster_items(
     threshold : float, default 0.75
         Mean cosine similarity that two clusters must have to be merged, as in the paper.
     embed, model, base_url
-        As in `embed_items`.
+        As in `embed_items`; `embed` may also be what that function returned for the same items.
 
     Returns
     -------
@@ -72,7 +72,9 @@ def cluster_items(
     """
     import pandas as pd
 
-    embedding = embed_items(items, embed, model=model, base_url=base_url)
+    embedding = (
+        embed if isinstance(embed, Embedding) else embed_items(items, embed, model=model, base_url=base_url)
+    )
     labels = dict(zip(embedding.ids, label_clusters(embedding, threshold), strict=True))
     ids = items["id"].astype(str)
     synthetic = items["synthetic"].astype(bool) if "synthetic" in items else False

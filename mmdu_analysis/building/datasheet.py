@@ -50,8 +50,18 @@ def write_data_sheet(
     lines += ["## How it was made", "", *_pairs(_making(found)), ""]
     lines += ["## Review", "", *_pairs(_reviewing(table, accepted)), "", *_agreement(review), ""]
     items = _items(found)
-    lines += ["## Licences of the items", "", *_counted([item.get("licence", "") for item in items], "licence"), ""]
-    lines += ["## Sources of the items", "", *_counted([item.get("source", "") for item in items], "source"), ""]
+    lines += [
+        "## Licences of the items",
+        "",
+        *_counted([item.get("licence", "") for item in items], "licence"),
+        "",
+    ]
+    lines += [
+        "## Sources of the items",
+        "",
+        *_counted([item.get("source", "") for item in items], "source"),
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -104,7 +114,9 @@ def _agreement(review: Review) -> list[str]:
     for row in found.itertuples():
         kappa = f"{row.kappa:.2f}" if row.kappa == row.kappa else "not defined"
         same = f"{row.agreement:.1f} %" if row.n_turns else "not defined"
-        lines.append(f"| {_safe(row.reviewer_a)}, {_safe(row.reviewer_b)} | {row.n_turns} | {same} | {kappa} |")
+        lines.append(
+            f"| {_safe(row.reviewer_a)}, {_safe(row.reviewer_b)} | {row.n_turns} | {same} | {kappa} |"
+        )
     return lines
 
 
@@ -113,7 +125,14 @@ def _counted(values: Sequence[str], what: str) -> list[str]:
     lines = [f"| {what.title()} | Items |", "|---|---:|"]
     lines += [f"| {_safe(value)} | {count} |" for value, count in counts.most_common(_MOST_SOURCES)]
     left = len(counts) - _MOST_SOURCES
-    return [*lines, f"| {left} others | {sum(counts.values()) - sum(n for _, n in counts.most_common(_MOST_SOURCES))} |"] if left > 0 else lines
+    return (
+        [
+            *lines,
+            f"| {left} others | {sum(counts.values()) - sum(n for _, n in counts.most_common(_MOST_SOURCES))} |",
+        ]
+        if left > 0
+        else lines
+    )
 
 
 def _pairs(rows: Sequence[tuple[str, Any]]) -> list[str]:

@@ -91,11 +91,20 @@ def export_benchmark(folder: str | Path, out: str | Path, *, accepted: int = 2) 
         exported = _exported(dialog, states, kept)
         if exported.pairs:
             found.append(exported)
-        row = {"dialog_id": key, "n_turns": len(states), "n_accepted": sum(kept), "n_edited": exported.n_edited}
+        row = {
+            "dialog_id": key,
+            "n_turns": len(states),
+            "n_accepted": sum(kept),
+            "n_edited": exported.n_edited,
+        }
         row |= {"n_rejected": sum(rejected), "n_open": len(states) - sum(kept) - sum(rejected)}
-        rows.append(row | {"n_images": exported.n_images, "kept": bool(exported.pairs), "synthetic": dialog.synthetic})
+        rows.append(
+            row | {"n_images": exported.n_images, "kept": bool(exported.pairs), "synthetic": dialog.synthetic}
+        )
     if not found:
-        raise DataError(f"{short_path(review.folder)}: no turn is accepted by {accepted} reviewers; review more")
+        raise DataError(
+            f"{short_path(review.folder)}: no turn is accepted by {accepted} reviewers; review more"
+        )
     table = pd.DataFrame(rows)
     _copy_pictures(review.folder, file.parent, found)
     records = [_record(exported) for exported in found]

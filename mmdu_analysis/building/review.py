@@ -63,7 +63,14 @@ class Review:
         return {event.reviewer: event.kind for event in found if event.turn is None}
 
     def decide(
-        self, reviewer: str, kind: str, dialog_id: str, turn: int, seen: str, question: str = "", answer: str = ""
+        self,
+        reviewer: str,
+        kind: str,
+        dialog_id: str,
+        turn: int,
+        seen: str,
+        question: str = "",
+        answer: str = "",
     ) -> Event:
         """Record a decision about a turn.
 
@@ -143,7 +150,11 @@ class Review:
         """
         if dialog_id not in self.dialogs or kind not in ("accept", "reject"):
             raise DataError(f"no decision {kind!r} about a dialogue {dialog_id!r}")
-        known = {number: versions[number] for number in range(1, len(self.turns(dialog_id)) + 1) if number in versions}
+        known = {
+            number: versions[number]
+            for number in range(1, len(self.turns(dialog_id)) + 1)
+            if number in versions
+        }
         event = new_event(reviewer, kind, dialog_id, None, versions=known)
         self.log.append(event)
         return event
@@ -225,7 +236,9 @@ def reviewer_agreement(table: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    wide = table.pivot_table(index=["dialog_id", "turn"], columns="reviewer", values="decision", aggfunc="last")
+    wide = table.pivot_table(
+        index=["dialog_id", "turn"], columns="reviewer", values="decision", aggfunc="last"
+    )
     rows: list[dict[str, Any]] = []
     synthetic = bool(table["synthetic"].any()) if "synthetic" in table else False
     for first, second in combinations(sorted(wide.columns), 2):

@@ -95,14 +95,24 @@ class ReviewSession:
         events = self.review.events()[dialog_id]
         turns = []
         for number, state in enumerate(self.review.turns(dialog_id, events), 1):
-            turn = {"turn": number, "question": state.question, "answer": state.answer, "version": state.version}
+            turn = {
+                "turn": number,
+                "question": state.question,
+                "answer": state.answer,
+                "version": state.version,
+            }
             turn |= {"edited": state.edited, "decisions": state.decisions, "outdated": list(state.outdated)}
             turns.append(turn | {"items": dialog.pairs[number - 1].origin.get("items", [])})
         items = [
             {"image": number, **{name: item.get(name, "") for name in _ITEM_FIELDS}}
             for number, item in enumerate(dialog.items[: len(dialog.images)], 1)
         ]
-        content = {"id": dialog_id, "talk": turns, "items": items, "whole": self.review.whole(dialog_id, events)}
+        content = {
+            "id": dialog_id,
+            "talk": turns,
+            "items": items,
+            "whole": self.review.whole(dialog_id, events),
+        }
         return Reply(self._overview() | content | {"kind": "dialog"} | values)
 
     def _open(self, message: dict[str, Any]) -> Reply:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mmdu_analysis import __version__
-from mmdu_analysis.cli import data, figures, judging, plan, reading, scores, validate
+from mmdu_analysis.cli import build, data, figures, judging, plan, reading, scores, validate
 from mmdu_analysis.cli.options import note
 from mmdu_analysis.schema import DataError, DataWarning, shorten
 
@@ -37,6 +37,7 @@ for command in (
     judging.judge,
 ):
     app.command()(command)
+app.add_typer(build.app, name="build")
 
 
 def _print_version(wanted: bool) -> None:
