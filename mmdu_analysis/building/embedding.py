@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from mmdu_analysis.building.neighbours import smooth
-from mmdu_analysis.schema import DataError, require_columns
+from mmdu_analysis.schema import DataError, require_columns, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,12 +148,59 @@ def _from_server(texts: Sequence[str], model: str, base_url: str | None) -> np.n
     import numpy as np
 
     from mmdu_analysis.judging.endpoint import Server
+    from mmdu_analysis.judging.reply import TurnError
 
     rows: list[list[float]] = []
     with Server(model, base_url).connect() as endpoint:
         for start in range(0, len(texts), _BATCH):
-            rows += endpoint.embed(texts[start : start + _BATCH])
+            batch = [text or "-" for text in texts[start : start + _BATCH]]  # servers refuse an empty text
+            try:
+                rows += read_embeddings(endpoint.post("/embeddings", {"input": batch}), len(batch))
+            except TurnError as error:
+                raise DataError(f"{model}: no embeddings: {error}") from None
     return np.asarray(rows, dtype=np.float32)
+
+
+class _Vector(msgspec.Struct):
+    embedding: list[float]
+    index: int
+
+
+class _Reply(msgspec.Struct):
+    data: list[_Vector]
+
+
+def read_embeddings(raw: str, n: int) -> list[list[float]]:
+    """Read the reply of a server to a request for embeddings.
+
+    Parameters
+    ----------
+    raw : str
+        The body of the reply.
+    n : int
+        Texts that were sent.
+
+    Returns
+    -------
+    list of list of float
+        One vector a text, in the order of the texts.
+
+    Raises
+    ------
+    DataError
+        If the reply is of another form, or has another number of vectors.
+    """
+    try:
+        reply = msgspec.json.decode(raw, type=_Reply)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise DataError(f"the server did not reply with embeddings ({shorten(str(error), 120)})") from None
+    vectors = {vector.index: vector.embedding for vector in reply.data}
+    lengths = {len(vector) for vector in vectors.values()}
+    if sorted(vectors) != list(range(n)) or len(lengths) != 1:
+        raise DataError(
+            f"the server sent {len(vectors)} vectors of lengths {sorted(lengths)[:5]} for {n} texts"
+        )
+    return [vectors[number] for number in range(n)]
 
 
 def _local(texts: Sequence[str], model: str) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,10 +19,12 @@ from mmdu_analysis.building.prompting import Prompts, load_prompts
 from mmdu_analysis.building.written import PICTURES, load_dialogs, picture_name
 from mmdu_analysis.io.scaled import load_picture
 from mmdu_analysis.judging import messages as chat
-from mmdu_analysis.judging.endpoint import Endpoint, Server, TurnError
+from mmdu_analysis.judging.endpoint import Endpoint, Server
+from mmdu_analysis.judging.fingerprint import digest_texts
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
 from mmdu_analysis.judging.messages import IMAGE_SIDE
-from mmdu_analysis.judging.record import Request, choose_parameters, run_job
+from mmdu_analysis.judging.record import Request, Run, choose_parameters, run_job, warn_about
+from mmdu_analysis.judging.reply import Completion, TurnError
 from mmdu_analysis.judging.run import Prices, Track, is_done
 from mmdu_analysis.schema import DataError
 
@@ -55,7 +57,8 @@ def write_dialogs(
     completion_price: float | None = None,
     dry_run: bool = False,
     progress: bool | None = None,
-) -> pd.DataFrame:
+    return_run: bool = False,
+) -> pd.DataFrame | Run:
     """Ask a model to write one dialogue for each combination of images.
 
     For each image the model lists key facts from its texts and writes questions and answers; then it writes
@@ -95,17 +98,25 @@ def write_dialogs(
         Ask nothing; estimate.
     progress : bool, optional
         Show a progress bar; by default on a terminal and in a notebook.
+    return_run : bool, default False
+        Return also what is missing.
 
     Returns
     -------
-    pandas.DataFrame
-        As `load_dialogs` returns: one row a turn. Requests without a usable reply are reported, and a dialogue
-        that needs one of them is not part of the result. With `dry_run`: one row, the estimate.
+    pandas.DataFrame or Run
+        As `load_dialogs` returns: one row a turn. A dialogue that needs a request without a usable reply is not
+        part of it. With `return_run`: a `Run` with ``table``, ``missing`` (the requests without a usable reply), ``degraded`` and
+        ``info``. With `dry_run`: one row, the estimate.
 
     Raises
     ------
     DataError
         If an argument is wrong, pictures are missing, `out` belongs to another run, or no request can succeed.
+
+    Warns
+    -----
+    ProblemWarning
+        If requests have no usable reply, unless `return_run` is set.
 
     See Also
     --------
@@ -158,7 +169,12 @@ def write_dialogs(
         from mmdu_analysis.building.estimate import estimate_writing
 
         return estimate_writing(plans, loaded, job.folder, request)
-    return run_job(request, job, job.folder, job.keys, "dialogues", _load)
+    run = run_job(request, job, job.folder, job.keys, "dialogues", load_dialogs)
+    run = dataclasses.replace(run, table=run.table.drop(columns="n_lost_images"))
+    if return_run:
+        return run
+    warn_about(run)
+    return run.table
 
 
 def _check_pictures(plans: Sequence[Plan]) -> None:
@@ -178,15 +194,21 @@ def _check_pictures(plans: Sequence[Plan]) -> None:
 
 
 def _fingerprint(parts: Sequence[Combination]) -> str:
-    digest = hashlib.sha256()
+    """Return a fingerprint of ids and texts; pictures have their own, by dialogue."""
+    texts: list[str] = []
     for part in parts:
-        content = [part.id, [{k: v for k, v in item.items() if k != "folder"} for item in part.items]]
-        digest.update(json.dumps(content, sort_keys=True).encode())
+        texts.append(part.id)
         for item in part.items:
-            path = picture_path(item)
-            if path.is_file():
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+            texts += [f"{name}={item[name]}" for name in sorted(item) if name != "folder"]
+    return digest_texts(texts)
+
+
+def _digest_pictures(plan: Plan) -> str:
+    digests = []
+    for item in plan.all_items():
+        with picture_path(item).open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digest_texts(digests)[:16]
 
 
 class _Writing:
@@ -197,7 +219,8 @@ class _Writing:
         if len(self._plans) < len(plans):
             raise DataError("two combinations have the same id; ids must be unique")
         self._prompts, self._request = prompts, request
-        self.folder = RunFolder(request.out, request.fixed, self._pack, _unpack)
+        pictures = {plan.id: _digest_pictures(plan) for plan in plans}
+        self.folder = RunFolder(request.out, request.fixed, self._pack, _unpack, pictures=pictures)
         self.keys: list[tuple[str, Key]] = [(plan.id, (s.number, 1)) for plan in plans for s in plan.steps]
 
     def tracks(self) -> list[Track]:
@@ -224,21 +247,23 @@ class _Writing:
         done = self._done(dialog_id)
         first = self._first_message(plan, step, done)
         entry = self.folder.entries[dialog_id].get(key)
-        for attempt in range(1, self._request.told["attempts"] + 1):
+        for attempt in range(1, self._request.details["attempts"] + 1):
             if attempt > 1 and entry is not None:
                 self.folder.append(dialog_id, entry)
             reply = endpoint.ask([first, *self._complaint(entry)])
-            before = (entry or {}).get("usage", [0, 0])
-            usage = [before[0] + reply.prompt_tokens, before[1] + reply.completion_tokens]
             entry = {"turn": key[0], "kind": step.kind, "model": self._request.server.model}
-            entry |= {"prompt": self._prompts.name, "answer": reply.text}
-            entry |= {"finish_reason": reply.finish_reason, "usage": usage}
+            entry |= {"prompt": self._prompts.name, "reply": reply.text, "finish_reason": reply.finish_reason}
+            entry["usage"] = list(reply.usage)  # the folder adds that of the attempts before
             try:
-                entry |= self._read(plan, step, reply.text, done)
-                break
+                entry |= self._read(plan, step, reply, done)
             except ReplyError as error:
-                cut = "; it was cut at the limit of tokens" if reply.finish_reason == "length" else ""
-                entry["problem"] = f"{error}{cut}"
+                entry["problem"] = str(error)
+                endpoint.streak.add()
+                if endpoint.streak.is_over:
+                    break
+            else:
+                endpoint.streak.clear()
+                break
         assert entry is not None  # noqa: S101 - attempts is 1 or more
         return entry
 
@@ -265,21 +290,27 @@ class _Writing:
 
     def _complaint(self, entry: Entry | None) -> list[Any]:
         """Return the messages that follow a reply that broke a rule."""
-        if entry is None or "problem" not in entry:
+        if entry is None or "problem" not in entry or not entry.get("reply"):
             return []
         again = self._prompts.fill("again", {"reason": entry["problem"]})
-        return [chat.message("assistant", entry["answer"]), chat.message("user", again)]
+        return [chat.message("assistant", entry["reply"]), chat.message("user", again)]
 
-    def _read(self, plan: Plan, step: Step, text: str, done: Mapping[int, Entry]) -> dict[str, Any]:
-        if step.kind == "facts":
-            return {"facts": read_facts(text)}
-        pairs = read_pairs(
-            text,
-            step.n,
-            image=step.image or None,
-            n_images=len(plan.parts[step.part].items),
-            before=plan.questions(step, done),
-        )
+    def _read(self, plan: Plan, step: Step, reply: Completion, done: Mapping[int, Entry]) -> dict[str, Any]:
+        if not reply.complete:
+            raise ReplyError("it ends inside the thinking")
+        try:
+            if step.kind == "facts":
+                return {"facts": read_facts(reply.text)}
+            pairs = read_pairs(
+                reply.text,
+                step.n,
+                image=step.image or None,
+                n_images=len(plan.parts[step.part].items),
+                before=plan.questions(step, done),
+            )
+        except ReplyError as error:
+            cut = "; it was cut at the limit of tokens" if reply.finish_reason == "length" else ""
+            raise ReplyError(f"{error}{cut}") from None
         return {"pairs": pairs}
 
     def ended(self, dialog_id: str) -> None:
@@ -320,12 +351,6 @@ class _Writing:
                 temporary.replace(target)
             names.append(f"{PICTURES}/{target.name}")
         return names
-
-
-def _load(folder: Path) -> pd.DataFrame:
-    frame = load_dialogs(folder)
-    frame.attrs["problems"] = ()
-    return frame
 
 
 def _unpack(value: Any) -> list[Entry]:

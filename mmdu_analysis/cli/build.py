@@ -197,28 +197,30 @@ def write(
     """Let a model write a dialogue about each combination; the same command continues after any interruption."""
     from mmdu_analysis import building
 
-    found = building.write_dialogs(
-        combinations,
-        out,
-        model,
-        base_url=base_url,
-        pictures=pictures,
-        prompts=prompts,
-        single_pairs=single_pairs,
-        multi_share=multi_share,
-        concat=concat,
-        attempts=attempts,
-        image_side=image_side,
-        parameters=judging.parse_parameters(parameter),
-        concurrency=concurrency,
-        timeout=timeout,
-        retries=retries,
-        limit=limit,
-        prompt_price=prompt_price,
-        completion_price=completion_price,
-        dry_run=dry_run,
-    )
-    judging._finish(found, out, dry_run)
+    with judging.logged():
+        found = building.write_dialogs(
+            combinations,
+            out,
+            model,
+            base_url=base_url,
+            pictures=pictures,
+            prompts=prompts,
+            single_pairs=single_pairs,
+            multi_share=multi_share,
+            concat=concat,
+            attempts=attempts,
+            image_side=image_side,
+            parameters=judging.parse_parameters(parameter),
+            concurrency=concurrency,
+            timeout=timeout,
+            retries=retries,
+            limit=limit,
+            prompt_price=prompt_price,
+            completion_price=completion_price,
+            dry_run=dry_run,
+            return_run=True,
+        )
+    judging.finish(found, out)
 
 
 @app.command()

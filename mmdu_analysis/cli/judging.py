@@ -131,7 +131,7 @@ def answer(
     """Ask a model every question of a benchmark, turn by turn; the same command continues after any interruption."""
     from mmdu_analysis.judging import answering
 
-    with _logging():
+    with logged():
         run = answering.answer(
             data,
             out,
@@ -151,7 +151,7 @@ def answer(
             dry_run=dry_run,
             return_run=True,
         )
-    _finish(run, out)
+    finish(run, out)
 
 
 def judge(
@@ -196,7 +196,7 @@ def judge(
     judged = answers or os.environ.get("MMDU_ANSWERS")
     if not judged:
         raise DataError("no answers: name one model's folder or file with --answers")
-    with _logging():
+    with logged():
         run = scoring.judge(
             data,
             judged,
@@ -221,7 +221,7 @@ def judge(
             return_run=True,
             rubric=_rubric(rubric),
         )
-    _finish(run, out)
+    finish(run, out)
 
 
 def _rubric(path: Path | None) -> Rubric:
@@ -237,7 +237,7 @@ class _Notes(logging.Handler):
 
 
 @contextmanager
-def _logging() -> Iterator[None]:
+def logged() -> Iterator[None]:
     """Print the library's log on standard error while a command runs."""
     logger, handler = logging.getLogger("mmdu_analysis"), _Notes(logging.WARNING)
     logger.addHandler(handler)
@@ -269,7 +269,7 @@ def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def _finish(run: Run | pd.DataFrame, out: Path) -> None:
+def finish(run: Run | pd.DataFrame, out: Path) -> None:
     """Print what came of a run; exit code 1 if turns are missing or degraded, with their lists."""
     from mmdu_analysis.judging.record import Run
 

@@ -238,7 +238,30 @@ class Endpoint:
             except _RefusedParameterError as error:
                 self._do_without(error, parameters)
 
-    def _send(self, body: bytes) -> str:
+    def post(self, path: str, content: Mapping[str, Any]) -> str:
+        """Send another request of the protocol than a conversation, such as one for embeddings.
+
+        Parameters
+        ----------
+        path : str
+            Such as ``/embeddings``.
+        content : mapping
+            The request, without the model.
+
+        Returns
+        -------
+        str
+            The body of the reply.
+
+        Raises
+        ------
+        TurnError, DataError
+            As `ask`.
+        """
+        with self.slots.hold():
+            return self._send(msgspec.json.encode({"model": self.server.model, **content}), path)
+
+    def _send(self, body: bytes, path: str = "/chat/completions") -> str:
         import openai
 
         from mmdu_analysis.judging.transport import ReplyTooLargeError
@@ -247,9 +270,7 @@ class Endpoint:
         times = f"asked {self.server.retries + 1} times"
         try:
             # The client's typed method copies every message part by part, which takes longer than all the rest.
-            return self._client.post(
-                "/chat/completions", cast_to=str, content=body, options={"headers": headers}
-            )
+            return self._client.post(path, cast_to=str, content=body, options={"headers": headers})
         except openai.APIStatusError as error:
             raise self._refusal(error) from None
         except openai.APITimeoutError:
