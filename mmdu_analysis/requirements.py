@@ -33,6 +33,13 @@ def _references(study: Study) -> str | None:
     return f"it needs reference answers; {known:,} of {total:,} turns have one"
 
 
+def _some_references(study: Study) -> str | None:
+    if study.benchmark is None:
+        return _benchmark(study)
+    known = bool(study.benchmark.turns["answer"].notna().any())
+    return None if known else "it needs reference answers; none is known"
+
+
 def _image_sizes(study: Study) -> str | None:
     if study.benchmark is None:
         return _benchmark(study)
@@ -123,6 +130,7 @@ def _several_dialogs(study: Study) -> str | None:
 REQUIREMENTS: dict[str, Callable[[Study], str | None]] = {
     "benchmark": _benchmark,
     "references": _references,
+    "some references": _some_references,
     "image sizes": _image_sizes,
     "answers": _answers,
     "scores": _scores,

@@ -20,6 +20,7 @@ from mmdu_analysis.stats.answer_metrics import answer_metrics
 from mmdu_analysis.stats.audit import measure_claims
 from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
 from mmdu_analysis.stats.references import question_images
+from mmdu_analysis.stats.topics import topic_groups
 from mmdu_analysis.stats.words import word_frequencies
 
 RAREST_WORD = 2
@@ -68,6 +69,14 @@ def measure_words(bench: Benchmark) -> pd.DataFrame:
     return pd.concat(parts)[["field", "word", "count"]]
 
 
+def measure_topics(bench: Benchmark) -> pd.DataFrame:
+    """One row a dialogue: its topic, the topic's three top words, its coordinates on the map, its silhouette."""
+    groups = topic_groups(bench)
+    names = groups.topics["name"].rename("words")
+    table = groups.dialogs[["topic", "x", "y", "silhouette"]].round(4).join(names, on="topic")
+    return table.reset_index()
+
+
 def measured_claims(bench: Benchmark) -> pd.DataFrame:
     """One row a claim of the paper about the data: what comes out, or what it would take."""
     rows = [(key, outcome.value, outcome.note) for key, outcome in measure_claims(bench).items()]
@@ -86,6 +95,7 @@ def main(data: Path, out: Path) -> None:
         "measured_images": measure_images(bench, sizes),
         "measured_answers": measure_answers(bench, data / "mmdu" / "answers"),
         "measured_words": measure_words(bench),
+        "measured_topics": measure_topics(bench),
         "measured_claims": measured_claims(bench),
         "correctness": pd.read_csv(data / "mmdu" / "correctness.csv", dtype={"dialog_id": "str"}),
     }

@@ -139,7 +139,26 @@ def columns_that_fit(ax: Axes, inches: float, most: int) -> int:
     int
         1 to `most`.
     """
-    figure: Any = ax.figure
-    spec = ax.get_subplotspec()
-    share = 1.0 if spec is None else 1 / spec.get_gridspec().ncols * len(spec.colspan)
-    return max(1, min(most, int(figure.get_figwidth() * share / (inches * points(1)) + 0.05)))
+    return max(1, min(most, int(inches_wide(ax) / inches + 0.05)))
+
+
+def inches_wide(ax: Axes) -> float:
+    """Return the approximate width of Axes with their labels.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes of a figure's grid.
+
+    Returns
+    -------
+    float
+        Inches at the base font size: half as many at twice the font size.
+    """
+    figure: Any = ax.get_figure(root=True)
+    share, spec = 1.0, ax.get_subplotspec()
+    while spec is not None:
+        grid = spec.get_gridspec()
+        share *= len(spec.colspan) / grid.ncols
+        spec = getattr(grid, "_subplot_spec", None)
+    return figure.get_figwidth() * share / points(1)
