@@ -18,6 +18,8 @@ GAP = 25.0
 """Points (0-100) by which the mean of the closed models is above that of the open ones."""
 FALL = -0.5
 """Points (0-100) that a further turn adds, on average over the models."""
+GAP_SLOPE = 0.25
+"""Points (0-100) by which the gap grows with a further turn, since the models' slopes differ."""
 JUDGE = "simulated judge"
 _OPEN_LEVEL = 4.15
 """Mean score (0-10) of the open models at the middle of a dialogue."""

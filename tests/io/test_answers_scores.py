@@ -42,7 +42,7 @@ def test_sample_files_load_to_the_sample(written, sample):
     assert set(answers["model"]) == set(MODELS)
     expected = sample_answers().sort_values(keys, ignore_index=True)
     pd.testing.assert_frame_equal(answers.sort_values(keys, ignore_index=True), expected)
-    scores = load_scores(written / "scores", judge="made-up judge", benchmark=bench, strict=True)
+    scores = load_scores(written / "scores", judge="simulated judge", benchmark=bench, strict=True)
     assert answers.attrs["synthetic"]
     assert scores.attrs["synthetic"]
     order = [*keys, "dimension"]

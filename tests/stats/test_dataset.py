@@ -308,7 +308,7 @@ def test_chinese_words():
 
 def test_distinctive_words(sample):
     frame = distinctive_words(word_frequencies(sample), word_frequencies(sample, "answer"))
-    assert frame["word"].iloc[0] == "look"  # every sample question with an image asks how things look
+    assert {"look", "placed", "near"} <= set(frame["word"].head(8))  # what the sample's questions ask
     assert frame["z"].is_monotonic_decreasing
 
 

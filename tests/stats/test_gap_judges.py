@@ -28,7 +28,7 @@ from mmdu_analysis import (
     turn_agreement,
 )
 from mmdu_analysis.stats.gap import paired_gap
-from mmdu_analysis.synthetic.sample import GAP, MODELS
+from mmdu_analysis.synthetic.scores import GAP, GAP_SLOPE, MODELS
 
 
 def test_the_findings_to_the_printed_digit():
@@ -99,9 +99,9 @@ def test_the_known_gap_and_fall_are_found(sample):
     assert gap["low"] < GAP < gap["high"]
     table = gap_analysis(score_table(summarize_scores(scores), MODELS)).set_index("dimension")
     assert table.loc["Avg", "low"] < GAP < table.loc["Avg", "high"]
-    for what in ("turn", "images", "context"):
+    for what, slope in (("turn", GAP_SLOPE), ("images", 0.0)):
         frame = gap_breakdown(scores, MODELS, what, sample)
-        assert frame["slope_low"].iloc[0] < 0 < frame["slope_high"].iloc[0]
+        assert frame["slope_low"].iloc[0] < slope < frame["slope_high"].iloc[0]
         assert frame["n_turns"].sum() == 1645
     falls = gap_breakdown(scores, MODELS, "turn").query("n_dialogs > 50")
     assert falls["closed_mean"].iloc[0] - falls["closed_mean"].iloc[-1] > 4
@@ -120,7 +120,7 @@ def test_a_gap_that_grows_is_found():
     closed = scores["model"].map(MODELS) == "closed"
     growing = scores.assign(score=scores["score"] + closed * scores["turn"].astype(float) * 0.05)
     frame = gap_breakdown(growing, MODELS, "turn")
-    assert frame["slope_low"].iloc[0] < 0.5 < frame["slope_high"].iloc[0]
+    assert frame["slope_low"].iloc[0] < 0.5 + GAP_SLOPE < frame["slope_high"].iloc[0]
     assert frame["p_value"].iloc[0] < 1e-6
 
 
@@ -242,10 +242,10 @@ def test_agreement_on_turns_is_scikit_learns_weighted_kappa():
     wide = scores.pivot(index=["dimension", "dialog_id", "turn"], columns="judge", values="score")
     for dimension, row in frame.iterrows():
         part = wide.loc[dimension].astype(int)
-        expected = cohen_kappa_score(part["made-up judge"], part["second"], weights="quadratic")
+        expected = cohen_kappa_score(part["simulated judge"], part["second"], weights="quadratic")
         assert row["kappa"] == pytest.approx(expected)
         assert row["low"] < expected < row["high"]
-        assert row["exact"] == pytest.approx((part["made-up judge"] == part["second"]).mean())
+        assert row["exact"] == pytest.approx((part["simulated judge"] == part["second"]).mean())
     assert turn_agreement(two_judges(0), n_resamples=50)["kappa"].tolist() == [1, 1]
 
 
