@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mmdu_analysis.io.pictures import find_picture, picture_roots, why_no_picture
-from mmdu_analysis.synthetic.sample import sample_picture
+from mmdu_analysis.synthetic.pictures import draw_scene
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -79,7 +79,7 @@ class Pictures:
         if path is None:
             return Picture(b"", problem="the dialogue has no such image")
         if self.drawn:
-            return _encode(sample_picture(dialog_id, image), side)
+            return _encode(draw_scene(int(dialog_id), image), side)
         found = find_picture(self.roots, path)
         if found is None:
             return Picture(b"", problem=why_no_picture(self.roots, path))
