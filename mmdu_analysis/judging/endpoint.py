@@ -234,7 +234,7 @@ class Endpoint:
             parameters = self._parameters
             content = {"model": self.server.model, "messages": messages, **parameters}
             try:
-                return self._send(msgspec.json.encode(content))
+                return self._send(msgspec.json.encode(content), parameters)
             except _RefusedParameterError as error:
                 self._do_without(error, parameters)
 
@@ -259,9 +259,10 @@ class Endpoint:
             As `ask`.
         """
         with self.slots.hold():
-            return self._send(msgspec.json.encode({"model": self.server.model, **content}), path)
+            body = msgspec.json.encode({"model": self.server.model, **content})
+            return self._send(body, {}, path)
 
-    def _send(self, body: bytes, path: str = "/chat/completions") -> str:
+    def _send(self, body: bytes, sent: Mapping[str, Any], path: str = "/chat/completions") -> str:
         import openai
 
         from mmdu_analysis.judging.transport import ReplyTooLargeError
@@ -272,7 +273,7 @@ class Endpoint:
             # The client's typed method copies every message part by part, which takes longer than all the rest.
             return self._client.post(path, cast_to=str, content=body, options={"headers": headers})
         except openai.APIStatusError as error:
-            raise self._refusal(error) from None
+            raise self._refusal(error, sent) from None
         except openai.APITimeoutError:
             raise TurnError(f"no whole reply within {self.server.timeout:g} s, {times}") from None
         except openai.APIConnectionError as error:
@@ -283,14 +284,14 @@ class Endpoint:
         except (openai.OpenAIError, UnicodeError, ValueError) as error:
             raise DataError(f"{self.server.address.url}: {self.secrets.clean(error)}") from None
 
-    def _refusal(self, error: openai.APIStatusError) -> Exception:
+    def _refusal(self, error: openai.APIStatusError, sent: Mapping[str, Any]) -> Exception:
         """Return what a status means: a parameter, this turn, a request too long, or the end of the run."""
         found = read_error(error)
         status, text = error.status_code, self.secrets.clean(found.text)
         where = f"{self.server.address.url} ({status})"
         if 300 <= status < 400:
             return DataError(f"{where}: {self._redirect(error)}")
-        if status in (400, 422) and (advice := find_advice(found, self._parameters)):
+        if status in (400, 422) and (advice := find_advice(found, sent)):
             return _RefusedParameterError(*advice, text)
         if status == 401:
             return DataError(f"{where}: the server refuses the API key; set OPENAI_API_KEY")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -135,7 +136,7 @@ def read_completion(raw: str) -> Completion:
         raise TurnError(f"a garbled reply ({error})") from None
     usage = read_usage(reply.usage)
     if not reply.choices:
-        details = "" if reply.error is None else f": {reply.error}"
+        details = "" if reply.error is None else f": {_message_of(reply.error)}"
         raise TurnError(f"a reply without choices{details}", usage)
     choice = reply.choices[0]
     message = choice.get("message") if isinstance(choice, dict) else None
@@ -149,6 +150,12 @@ def read_completion(raw: str) -> Completion:
     if said is None and not thought:
         raise TurnError(f"a reply without text (finish_reason {ending!r})", usage)
     return _completion(said or "", thought, ending if isinstance(ending, str) else None, usage)
+
+
+def _message_of(error: Any) -> str:
+    """Return the text of an error that came instead of a reply."""
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else json.dumps(error, ensure_ascii=False, default=str)
 
 
 def _completion(said: str, thought: str, ending: str | None, usage: Usage) -> Completion:

@@ -12,6 +12,7 @@ from mmdu_analysis.schema import DataError, shorten
 MASK = "[key]"
 _IN_MESSAGES, _IN_REPLIES = 4, 8
 """Characters of the shortest secret that is replaced: shorter ones are parts of ordinary words."""
+_ROUNDS = 3
 _PLACEHOLDERS = frozenset({"none", "empty", "dummy", "test", "local"})
 
 
@@ -91,10 +92,13 @@ class Secrets:
 
 
 def _forms(value: str) -> set[str]:
-    """List the spellings of a secret: escaped for JSON, Python and URLs, and in base64 at each offset."""
+    """List the spellings of a secret: escaped for JSON, Python and URLs, also twice, and in base64 at each offset."""
     plain = unquote(value)
-    forms = {value, plain, quote(plain, safe=""), quote(plain), quote_plus(plain)}
-    forms |= {json.dumps(value)[1:-1], repr(value)[1:-1], ascii(value)[1:-1]}
+    forms = {value, plain}
+    for _ in range(_ROUNDS):  # a proxy's message may hold a request that was escaped before
+        for form in tuple(forms):
+            forms |= {quote(form, safe=""), quote(form), quote_plus(form)}
+            forms |= {json.dumps(form)[1:-1], repr(form)[1:-1], form.replace("/", "\\/")}
     for data in {value, plain}:
         raw = data.encode("utf-8", "surrogatepass")
         for before in range(3):  # the key may follow other bytes, as in "user:password"

@@ -146,7 +146,8 @@ def inflate(raw: bytes, encoding: str, limit: int) -> bytes:
             continue
         if len(data) > limit:
             raise ReplyTooLargeError(f"more than {limit >> 20} MB when it is uncompressed")
-        return data
+        if unpacker.eof:
+            return data
     return raw
 
 

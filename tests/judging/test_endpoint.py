@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import time
+import tracemalloc
+import zlib
+
 import pytest
-from chat_server import ChatServer, Fault, said, some_faults
-from judging_tools import KEY, command, last, one_line_error, problems, texts
+from chat_server import ChatServer, Fault, refusing, said, some_faults
+from judging_tools import KEY, command, last, one_line_error, problems, run_file, texts
 
 import mmdu_analysis as mmdu
+from mmdu_analysis.judging.address import parse_address
+from mmdu_analysis.judging.transport import ReplyTooLargeError, inflate
 from mmdu_analysis.schema import DataError
 
 
@@ -97,3 +105,150 @@ def test_no_server_no_key_no_address(small, tmp_path, monkeypatch):
         mmdu.answer(small, tmp_path / "a", "m")
     with ChatServer() as server:  # a local server needs none
         assert len(mmdu.answer(small, tmp_path / "a", "m", base_url=server.url)) == 7
+
+
+# Redirects, proxies
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_refused_in_one_line_that_names_both_hosts(small, tmp_path, status):
+    with ChatServer() as other:
+        location = f"http://127.0.0.1:{other.port}/v1/chat/completions?key=secret"
+        with ChatServer(lambda number, body: Fault(status, "x", {"Location": location})) as server:
+            done = command(
+                "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
+            )  # fmt: skip
+    one_line_error(done, f"127.0.0.1:{server.port}", f"redirects to 127.0.0.1:{other.port};", "not followed")
+    assert "secret" not in done.stderr
+    assert not other.requests
+    assert not other.gets
+    assert len(server.requests) <= 4
+
+
+def test_a_server_on_this_machine_is_never_asked_through_a_proxy(small, tmp_path, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with ChatServer() as server:
+        for host in ("127.0.0.1", "localhost"):
+            url = f"http://{host}:{server.port}/v1"
+            assert len(mmdu.answer(small, tmp_path / host, "m", base_url=url)) == 7
+    assert parse_address("http://example.org/v1").proxy == "http://127.0.0.1:9"
+    loopback = ("http://127.8.9.1/v1", "http://[::1]:80/v1", "http://LOCALHOST./v1", "https://a.localhost/v1")
+    assert [parse_address(url).proxy for url in loopback] == [None] * 4
+
+
+# Replies without end
+
+
+@pytest.mark.parametrize("flow", ["drip", "drip-head"])
+def test_a_dripping_reply_ends_at_the_deadline(small, tmp_path, flow):
+    fault = lambda number, body: Fault(flow=flow) if "Go on" in last(body) else None  # noqa: E731
+    with ChatServer(fault) as server:
+        started = time.monotonic()
+        options = {"base_url": server.url, "timeout": 0.6, "retries": 1, "return_run": True}
+        run = mmdu.answer(small, tmp_path / "a", "m", **options)
+        assert time.monotonic() - started < 6
+        assert server.statuses[flow] == 2
+    assert problems(run.missing) == {("9", 2): "no whole reply within 0.6 s, asked 2 times"}
+
+
+@pytest.mark.parametrize("flow", ["endless", "endless-head", "bomb"])
+def test_a_reply_without_end_is_cut_at_the_limit(small, tmp_path, flow):
+    fault = lambda number, body: Fault(flow=flow) if "Go on" in last(body) else None  # noqa: E731
+    tracemalloc.start()
+    try:
+        with ChatServer(fault) as server:
+            options = {"base_url": server.url, "timeout": 20, "retries": 0, "return_run": True}
+            run = mmdu.answer(small, tmp_path / "a", "m", **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    [(turn, problem)] = problems(run.missing).items()
+    assert turn == ("9", 2)
+    assert re.search(r"too large \(more than 8 MB|the connection failed \(.*(too|maximum|large)", problem)
+    assert peak < 80 << 20
+    assert len(run.table) == 6
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw deflate", "identity"])
+def test_compressed_replies_are_read(encoding):
+    data = b"x" * 100_000
+    packed = {
+        "gzip": gzip.compress(data),
+        "deflate": zlib.compress(data),
+        "raw deflate": zlib.compress(data)[2:-4],
+        "identity": data,
+    }[encoding]
+    name = encoding.removeprefix("raw ")
+    assert inflate(packed, name, 100_000) == data
+    if encoding != "identity":
+        with pytest.raises(ReplyTooLargeError):
+            inflate(packed, name, 99_999)
+        assert inflate(b"damaged", name, 100_000) == b"damaged"
+
+
+# Parameters that a server refuses
+
+
+def test_refused_parameters_are_replaced_and_reported_once(small, tmp_path):
+    asked = {"max_tokens": 100}
+    with ChatServer(refusing("max_tokens", "temperature")) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a",
+            "--parameter", "max_tokens=100",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("doesn't accept max_tokens, max_completion_tokens is sent instead") == 1
+    assert done.stderr.count("doesn't accept temperature, it is not sent") == 1
+    served = [body for body in server.requests if not {"max_tokens", "temperature"} & set(body)]
+    assert len(served) == 7
+    assert all(body["max_completion_tokens"] == asked["max_tokens"] for body in served)
+    assert len(server.requests) <= 7 + 2 * 4  # each thread may learn it for itself once
+    run = run_file(tmp_path / "a")
+    assert len(run["notes"]) == 2
+    assert run["parameters"] == {"temperature": 0, "max_tokens": 100}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens is too large: 100000. This model supports at most 16384 completion tokens",
+        "'max_tokens' must be less than the maximum length of 4096 tokens",
+    ],
+)
+def test_a_message_about_max_tokens_is_not_a_context_that_is_too_long(small, tmp_path, message):
+    def fault(number, body):
+        return Fault(400, {"error": {"message": message}}) if "Sum up" in last(body) else None
+
+    with ChatServer(fault) as server:
+        run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
+    assert problems(run.missing) == {("7", 3): f"HTTP 400: {message}"}
+    assert len(server.requests) == 7
+    assert run.table["n_lost_images"].eq(0).all()
+
+
+def test_a_server_with_bad_counts_loses_no_reply(small, tmp_path):
+    usages = iter(
+        ["x", {"prompt_tokens": "5"}, {"prompt_tokens": -1, "completion_tokens": 1e300}, [1], 3, {}, "y"]
+    )
+    with ChatServer(lambda number, body: Fault(usage=next(usages))) as server:
+        frame = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url)
+    assert len(frame) == 7
+    assert run_file(tmp_path / "a")["usage"] == {"prompt_tokens": 0, "completion_tokens": 0}
+
+
+def test_garbled_replies_that_count_tokens_are_paid_for(small, tmp_path):
+    fault = lambda number, body: (  # noqa: E731
+        Fault(body={"choices": [], "usage": {"prompt_tokens": 1000, "completion_tokens": 10}})
+        if "Go on" in last(body)
+        else Fault(usage={"prompt_tokens": 1, "completion_tokens": 1})
+    )
+    with ChatServer(fault) as server:
+        run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
+        assert run.info["usage"] == {"prompt_tokens": 3006, "completion_tokens": 36}
+        server.fault = lambda number, body: Fault(usage={"prompt_tokens": 1, "completion_tokens": 1})
+        run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
+    assert run.info["usage"] == {"prompt_tokens": 3007, "completion_tokens": 37}
+    assert len(run.missing) == 0
