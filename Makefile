@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DATA ?=
 
-.PHONY: setup figures test test-fast chromium lint lab notebooks docs bench faults clean help
+.PHONY: setup figures test test-fast chromium lint lab notebooks docs wheel bench faults clean help
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets.
@@ -54,6 +54,9 @@ notebooks: $(STAMP)  ## Run the notebooks on the shipped facts and save them wit
 
 docs: $(STAMP)  ## Build the documentation into docs/_build/html; warnings are errors.
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+wheel: $(STAMP)  ## Install the built wheel into a fresh environment without extras and run the main commands.
+	$(BIN)/python scripts/smoke_wheel.py
 
 bench: $(STAMP)  ## Measure speed, side by side with plain scripts (a quarter of an hour, 4 GB of disk).
 	$(BIN)/python -m benchmarks
