@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from itertools import islice
 from typing import Any
 
 from mmdu_analysis.building.joining import named_images
@@ -17,6 +18,8 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _MOST_FACTS = 20
+_MOST_STARTS = 100
+"""Brackets at which a list is looked for; a reply of brackets alone must not take minutes."""
 
 
 class ReplyError(ValueError):
@@ -132,11 +135,13 @@ def _json_list(text: str) -> list[Any]:
     """Find the list in a reply: behind a thinking part, in a code fence, among prose, or in an object."""
     body = split_thinking(text).rest
     decoder = json.JSONDecoder(strict=False)
-    for match in re.finditer(r"[\[{]", body):
+    for match in islice(re.finditer(r"[\[{]", body), _MOST_STARTS):
         try:
             value, _ = decoder.raw_decode(body, match.start())
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
+        except RecursionError:
+            break
         if isinstance(value, dict):
             value = next((part for part in value.values() if isinstance(part, list)), [])
         if isinstance(value, list) and value:
