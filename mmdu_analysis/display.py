@@ -80,7 +80,7 @@ def figure(study: Study, name: str, **options: Any) -> Any:
     import matplotlib.pyplot as plt
 
     try:
-        drawn = study.plot(name, **options).figure
+        drawn = study.plot(name, **({"context": "notebook"} | options)).figure
     except NotAvailable as error:
         return Missing(str(error))
     plt.close(drawn)  # otherwise the notebook shows it twice
