@@ -125,7 +125,7 @@ def _json(value: Any) -> str:
 
 def _data(session: Session, side: int) -> dict[str, Any]:
     """Return every reply that the page can ask for."""
-    dialog = session.dialog()
+    dialog = session.dialog() | {"line": None}  # it would tell a folder of this machine
     start = session.handle({"kind": "start"}).content
     alone = {"alone": True, "n_dialogs": 1, "of": 1, "place": 0}
     focus, differences = {}, {}

@@ -94,9 +94,9 @@ class Index:
         return found.iloc[self.rows.order_of_rows].reset_index(drop=True)
 
     @cached_property
-    def has_references(self) -> bool:
-        """Whether any turn has a reference."""
-        return bool(self.turns["answer"].notna().any())
+    def share_referenced(self) -> float:
+        """Share of the turns that have a reference."""
+        return float(self.turns["answer"].notna().mean()) if len(self.turns) else 0.0
 
     def turn_scores(self, model: str = "") -> np.ndarray | None:
         """Return the score of each turn (0-100, NaN without one): a model's, or the mean of all."""

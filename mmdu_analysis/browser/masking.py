@@ -13,6 +13,7 @@ _LEAST_FAMILY = 4
 _WORDS = frozenset(
     "base best chat closed finetuned fine instruct large mini model open small test vision".split()
 )
+_INLINE = re.compile(r"</?(?:strong|em|s|code)>")
 _TAG = re.compile(r"(<[^>]*>)")
 
 
@@ -40,7 +41,8 @@ class NameMask:
             if family and len(family[0]) >= _LEAST_FAMILY and family[0].lower() not in _WORDS:
                 patterns.add(re.escape(family[0]) + r"[^\W_]*")
         ordered = sorted(patterns, key=len, reverse=True)
-        self._pattern = re.compile("|".join(ordered), re.IGNORECASE) if ordered else None
+        whole = rf"(?<![^\W_])(?:{'|'.join(ordered)})(?![^\W_])"
+        self._pattern = re.compile(whole, re.IGNORECASE) if ordered else None
 
     def hide(self, text: str) -> str:
         """Return a text without the names."""
@@ -49,4 +51,7 @@ class NameMask:
     def render(self, text: str) -> str:
         """Return Markdown as cleaned HTML without the names, also where markup had split them."""
         html = render_markdown(self.hide(text))
+        plain = _INLINE.sub("", html)
+        if self._pattern is not None and self._pattern.search(plain):
+            html = plain  # a name that emphasis had split
         return "".join(part if part.startswith("<") else self.hide(part) for part in _TAG.split(html))

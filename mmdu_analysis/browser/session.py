@@ -182,7 +182,7 @@ class Session(Replies):
             "models": [cut(name, 300, "…") for name in index.models],
             "scored": [cut(name, 300, "…") for name in index.scores],
             "answered": bool(index.answers),
-            "referenced": index.has_references,
+            "referenced": index.share_referenced,
             "kinds": list(QUESTION_KINDS),
             "orders": offered,
             "fields": list(FIELDS),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SIDE = 200  # pixels
 _MOST_IMAGES = 12
-_MOST_CHARACTERS = 1_500
+_MOST_CHARACTERS = 4_000
 # No style sheet: notebook viewers remove it. No colours of text or background: both themes show it.
 _BOX = "border:1px solid #888;padding:6px 10px;max-width:1000px;font-family:sans-serif;font-size:13px"
 _CELL = "border:1px solid #888;padding:4px 8px;vertical-align:top;text-align:left;white-space:pre-wrap"
@@ -56,7 +56,7 @@ def _turn(session: Session, row: int) -> str:
     columns = [] if reference is None else [("reference", "", reference)]
     for answer in draw_answers(session.index, row):
         scores = [
-            f"{bar['name']} {bar['score']:g}" + (f" ({judge['judge']})" if place == 0 else "")
+            f"{bar['name']} {bar['text']}" + (f" ({judge['judge']})" if place == 0 else "")
             for judge in answer["scores"]
             for place, bar in enumerate(judge["bars"])
             if bar["score"] is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.browser.texts import cut, first_words, question_parts, render_markdown
+from mmdu_analysis.schema import LABEL
 from mmdu_analysis.stats.references import turn_images
 from mmdu_analysis.stats.tokens import context_tokens, count_tokens, without_placeholders
 
@@ -151,15 +152,17 @@ def _scores_of(index: Index, row: int, model: str) -> tuple[list[dict[str, Any]]
 def _bars(index: Index, lines: Any) -> list[dict[str, Any]]:
     short = index.rubric.short_names
     by_name = {str(line.dimension): line.score for line in lines.itertuples()}
-    return [
-        {
-            "name": short.get(name, name),
-            "full": name,
-            "score": _number(by_name[name]),
-            "percent": _number(index.rubric.to_percent(float(by_name[name]))),
-        }
-        for name in index.rubric.order(by_name)
-    ]
+    bars = []
+    for name in index.rubric.order(by_name):
+        score = _number(by_name[name])
+        percent = None if score is None else float(index.rubric.to_percent(score))
+        text = "–" if score is None else f"{score:.4g}"
+        if name == LABEL and percent in (0.0, 100.0):
+            text = "right" if percent else "wrong"
+        bars.append(
+            {"name": short.get(name, name), "full": name, "score": score, "percent": percent, "text": text}
+        )
+    return bars
 
 
 def _number(value: Any) -> float | None:

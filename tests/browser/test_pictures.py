@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zipfile
 
 import pandas as pd
 import pytest
@@ -79,3 +80,40 @@ def test_the_real_pictures(real):
     problems = [p for key in pictures.paths if (p := pictures.get(*key, THUMB).problem)]
     assert len(problems) == 4
     assert all("unpack mmdu_pics.zip" in problem for problem in problems)
+
+
+def test_pictures_in_an_archive_are_not_unpacked(tmp_path):
+    red, blue = (io.BytesIO() for _ in range(2))
+    Image.new("RGB", (800, 400), "red").save(red, "PNG")
+    Image.new("RGB", (40, 400), "blue").save(blue, "JPEG")
+    with zipfile.ZipFile(tmp_path / "mmdu_pics.zip", "w") as archive:
+        archive.writestr("mmdu_pics/a.png", red.getvalue())
+        archive.writestr("elsewhere/b.jpg", blue.getvalue())
+        archive.writestr("one/same.png", red.getvalue())
+        archive.writestr("two/same.png", blue.getvalue())
+        archive.writestr("__MACOSX/mmdu_pics/._c.png", b"x")
+        archive.writestr("mmdu_pics/broken.png", b"\x89PNG broken")
+        archive.writestr("../../etc/evil.png", red.getvalue())
+    paths = ["/mmdu_pics/a.png", "/mmdu_pics/b.jpg", "x/same.png", "two/same.png", "none.png", "broken.png"]
+    (tmp_path / "benchmark.json").write_text(json.dumps([record(1, paths)]))
+    with pytest.warns(DataWarning):
+        pictures = Pictures(load_benchmark(tmp_path / "benchmark.json"))
+    found = [pictures.get("1", number, THUMB) for number in range(1, 7)]
+    sizes = [Image.open(io.BytesIO(one.data)).size if one.data else None for one in found]
+    assert sizes == [(360, 180), (36, 360), None, (36, 360), None, None]
+    assert "unpack" in found[4].problem
+    assert "not a readable picture" in found[5].problem
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["benchmark.json", "mmdu_pics.zip"]
+
+
+def test_a_damaged_archive_is_a_problem_of_its_pictures(tmp_path):
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 no archive")
+    with zipfile.ZipFile(tmp_path / "cut.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", b"\x89PNG" * 1_000)
+    data = bytearray((tmp_path / "cut.zip").read_bytes())
+    data[40:50] = b"\xff" * 10
+    (tmp_path / "cut.zip").write_bytes(data)
+    (tmp_path / "b.json").write_text(json.dumps([record(1, ["a.png"])]))
+    with pytest.warns(DataWarning):
+        pictures = Pictures(load_benchmark(tmp_path / "b.json"))
+    assert "cut.zip: not readable" in pictures.get("1", 1, THUMB).problem

@@ -43,7 +43,7 @@ class Page {
   build() {
     const { about, finder } = this;
     const mark = about.synthetic ? h("strong", { class: "synthetic" }, about.synthetic) : null;
-    const problems = about.problems ? h("span", { class: "count" }, `${about.problems} problems in the data, see benchmark.problems`) : null;
+    const problems = about.problems && !about.alone ? h("span", { class: "count" }, `${about.problems} problems in the data, see benchmark.problems`) : null;
     this.filtersButton = pressed("filters (f)", false, () => this.fold());
     const finding = about.alone ? [] : [finder.drawSearch(), this.filtersButton];
     const right = h("span", { class: "right" }, ...finding, button("?", () => this.help.showModal(), { "aria-label": "help on keys" }));

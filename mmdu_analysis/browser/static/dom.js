@@ -80,6 +80,18 @@ function markHits(element, { query = "", regex = false, whole_word: whole = fals
   }
 }
 
+// Scroll to an element and stay there while pictures above it arrive, until the reader scrolls.
+// Not scrollIntoView, which moves the notebook too.
+function scrollTo(scroller, element) {
+  scroller.stay?.abort();
+  const stay = (scroller.stay = new AbortController());
+  const go = () => (scroller.scrollTop = element.offsetTop);
+  scroller.addEventListener("load", go, { capture: true, signal: stay.signal });
+  for (const name of ["wheel", "pointerdown", "keydown", "touchstart"]) scroller.addEventListener(name, () => stay.abort(), { signal: stay.signal, passive: true });
+  setTimeout(() => stay.abort(), 3_000);
+  go();
+}
+
 const list = (numbers) => numbers.map((image) => `Image${image}`).join(", ");
 const thousands = (number) => (number / 1000).toFixed(1);
 

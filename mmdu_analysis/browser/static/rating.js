@@ -52,10 +52,10 @@ class Rater {
     this.strip.hidden = !task.images.length;
     const before = task.before.map((turn) => this.drawTurn(turn, "turn past"));
     const now = this.drawTurn(task.now, "turn focus");
-    const answers = h("div", { class: "compare" }, ...task.answers.map((answer, place) => this.drawAnswer(answer, place)));
-    now.append(answers);
+    const reference = now.querySelector(".column"); // beside the answers, not above them
+    now.append(h("div", { class: "compare" }, ...[reference].filter(Boolean), ...task.answers.map((answer, place) => this.drawAnswer(answer, place))));
     this.talk.replaceChildren(...before, now);
-    this.talk.scrollTop = now.offsetTop;
+    scrollTo(this.talk, now);
     this.drawGrid();
     this.focusFirst();
   }
@@ -120,7 +120,12 @@ class Rater {
 
   focus(answer, dimension, move = true) {
     this.cell = { answer, dimension };
-    for (const column of this.talk.querySelectorAll("[data-answer]")) column.classList.toggle("rated", Number(column.dataset.answer) === answer);
+    for (const column of this.talk.querySelectorAll("[data-answer]")) {
+      const here = Number(column.dataset.answer) === answer;
+      column.classList.toggle("rated", here);
+      const row = column.parentElement; // on a narrow screen the answers stand in a row that scrolls
+      if (here && column.offsetLeft - row.offsetLeft + column.offsetWidth > row.scrollLeft + row.clientWidth) row.scrollLeft = column.offsetLeft - row.offsetLeft;
+    }
     const field = this.grid.querySelectorAll("tr")[dimension + 1]?.children[answer + 1]?.firstChild;
     if (move) field?.focus({ preventScroll: true });
     for (const cell of this.grid.querySelectorAll(".here")) cell.classList.remove("here");

@@ -6,7 +6,7 @@ class Reader {
     this.hidden = new Set();
     this.differences = false;
     this.reasons = false;
-    this.all = page.about.answered && !page.about.referenced; // else the conversation would be empty
+    this.all = page.about.answered && page.about.referenced < 0.5; // else the conversation would be empty
     this.title = h("h2", { class: "title" });
     this.map = h("div", { class: "map", role: "group", "aria-label": "turns" });
     this.strip = h("div", { class: "strip", role: "group", "aria-label": "images so far", tabindex: 0 });
@@ -42,12 +42,13 @@ class Reader {
     const about = turn.about.length ? ` · asks about ${list(turn.about)}` : "";
     const numbers = `${turn.question_tokens + turn.answer_tokens} tokens · context ${thousands(turn.context)}k${about}`;
     const column = this.drawReference(turn);
+    const absent = column || !this.page.about.referenced ? "" : " · no reference"; // quiet where the set has none
     const compare = h("div", { class: "compare" }, column);
     const extra = h("div", { class: "extra" });
     const element = h(
       "article",
       { class: turn.hit ? "turn" : "turn other", "data-turn": turn.turn },
-      h("h3", {}, `turn ${turn.turn}`, h("small", {}, ` ${numbers}`), turn.noted ? h("span", { class: "flag", title: "noted" }, " ●") : null),
+      h("h3", {}, `turn ${turn.turn}`, h("small", {}, ` ${numbers}${absent}`), turn.noted ? h("span", { class: "flag", title: "noted" }, " ●") : null),
       question,
       compare,
       extra,
@@ -58,9 +59,8 @@ class Reader {
     return { element, compare, column, extra, turn };
   }
 
-  // A set without any reference has no column for them; in another one an absent reference is a quiet word.
   drawReference(turn) {
-    if (turn.reference === null) return this.page.about.referenced ? h("div", { class: "column absent" }, h("small", {}, "no reference")) : null;
+    if (turn.reference === null) return null;
     const text = h("div", { class: "text" });
     text.innerHTML = turn.reference; // rendered and cleaned in Python
     return h("div", { class: "column" }, h("h4", {}, "reference", h("small", {}, ` ${turn.answer_tokens} tokens`)), text);
@@ -97,7 +97,7 @@ class Reader {
     const shown = this.dialog.images.slice(0, turn ? turn.so_far : undefined);
     this.strip.replaceChildren(...shown.map(({ image }) => this.figure(image, turn?.about.includes(image))));
     this.strip.hidden = !shown.length;
-    if (this.turn) this.talk.scrollTop = this.turn.element.offsetTop; // not scrollIntoView, which moves the notebook too
+    if (this.turn) scrollTo(this.talk, this.turn.element);
     this.page.moved(link);
   }
 
@@ -159,13 +159,13 @@ class Reader {
 
   drawJudge({ judge, bars }) {
     const highest = this.page.about.scale[1];
-    const drawn = bars.map(({ name, full, score, percent }) =>
+    const drawn = bars.map(({ name, full, score, percent, text }) =>
       h(
         "span",
-        { class: "bar", title: `${full}: ${score === null ? "missing" : `${score} of ${highest}`}, judge ${judge}` },
+        { class: "bar", title: `${full}: ${score === null ? "missing" : `${text} (${score} of ${highest})`}, judge ${judge}` },
         h("span", { class: "label" }, name),
         h("span", { class: "track" }, h("span", { class: "fill", style: `width:${Math.min(100, Math.max(0, percent ?? 0))}%` })),
-        h("span", { class: "value" }, score === null ? "–" : String(Math.round(score * 100) / 100)),
+        h("span", { class: "value" }, text),
       ),
     );
     return h("div", { class: "bars", role: "group", "aria-label": `scores of ${judge}` }, h("small", { class: "judge" }, judge), ...drawn);
@@ -187,7 +187,7 @@ class Reader {
     if (answer.kind !== "answers" || dialog !== this.dialog) return;
     this.answers = answer.answers;
     for (const article of this.articles) if (article !== this.turn) this.leave(article);
-    if (this.turn) this.talk.scrollTop = this.turn.element.offsetTop;
+    if (this.turn) scrollTo(this.talk, this.turn.element);
   }
 
   toggle(what) {

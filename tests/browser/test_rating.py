@@ -1,0 +1,200 @@
+"""Rating without its window: plans, order, log, undo, resume; names of models stay hidden."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdu_analysis import DataError, Rubric, browse, sample_answers
+from mmdu_analysis.browser.masking import HIDDEN, NameMask
+from mmdu_analysis.browser.rating import RatingSession
+from mmdu_analysis.browser.ratings_log import Rating, append_ratings, read_ratings
+from mmdu_analysis.schema import MMDU, Dimension
+
+MODELS = ["closed-A", "open-B", "open-C"]
+
+
+@pytest.fixture
+def answers():
+    frame = sample_answers()
+    return frame.loc[frame["model"].isin(MODELS)]
+
+
+def ask(session, kind, **message):
+    return session.handle({"kind": kind, **message}).content
+
+
+def rate_all(session, score):
+    """Rate the task in front as the page does: answer by answer, dimension by dimension."""
+    task = ask(session, "task")
+    for answer, one in enumerate(task["answers"]):
+        for dimension, given_score in enumerate(one["scores"]):
+            if given_score is None:
+                reply = ask(
+                    session, "rate", place=task["place"], answer=answer, dimension=dimension, score=score
+                )
+    return reply
+
+
+def plan_of(sample, *rows):
+    return pd.DataFrame(rows, columns=["dialog_id", "turn"])
+
+
+def test_what_was_rated_is_in_the_log(sample, answers, tmp_path):
+    path = tmp_path / "ratings.jsonl"
+    plan = plan_of(sample, ("3", 2), ("0", 1))
+    session = RatingSession(sample, answers, rater="anna", path=path, plan=plan)
+    task = ask(session, "task")
+    assert (task["dialog_id"], task["turn"], len(task["answers"])) == ("3", 2, 3)
+    assert [turn["turn"] for turn in task["before"]] == [1]
+    order = session.tasks[0].models
+    ask(session, "rate", place=0, answer=1, dimension=2, score=7)
+    line = json.loads(path.read_text())
+    assert line.pop("time").endswith("+00:00")
+    assert line == {
+        "rater": "anna",
+        "model": order[1],
+        "dialog_id": "3",
+        "turn": 2,
+        "dimension": "Visual Perception",
+        "score": 7.0,
+    }
+    assert rate_all(session, 4)["complete"]
+    assert session.progress() == {"done": 1, "of": 2}
+    ratings, problems = read_ratings(path)
+    assert (len(ratings), problems) == (3 * 7, [])
+    assert {r.score for r in ratings if (r.model, r.dimension) == (order[1], "Visual Perception")} == {7.0}
+    assert ask(session, "go", to="open")["dialog_id"] == "0"
+    rate_all(session, 10)
+    assert ask(session, "go", to="open")["kind"] == "done"
+    assert ask(session, "rate", place=0, answer=0, dimension=0, score=11)["kind"] == "error"
+
+
+def test_resume_undo_and_two_raters(sample, answers, tmp_path):
+    path = tmp_path / "ratings.jsonl"
+    plan = plan_of(sample, ("1", 1), ("1", 2), ("1", 3))
+    session = RatingSession(sample, answers, rater="anna", path=path, plan=plan)
+    rate_all(session, 5)
+    ask(session, "go", to="open")
+    ask(session, "rate", place=1, answer=0, dimension=0, score=1)
+    other = RatingSession(sample, answers, rater="ben", path=path, plan=plan)
+    assert other.progress() == {"done": 0, "of": 3}
+    ask(other, "rate", place=0, answer=0, dimension=0, score=9)
+    again = RatingSession(sample, answers, rater="anna", path=path, plan=plan)
+    assert (again.progress(), again.at) == ({"done": 1, "of": 3}, 1)
+    assert ask(again, "task")["answers"][0]["scores"] == [1.0, *[None] * 6]
+    assert ask(again, "undo")["answers"][0]["scores"] == [None] * 7
+    assert ask(again, "undo")["turn"] == 1  # back at the turn before
+    assert again.progress()["done"] == 0
+    before = path.read_text().splitlines()
+    assert len([line for line in before if '"score": null' in line]) == 2
+    ratings, _ = read_ratings(path)
+    assert [(r.rater, r.score) for r in ratings].count(("ben", 9.0)) == 1
+    assert sum(r.rater == "anna" for r in ratings) == 20
+    with pytest.raises(DataError, match="name of the rater"):
+        RatingSession(sample, answers, rater=" ", path=path)
+
+
+def test_the_order_is_seeded_and_differs_between_turns(sample, answers, tmp_path):
+    def orders(seed):
+        session = RatingSession(sample, answers, rater="a", path=tmp_path / "r", seed=seed)
+        return [task.models for task in session.tasks]
+
+    first = orders(0)
+    assert first == orders(0)
+    assert first != orders(1)
+    assert len(first) == 1645
+    counts = pd.Series([models[0] for models in first]).value_counts()
+    assert counts.index.sort_values().tolist() == MODELS
+    assert (counts - 1645 / 3).abs().max() < 4 * (1645 * 2 / 9) ** 0.5  # binomial
+
+
+def test_a_plan_of_models_and_raters(sample, answers, tmp_path):
+    plan = plan_of(sample, ("0", 1), ("0", 1), ("0", 2), ("none", 1))
+    plan = plan.assign(model=["open-B", "open-C", "open-B", "open-B"], rater=["anna", "anna", "ben", "anna"])
+    session = RatingSession(sample, answers, rater="anna", path=tmp_path / "r", plan=plan)
+    assert [(task.turn, sorted(task.models)) for task in session.tasks] == [(1, ["open-B", "open-C"])]
+    with pytest.raises(DataError, match="no answer to rate"):
+        RatingSession(sample, answers, rater="zoe", path=tmp_path / "r", plan=plan)
+
+
+def test_another_rubric(sample, answers, tmp_path):
+    rubric = Rubric("own", (Dimension("Grounding", "G"),), (0.0, 100.0))
+    session = RatingSession(sample, answers, rater="a", path=tmp_path / "r", rubric=rubric)
+    start = ask(session, "start")
+    assert (start["values"], start["scale"]) == ([], [0.0, 100.0])
+    stars = Rubric("own", (Dimension("Grounding", "G"),), (1.0, 5.0))
+    session = RatingSession(sample, answers, rater="a", path=tmp_path / "r", rubric=stars)
+    assert ask(session, "start")["values"] == [1, 2, 3, 4, 5]
+    assert ask(session, "rate", place=0, answer=0, dimension=0, score=6)["kind"] == "error"
+    assert ask(RatingSession(sample, answers, rater="a", path=tmp_path / "r"), "start")["values"][-1] == 10
+
+
+def test_no_reply_names_a_model(sample, answers, tmp_path):
+    names = ["Qwen2-VL-7B", "LLaVA", "GPT-4o"]
+    renamed = answers.assign(model=answers["model"].map(dict(zip(MODELS, names, strict=True)).get))
+    spellings = (
+        "I am Qwen2-VL-7B, `qwen2 vl 7b`, Q**wen2**-VL, LLaVA\\-1.5, [gpt-4o](http://x/GPT4o), GPT&#45;4o."
+    )
+    renamed = renamed.assign(answer=spellings)
+    session = RatingSession(sample, renamed, rater="a", path=tmp_path / "r")
+    said = [ask(session, "start")]
+    for _ in range(5):
+        said.append(ask(session, "task"))
+        rate_all(session, 3)
+        said.append(ask(session, "go", to="open"))
+    said += [ask(session, "undo"), ask(session, "rate", place=0, answer=9, dimension=0, score=1)]
+    text = json.dumps(said).lower().replace("<strong>", "").replace("</strong>", "")
+    for name in ("qwen", "llava", "gpt"):
+        assert name not in text, text[max(0, text.index(name) - 50) : text.index(name) + 50]
+
+
+@given(
+    st.sampled_from(["Qwen2-VL-7B", "open-B", "InternVL", "模型甲"]),
+    st.text(max_size=20),
+    st.text(max_size=20),
+)
+def test_a_name_is_hidden_wherever_it_is_a_word(name, before, after):
+    assert name not in NameMask([name]).hide(f"{before} {name} {after}")
+
+
+def test_other_words_stay():
+    mask = NameMask(["open-B", "model-C", "LLaVa1.6"])
+    text = "The open bench of a model city with lava in the open; open Bible."
+    assert mask.hide(text) == text
+    assert mask.hide("open B and LLaVA-NeXT") == f"{HIDDEN} and {HIDDEN}-NeXT"
+
+
+def test_a_log_with_odd_lines(tmp_path):
+    path = tmp_path / "r.jsonl"
+    good = Rating("a", "m", "1", 1, "Creativity", 3.0)
+    append_ratings(path, [good, good._replace(score=4.0), good._replace(rater="b")])
+    with path.open("a") as file:
+        for odd in (
+            "[]",
+            "{}",
+            '{"rater": 1}',
+            '{"rater":"a","model":"m","dialog_id":"1","turn":1e99}',
+            "\x00",
+        ):
+            file.write(odd + "\n")
+        file.write('{"rater":"a","model":"m","dialog_id":"1","turn":1,"dimension":"x","score":NaN}\n')
+    ratings, problems = read_ratings(path)
+    assert [(r.rater, r.score) for r in ratings] == [("a", 4.0), ("b", 3.0)]
+    assert len(problems) == 6
+
+
+def test_browse_opens_the_rating(sample, answers, tmp_path):
+    view = browse(
+        sample, answers, rate=True, rater="anna", ratings=tmp_path / "r", plan=plan_of(sample, ("0", 1))
+    )
+    assert view.progress == {"done": 0, "of": 1}
+    state = json.dumps({k: v for k, v in view.get_state().items() if isinstance(v, str)})
+    assert not any(model in state for model in MODELS)
+    with pytest.raises(DataError, match="rating needs answers"):
+        browse(sample, rate=True, rater="anna")
+    assert MMDU.scale == (0.0, 10.0)
