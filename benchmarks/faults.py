@@ -144,7 +144,7 @@ def spoil_benchmarks(count: int, seed: int = 0) -> Iterator[str]:
             path.write_bytes(spoiled(rng, text, TOKENS, RAW))
             start = time.perf_counter()
             try:
-                bench = load_benchmark(path) if number % 2 else dialog_lengths(path, use_cache=False)
+                bench = load_benchmark(path) if number % 2 else dialog_lengths(path)
                 yield "loaded" if len(bench.turns if number % 2 else bench) else "empty"
             except DataError as error:
                 yield "DataError" if "\n" not in str(error) else "DataError of several lines"

@@ -92,19 +92,12 @@ def streamed_pass() -> Iterator[Result]:
     size = path.stat().st_size / 2**20
     script = (HERE / "script.py").read_text()
     tokens = {"TIKTOKEN_CACHE_DIR": str(SHARED / "tiktoken_cache")} if SHARED.is_dir() else {}
-    with tempfile.TemporaryDirectory() as folder:
-        for run in range(1, RUNS + 1):
-            seconds, peak, printed = cold(OURS.format(options="use_cache=False"), path)
-            plain_seconds, plain_peak, plain = cold(script, path, **tokens)
-            check_equal(json.loads(printed), json.loads(plain))
-            name = f"statistics of {size:,.0f} MiB, run {run}"
-            yield Result(
-                name, "script: json.load, tiktoken, pandas", seconds, plain_seconds, peak, plain_peak
-            )
-        cold(OURS.format(options=""), path, MMDU_CACHE=folder)
-        again, peak, printed = cold(OURS.format(options=""), path, MMDU_CACHE=folder)
+    for run in range(1, RUNS + 1):
+        seconds, peak, printed = cold(OURS.format(options=""), path)
+        plain_seconds, plain_peak, plain = cold(script, path, **tokens)
         check_equal(json.loads(printed), json.loads(plain))
-        yield Result("the same again, from the cache", "script", again, plain_seconds, peak, plain_peak)
+        name = f"statistics of {size:,.0f} MiB, run {run}"
+        yield Result(name, "script: json.load, tiktoken, pandas", seconds, plain_seconds, peak, plain_peak)
 
 
 def check_equal(ours: dict[str, float], theirs: dict[str, float]) -> None:
@@ -118,7 +111,7 @@ def limits() -> Iterator[Result]:
     import msgspec
     import toktok
 
-    from mmdu_analysis.io.dialogs import decode_block
+    from mmdu_analysis.io.decode import decode_block
     from mmdu_analysis.io.records import file_blocks, find_layout, read_block
     from mmdu_analysis.stats.references import count_turn_images
 
@@ -155,7 +148,7 @@ def memory_growth() -> Iterator[Result]:
     found = []
     for times in (1, 2, 4):
         path = corpus(11_250 * times)
-        seconds, peak, _ = cold(OURS.format(options="use_cache=False"), path)
+        seconds, peak, _ = cold(OURS.format(options=""), path)
         found.append((path.stat().st_size / 2**20, peak))
         yield Result(f"peak memory at {found[-1][0]:,.0f} MiB", "", seconds, None, peak)
     growth = (found[-1][1] - found[0][1]) / (found[-1][0] - found[0][0])
@@ -231,13 +224,13 @@ def cluster() -> Iterator[Result]:
     paths = {times: corpus(5_625 * times) for times in (1, 2, 4, 8)}
     for workers in (1, 2):
         with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as made:
-            dialog_lengths(paths[1], "dask", scheduler=made.scheduler_address, use_cache=False)  # starts them
+            dialog_lengths(paths[1], "dask", scheduler=made.scheduler_address)  # starts them
             for path in paths.values():
                 start = time.perf_counter()
-                found = dialog_lengths(path, "dask", scheduler=made.scheduler_address, use_cache=False)
+                found = dialog_lengths(path, "dask", scheduler=made.scheduler_address)
                 seconds = time.perf_counter() - start
                 start = time.perf_counter()
-                local = dialog_lengths(path, use_cache=False)
+                local = dialog_lengths(path)
                 other = time.perf_counter() - start
                 pd.testing.assert_frame_equal(found, local)
                 size = path.stat().st_size / 2**20

@@ -111,8 +111,9 @@ def subset(
     scheduler: SchedulerOption = None,
 ) -> None:
     """Write a part of a data set, chosen by length, images and turns; records stay byte for byte."""
-    from mmdu_analysis.io.benchmark import Benchmark, benchmark_files
+    from mmdu_analysis.io.benchmark import Benchmark
     from mmdu_analysis.io.export import write_subset
+    from mmdu_analysis.io.stream import find_files
     from mmdu_analysis.stats.lengths import dialog_lengths, find_paths
     from mmdu_analysis.stats.subsets import choose_dialogs
 
@@ -122,7 +123,7 @@ def subset(
     if isinstance(source, Benchmark):
         source.select(chosen).to_json(out)
     else:
-        files = [file for path in find_paths(source) for file in benchmark_files(path)]
+        files = [file for path in find_paths(source) for file in find_files(path)]
         written = write_subset(files, chosen, out)
         if written != len(chosen):
             raise DataError(

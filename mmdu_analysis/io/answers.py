@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.io import files
-from mmdu_analysis.io.dialogs import Dialog, json_dialogs, literal_list
-from mmdu_analysis.io.records import json_records
+from mmdu_analysis.io.dialogs import Dialog, is_about_images
+from mmdu_analysis.io.formats.mmdu_tsv import literal_list
+from mmdu_analysis.io.stream import read_dialogs
+from mmdu_analysis.io.walk import json_records
 from mmdu_analysis.schema import DataError, Problem, report, short_path
 
 if TYPE_CHECKING:
@@ -105,17 +107,15 @@ def _json_rows(file: Path, problems: list[Problem], synthetic: list[Path]) -> li
         table = pd.DataFrame([files.decode_loosely(raw) for raw in _raws(file)])
         return _prediction_rows(table, file, problems)
     rows = []
+    found: list[Problem] = []
     try:
-        for where, dialog in json_dialogs(file, problems):
-            problems.extend(
-                Problem(short_path(file), where + fault.place, fault.problem, dialog.dialog_id, fault.turn)
-                for fault in dialog.faults
-                if fault.place
-            )
+        for dialog in read_dialogs(file, found):
             rows += _dialog_rows(dialog)
             synthetic += [file] * dialog.synthetic
     except DataError as error:
-        problems.append(Problem(short_path(file), "", str(error).partition(": ")[2]))
+        if not found:
+            found.append(Problem(short_path(file), "", str(error).removeprefix(f"{short_path(file)}: ")))
+    problems += [problem for problem in found if not is_about_images(problem)]  # of no matter to answers
     return rows
 
 
@@ -135,8 +135,9 @@ def _first(file: Path) -> list[bytes | Raw]:
 
 
 def _dialog_rows(dialog: Dialog) -> list[tuple[str, int, str]]:
-    turns = dialog.stated_turns or range(1, len(dialog.answers) + 1)
-    return [(dialog.dialog_id, turn, answer) for turn, answer in zip(turns, dialog.answers, strict=True)]
+    return [
+        (dialog.dialog_id, turn, answer) for turn, answer in zip(dialog.turns, dialog.answers, strict=True)
+    ]
 
 
 def _prediction_rows(table: pd.DataFrame, file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:

@@ -1,23 +1,25 @@
-"""Load a benchmark: benchmark.json, mmdu-45k.json, MMDU.tsv, in every form in which they are met."""
+"""Load a benchmark or a training set into frames, in every format in which they are met."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.io import export, files, parquet_copy
-from mmdu_analysis.io.dialogs import Dialog, Place, decode_block, fault_problems, json_dialogs, tsv_dialogs
-from mmdu_analysis.io.frames import Frames, batched_columns, columns, frames, map_columns, save_columns
-from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
-from mmdu_analysis.io.pictures import PictureNames, picture_roots
-from mmdu_analysis.io.records import Block, Layout, UnsplitError, file_blocks, find_layout
+from mmdu_analysis.io.dialogs import Dialog
+from mmdu_analysis.io.formats import InputFormat, check_input_format
+from mmdu_analysis.io.frames import Columns, columns, frames, map_columns, save_columns
+from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores
+from mmdu_analysis.io.pictures import names_of
+from mmdu_analysis.io.stream import Engine, Work, find_files, local_engine, sequential, stream, with_prefix
 from mmdu_analysis.schema import DataError, Problem, is_synthetic, problems_frame, report, short_path, shorten
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class Benchmark:
     name : str
         Name in figures and tables.
     dialogs : pandas.DataFrame
-        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, ``synthetic``.
+        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, ``system`` (the system message, NA
+        where there is none), ``synthetic``.
     turns : pandas.DataFrame
         One row a question: ``dialog_id``, ``turn``, ``question``, ``answer`` (the reference, NA
         where empty), ``new_images``, ``images_so_far``, ``synthetic``.
@@ -147,21 +150,30 @@ class Benchmark:
 
 
 def load_benchmark(
-    source: str | Path | None = None, *, strict: bool = False, pictures: str | Path | None = None
+    benchmark: str | Path | None = None,
+    *,
+    strict: bool = False,
+    pictures: str | Path | None = None,
+    input_format: InputFormat | None = None,
+    ids: Literal["keep", "prefix"] = "keep",
 ) -> Benchmark:
     """Load a benchmark into frames.
 
     Parameters
     ----------
-    source : str or path, optional
-        A file (JSON list or dict of records, JSON Lines, gzip or Zstandard of each, VLMEvalKit's TSV), a
-        folder that holds ``benchmark.json``, one JSON a dialogue, or what `Benchmark.to_parquet` wrote,
-        or a name: ``"sample"`` (the synthetic sample), ``"benchmark"``, ``"mmdu-45k"`` (from the hub's
-        cache). By default the path or name in ``$MMDU_DATA``.
+    benchmark : str or path, optional
+        A file, a folder that holds ``benchmark.json``, JSON or Parquet files, or what `Benchmark.to_parquet` wrote;
+        or a name: ``"sample"`` (the synthetic sample), ``"benchmark"``, ``"mmdu-45k"`` (from the hub's cache).
+        By default the path or name in ``$MMDU_DATA``.
     strict : bool, default False
         Raise the first problem instead of collecting them.
     pictures : str or path, optional
         Folder of the pictures. By default the folder of the file.
+    input_format : str, optional
+        ``mmdu``, ``llava``, ``llama-factory``, ``ms-swift``, ``openai``, ``internvl``, ``mantis``, ``parquet``,
+        ``mmdu-tsv``; by default it is recognised by the content.
+    ids : {"keep", "prefix"}, default "keep"
+        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
 
     Returns
     -------
@@ -175,6 +187,11 @@ def load_benchmark(
 
     Notes
     -----
+    Formats: the authors' own and VLMEvalKit's table (``MMDU.tsv``), and those of trainers: LLaVA, LLaMA-Factory,
+    ms-swift, OpenAI chat, Mantis, InternVL and Hugging Face data sets as Parquet. JSON is met as a list or a dict
+    of records, JSON Lines, or one record, plain or packed with gzip or Zstandard. Records without ids get their
+    position as id where the first record of the file has none.
+
     The texts of a large JSON file (16 MiB and more) lie in a file without a name in ``$TMPDIR``, about as
     large as they are, which the frames map: they take memory only as they are used. Where there is no room
     for it they are held in memory.
@@ -184,20 +201,24 @@ def load_benchmark(
     >>> load_benchmark("sample")
     Benchmark('synthetic sample': 110 dialogues, 1645 turns, 421 images, 0 problems, synthetic sample)
     """
-    found = resolve_source(source)
+    check_input_format(input_format)
+    found = resolve_source(benchmark)
     if found is None:
         from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
-    bench = Benchmark(**parquet_copy.read_parquet(found)) if parquet_copy.is_copy(found) else _build(found)
-    if pictures is not None:
-        bench = replace(bench, folder=_picture_folder(pictures))
-    rows = bench.problems.astype(object).where(bench.problems.notna(), None)
+    folder = None if pictures is None else _picture_folder(pictures)
+    if parquet_copy.is_copy(found):
+        made = Benchmark(**parquet_copy.read_parquet(found))
+        made = replace(made, folder=folder or found)
+    else:
+        made = _build(found, folder or (found if found.is_dir() else found.parent), input_format, ids)
+    rows = made.problems.astype(object).where(made.problems.notna(), None)
     problems = [
         Problem(row.file, row.where, row.problem, row.dialog_id, row.turn) for row in rows.itertuples()
     ]
     report(problems, strict=strict, advice="benchmark.problems")
-    return bench
+    return made
 
 
 def _picture_folder(given: str | Path) -> Path:
@@ -235,70 +256,71 @@ def resolve_source(source: str | Path | None) -> Path | None:
     return Path(source).expanduser()
 
 
-def read_dialogs(path: Path, problems: list[Problem]) -> Iterator[Dialog]:
-    """Read the dialogues of a file or folder one by one.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        As `load_benchmark` takes it.
-    problems : list of Problem
-        Extended with what can't be used.
-
-    Yields
-    ------
-    Dialog
-        With its own faults already reported.
-    """
-    count = 0
-    for file in benchmark_files(path):
-        source = tsv_dialogs if files.has_suffix(file, files.TABLE_SUFFIXES) else json_dialogs
-        for where, dialog in source(file, problems):
-            count += 1
-            problems.extend(
-                Problem(short_path(file), where + fault.place, fault.problem, dialog.dialog_id, fault.turn)
-                for fault in dialog.faults
-            )
-            yield dialog
-    if not count:
-        hint = f"; the first fault: {problems[0]}" if problems else ""
-        raise DataError(
-            f"{short_path(path)}: no usable dialogue, expected records with 'conversations'{hint}"
-        )
-
-
-def benchmark_files(path: Path) -> list[Path]:
-    """List the files of a path: itself, the known one in a folder, or all JSON files there."""
-    if not path.is_dir():
-        return [path]
-    named = [
-        path / name for name in ("benchmark.json", "mmdu-45k.json", "MMDU.tsv") if (path / name).is_file()
-    ]
-    return named[:1] or files.json_files(path)
-
-
-def _build(path: Path) -> Benchmark:
+def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benchmark:
     """Lay dialogues out as frames and look the pictures up."""
     name, problems = short_path(path), list[Problem]()
-    folder = path if path.is_dir() else path.parent
-    names = PictureNames(picture_roots(folder))
-    made = _large_file(path, names, problems)
+    listed = find_files(path)
+    size = sum(file.stat().st_size for file in listed if file.is_file())
+    made = None
+    if size >= WORTH_SPLITTING and count_cores() > 1:
+        with (
+            suppress(OSError),
+            TemporaryDirectory(prefix="mmdu_") as scratch,
+        ):  # a full disk: in this process then
+            engine = local_engine(size, partial(import_module, "pandas"))
+            work: Work = partial(_save, folder=folder, scratch=Path(scratch))
+            made = frames(map(map_columns, _values(listed, work, engine, input_format, ids, problems)))
     if made is None:
-        made = frames(batched_columns(read_dialogs(path, problems), names))
-    for key in made.twice:
-        problems.append(Problem(name, f"id {key!r}", "the id is duplicated; the first dialogue is kept", key))
+        problems.clear()
+        work = partial(_lay_out, folder=folder)
+        made = frames(_values(listed, work, sequential, input_format, ids, problems))
+    if made.dialogs.empty:
+        _raise_empty(name, problems)
+    problems += duplicate_problems(name, made.twice)
     problems += _missing_references(made.turns, name)
     problems += _missing_pictures(made.images, name)
-    return Benchmark(
-        files.stem(path),
-        made.dialogs,
-        made.turns,
-        made.images,
-        problems_frame(problems),
-        folder,
-        path,
-        made.forms,
-    )
+    about = problems_frame(problems)
+    return Benchmark(files.stem(path), made.dialogs, made.turns, made.images, about, folder, path, made.forms)
+
+
+def _values(
+    listed: list[Path],
+    work: Work,
+    engine: Engine,
+    input_format: str | None,
+    ids: str,
+    problems: list[Problem],
+) -> Iterator[Any]:
+    """Yield what the work made of all dialogues; problems are added to `problems`."""
+    work = partial(with_prefix, work=work) if ids == "prefix" else work
+    for part in stream(listed, work, engine, input_format=input_format):
+        problems += part.problems
+        yield from part.results
+
+
+def _lay_out(dialogs: list[Dialog], _path: Path, folder: Path) -> Columns:
+    return columns(dialogs, names_of(folder))
+
+
+def _save(dialogs: list[Dialog], _path: Path, folder: Path, scratch: Path) -> Path:
+    """Lay dialogues out in a file: another process reads it faster than a pipe."""
+    path = scratch / f"{uuid.uuid4().hex}.arrow"
+    save_columns(columns(dialogs, names_of(folder)), path)
+    return path
+
+
+def _raise_empty(name: str, problems: list[Problem]) -> None:
+    if len(problems) == 1 and not problems[0].where:
+        raise DataError(str(problems[0]))
+    hint = f"; the first problem: {problems[0]}" if problems else ""
+    text = "no usable dialogue, expected records with 'conversations' or 'messages'"
+    raise DataError(f"{name}: {text}{hint}")
+
+
+def duplicate_problems(name: str, ids: Iterable[str]) -> list[Problem]:
+    """Return a problem for each duplicated id."""
+    text = "the id is duplicated; the first dialogue is kept (prefix the ids with their files' names to keep all)"
+    return [Problem(name, f"id {shorten(key, 60)!r}", text, key) for key in ids]
 
 
 def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
@@ -310,63 +332,6 @@ def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
     if missing.empty:
         return []
     return [Problem(name, "", f"{len(missing):,} of {len(turns):,} references are empty; they are NA")]
-
-
-def _large_file(path: Path, names: PictureNames, problems: list[Problem]) -> Frames | None:
-    """Read a large JSON file on all cores; None where it is small, or must be read record by record."""
-    if (
-        not path.is_file()
-        or path.stat().st_size < WORTH_SPLITTING
-        or count_cores() == 1
-        or files.has_suffix(path, files.TABLE_SUFFIXES)
-    ):
-        return None
-    layout = find_layout(path)
-    if layout.name not in ("list", "lines"):
-        return None
-    with (
-        suppress(OSError),
-        TemporaryDirectory(prefix="mmdu_") as scratch,
-    ):  # a full disk: in this process then
-        return _read_blocks(path, layout, partial(_lay_out, names=names, scratch=Path(scratch)), problems)
-    return None
-
-
-def _read_blocks(
-    path: Path, layout: Layout, lay_out: Callable[[Block], _LaidOut | None], problems: list[Problem]
-) -> Frames | None:
-    arrow = partial(import_module, "pandas")  # which Arrow's arrays load
-    parts, found, number = [], list[Problem](), 0
-    for _, laid_out in in_order(lay_out, file_blocks(path, layout), arrow):
-        if laid_out is None:
-            return None
-        found += fault_problems(path, laid_out.faults, number)
-        parts.append(map_columns(laid_out.path))
-        number += laid_out.places
-    made = frames(parts)
-    if made.dialogs.empty:
-        return None  # read again one by one, which tells why
-    problems += found
-    return made
-
-
-class _LaidOut(NamedTuple):
-    """A block's dialogues in a file of `save_columns`, and the rest of its `Batch`."""
-
-    path: Path
-    faults: list[Place]
-    places: int
-
-
-def _lay_out(block: Block, names: PictureNames, scratch: Path) -> _LaidOut | None:
-    """Decode one block and lay it out; None where it doesn't hold whole records."""
-    try:
-        batch = decode_block(block)
-    except UnsplitError:
-        return None
-    path = scratch / f"{block.start}.arrow"
-    save_columns(columns(batch.dialogs, names), path)
-    return _LaidOut(path, batch.faults, batch.places)
 
 
 def _missing_pictures(images: pd.DataFrame, name: str) -> list[Problem]:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import msgspec
 
 from mmdu_analysis.io import files
+from mmdu_analysis.io.decode import record_id
+from mmdu_analysis.io.formats import file_kind
 from mmdu_analysis.io.frames import rows_by_dialog
-from mmdu_analysis.io.records import json_records
+from mmdu_analysis.io.records import find_layout
+from mmdu_analysis.io.walk import json_records
 from mmdu_analysis.schema import DataError, short_path
 
 if TYPE_CHECKING:
@@ -98,33 +101,42 @@ def write_subset(sources: Sequence[Path], dialog_ids: Iterable[str], path: Path)
     int
         How many were written.
     """
+    refuse_own_input(sources, path)
     with _writing(path) as out:
         out.write_all(_chosen(sources, set(dialog_ids), lines=out.lines))
         return out.count
 
 
+def refuse_own_input(sources: Iterable[Path], path: Path) -> None:
+    """Validate that a file to write isn't one of those that are read.
+
+    Raises
+    ------
+    DataError
+        If it is, under whatever name.
+    """
+    if path.exists() and any(source.exists() and source.samefile(path) for source in sources):
+        raise DataError(f"{short_path(path)}: is the file that is read; name another file to write")
+
+
 def _chosen(sources: Sequence[Path], wanted: set[str], *, lines: bool) -> Iterator[bytes]:
-    decoder = msgspec.json.Decoder(_Key)
     for source in sources:
-        if files.has_suffix(source, files.TABLE_SUFFIXES):
-            raise DataError(f"{short_path(source)}: got a table, expected JSON; load it and use to_json")
+        if file_kind(source) != "json":
+            raise DataError(f"{short_path(source)}: got a table, expected JSON; convert it instead")
+        positional = find_layout(source).keys.positional
         for record in json_records(source):
             if record.fault:
                 continue
             try:
-                found = decoder.decode(record.raw)
+                found = record_id(record.raw)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
-            key = record.key if found.id is None else str(found.id)
+            key = record.key if found is None else str(found)
+            if key is None and positional:
+                key = str(record.number)
             if key in wanted:
                 wanted.discard(key)
-                yield _with_id(bytes(record.raw), found.id, key, lines)
-
-
-class _Key(msgspec.Struct, gc=False):
-    """A record's id alone."""
-
-    id: int | str | None = None
+                yield _with_id(bytes(record.raw), found, key, lines)
 
 
 def _with_id(raw: bytes, found: int | str | None, key: str, lines: bool) -> bytes:

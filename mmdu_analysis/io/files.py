@@ -41,6 +41,26 @@ def stem(path: Path) -> str:
     return path.stem
 
 
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file as it is.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, a folder or unreadable.
+    """
+    name = short_path(path)
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise DataError(f"{name}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise DataError(f"{name}: got a folder, expected a file") from None
+    except (OSError, ValueError) as error:  # no permission; a NUL in the name
+        raise DataError(f"{name}: can't be read ({getattr(error, 'strerror', None) or error})") from None
+    return file
+
+
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Open a file of text, unpacking gzip and Zstandard by their magic numbers.
@@ -56,15 +76,7 @@ def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         If the file is missing, a folder, unreadable, or something else than text, such as a Git LFS pointer.
     """
     name = short_path(path)
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise DataError(f"{name}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise DataError(f"{name}: got a folder, expected a file") from None
-    except (OSError, ValueError) as error:  # no permission; a NUL in the name
-        raise DataError(f"{name}: can't be read ({getattr(error, 'strerror', None) or error})") from None
-    with file:
+    with open_bytes(path) as file:
         magic = file.read(HEAD)
         file.seek(0)
         if wrong := describe_content(magic, "a table" if has_suffix(path, TABLE_SUFFIXES) else "JSON"):

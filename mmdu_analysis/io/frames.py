@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Frames(NamedTuple):
         One row a dialogue (index ``dialog_id``), how its file wrote it: ``number_id`` (the id is a number),
         ``user``, ``assistant`` (the speakers' names).
     twice : list of str
-        Ids that stood twice; the first dialogue is kept.
+        Duplicated ids; the first dialogue is kept.
     """
 
     dialogs: pd.DataFrame
@@ -46,15 +46,8 @@ class Frames(NamedTuple):
 
 
 def columns(dialogs: list[Dialog], names: pictures.PictureNames) -> Columns:
-    """Lay some dialogues out as Arrow arrays; `names` tells where to look for pictures."""
+    """Lay some dialogues out as Arrow arrays, with the sizes of the pictures that `names` finds."""
     return Columns(_dialog_columns(dialogs), _turn_columns(dialogs), _image_columns(dialogs, names))
-
-
-def batched_columns(dialogs: Iterable[Dialog], names: pictures.PictureNames) -> Iterator[Columns]:
-    """Lay dialogues out batch by batch; each is let go as soon as it is laid out."""
-    source = iter(dialogs)
-    while batch := list(islice(source, _BATCH)):
-        yield columns(batch, names)
 
 
 def save_columns(part: Columns, path: Path) -> None:
@@ -83,7 +76,7 @@ def map_columns(path: Path) -> Columns:
 
 
 def frames(parts: Iterable[Columns]) -> Frames:
-    """Put batches behind one another as frames.
+    """Join batches as frames.
 
     Parameters
     ----------
@@ -106,7 +99,7 @@ def frames(parts: Iterable[Columns]) -> Frames:
         images = images.loc[~np.repeat(twice, about["n_images"])].reset_index(drop=True)
     kept = about.loc[~twice].set_index("dialog_id")
     return Frames(
-        kept[["n_turns", "n_images", "synthetic"]].copy(),
+        kept[["n_turns", "n_images", "system", "synthetic"]].copy(),
         turns,
         images,
         kept[["number_id", "user", "assistant"]].copy(),
@@ -116,11 +109,11 @@ def frames(parts: Iterable[Columns]) -> Frames:
 
 def image_frame(dialogs: list[Dialog], folder: Path) -> pd.DataFrame:
     """Lay the images of some dialogues out as a frame, with the sizes of those that lie in `folder`."""
-    return _joined([_image_columns(dialogs, pictures.PictureNames(pictures.picture_roots(folder)))])
+    return _joined([_image_columns(dialogs, pictures.names_of(folder))])
 
 
 def rows_by_dialog(frame: pd.DataFrame, ids: pd.Index) -> Iterator[list[Any]]:
-    """Give each dialogue's rows, without an indexing operation for each: one on long columns takes a tenth of a second.
+    """Yield the rows of each dialogue, without an indexing operation for each, which is slow on long columns.
 
     Parameters
     ----------
@@ -151,7 +144,7 @@ def rows_by_dialog(frame: pd.DataFrame, ids: pd.Index) -> Iterator[list[Any]]:
 
 
 def _joined(parts: list[dict[str, Any]]) -> pd.DataFrame:
-    """Put batches of Arrow arrays behind one another, as the columns of a frame."""
+    """Join batches of Arrow arrays as the columns of a frame."""
     import pandas as pd
     import pyarrow as pa
 
@@ -191,6 +184,7 @@ def _dialog_columns(dialogs: list[Dialog]) -> dict[str, Any]:
         "dialog_id": _texts([dialog.dialog_id for dialog in dialogs]),
         "n_turns": _numbers([len(dialog.questions) for dialog in dialogs]),
         "n_images": _numbers([len(dialog.images) for dialog in dialogs]),
+        "system": _texts([dialog.system or None for dialog in dialogs]),
         "synthetic": _booleans([dialog.synthetic for dialog in dialogs]),
         "number_id": _booleans([dialog.number_id for dialog in dialogs]),
         "user": _texts([dialog.speakers[0] for dialog in dialogs]),
@@ -203,7 +197,7 @@ def _turn_columns(dialogs: list[Dialog]) -> dict[str, Any]:
     answers = [answer if answer.strip() else None for dialog in dialogs for answer in dialog.answers]
     return {
         "dialog_id": _texts([dialog.dialog_id for dialog in dialogs for _ in dialog.questions]),
-        "turn": _numbers([turn for dialog in dialogs for turn in range(1, len(dialog.questions) + 1)]),
+        "turn": _numbers([turn for dialog in dialogs for turn in dialog.turns]),
         "question": _texts([question for dialog in dialogs for question in dialog.questions]),
         "answer": _texts(answers),
         "new_images": _numbers([new for new, _ in placed]),
@@ -213,9 +207,7 @@ def _turn_columns(dialogs: list[Dialog]) -> dict[str, Any]:
 
 
 def _image_columns(dialogs: list[Dialog], names: pictures.PictureNames) -> dict[str, Any]:
-    sizes = [
-        size for dialog in dialogs for size in (dialog.sizes or [names.size(path) for path in dialog.images])
-    ]
+    sizes = [size for dialog in dialogs for size in image_sizes(dialog, names)]
     return {
         "dialog_id": _texts([dialog.dialog_id for dialog in dialogs for _ in dialog.images]),
         "image": _numbers([number for dialog in dialogs for number in dialog.image_numbers]),
@@ -226,8 +218,14 @@ def _image_columns(dialogs: list[Dialog], names: pictures.PictureNames) -> dict[
     }
 
 
+def image_sizes(dialog: Dialog, names: pictures.PictureNames) -> list[tuple[int, int] | None]:
+    """Return the sizes of a dialogue's pictures: of those that it carries, and of the files; None if unknown."""
+    carried = dialog.sizes or [None] * len(dialog.images)
+    return [size or names.size(path) for size, path in zip(carried, dialog.images, strict=True)]
+
+
 def _first_turns(dialog: Dialog) -> list[int | None]:
     if dialog.unplaced:
         return [None] * len(dialog.images)
-    order = [turn for turn, (new, _) in enumerate(dialog.placed(), 1) for _ in range(new)]
+    order = [turn for turn, (new, _) in zip(dialog.turns, dialog.placed(), strict=True) for _ in range(new)]
     return [order[place] if place < len(order) else None for place in range(len(dialog.images))]

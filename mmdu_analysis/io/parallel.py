@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from importlib import import_module
 from itertools import islice
 from threading import Thread
 from typing import Any, TypeVar
@@ -28,7 +27,10 @@ def count_cores() -> int:
 
 
 def in_order(
-    work: Callable[[T], R], tasks: Iterable[T], prepare: Callable[[], object]
+    work: Callable[[T], R],
+    tasks: Iterable[T],
+    prepare: Callable[[], object],
+    meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[tuple[T, R]]:
     """Do tasks on all cores.
 
@@ -40,6 +42,8 @@ def in_order(
         Taken as they are needed, a few ahead of the results.
     prepare : callable
         Loads what `work` needs, before processes are forked: they share it then.
+    meanwhile : callable, optional
+        Called once in a thread of this process while the others work.
 
     Yields
     ------
@@ -59,7 +63,7 @@ def in_order(
     # use holds no locks across it: they decode, count and add.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     waiting: deque[tuple[T, Any]] = deque()
-    source, cores, warmed = iter(tasks), count_cores(), None
+    source, cores = iter(tasks), count_cores()
     prepare()
     with warnings.catch_warnings(), ProcessPoolExecutor(cores, context, gc.disable) as pool:
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
@@ -69,15 +73,15 @@ def in_order(
                     waiting.append((task, pool.submit(work, task)))
                 if not waiting:
                     return
-                if not warmed:  # pandas is needed at the end: its import passes while the others work
-                    warmed = Thread(target=import_module, args=("pandas",))
-                    warmed.start()
+                if meanwhile is not None:
+                    Thread(target=meanwhile).start()
+                    meanwhile = None
                 task, future = waiting.popleft()
                 yield task, future.result()
         except BrokenProcessPool:
             raise DataError(
                 "a process that read the data was killed, perhaps for want of memory; "
-                "free some, or give fewer files at once"
+                "free some, or name fewer files at once"
             ) from None
         finally:
             for _, future in waiting:

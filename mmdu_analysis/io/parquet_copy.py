@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 META = "benchmark.meta.json"
 _COLUMNS = {
-    "dialogs": (*DIALOG_COLUMNS, "synthetic"),
+    "dialogs": (*DIALOG_COLUMNS, "system", "synthetic"),
     "turns": (*TURN_COLUMNS, "synthetic"),
     "images": IMAGE_COLUMNS,
     "problems": PROBLEM_COLUMNS,

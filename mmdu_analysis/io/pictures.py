@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 
@@ -49,6 +51,12 @@ class PictureNames:
             except (OSError, ValueError):  # no such folder; a name that can't be one
                 self.listed[folder] = frozenset()
         return self.listed[folder]
+
+
+@lru_cache(maxsize=64)
+def names_of(folder: Path) -> PictureNames:
+    """Return the pictures of a folder, whose sub-folders are listed once in a process."""
+    return PictureNames(picture_roots(folder))
 
 
 def find_picture(roots: list[Path], path: str) -> Path | None:
@@ -115,7 +123,12 @@ def why_no_picture(roots: list[Path], path: str) -> str:
     return f"not found; unpack mmdu_pics.zip of laolao77/MMDU into {boundary.name}/"
 
 
-def picture_size(path: Path) -> tuple[int, int] | None:
+def bytes_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height in pixels of a picture that is in memory; None where it is none."""
+    return picture_size(io.BytesIO(data))
+
+
+def picture_size(path: Path | io.BytesIO) -> tuple[int, int] | None:
     """Read width and height in pixels from a picture's header, whatever its name says.
 
     Returns

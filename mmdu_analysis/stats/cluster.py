@@ -10,9 +10,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io.records import Block
-from mmdu_analysis.schema import DataError, Problem, short_path
-from mmdu_analysis.stats.measure import Options
-from mmdu_analysis.stats.streaming import Engine, Group, Result, Task, work
+from mmdu_analysis.io.stream import Do, Engine, Group, Result, Task
+from mmdu_analysis.schema import DataError, Problem, short_path, shorten
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,13 +21,11 @@ RETRIES = 3
 
 
 @contextmanager
-def dask_engine(options: Options, scheduler: str | None = None) -> Iterator[Engine]:
+def dask_engine(scheduler: str | None = None) -> Iterator[Engine]:
     """Run tasks on a Dask cluster.
 
     Parameters
     ----------
-    options : Options
-        How to measure.
     scheduler : str, optional
         Address of a running scheduler; by default a cluster of one process a core on this machine.
 
@@ -51,17 +48,17 @@ def dask_engine(options: Options, scheduler: str | None = None) -> Iterator[Engi
             LocalCluster(processes=True, threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster) as client,
         ):
-            yield partial(_run, client=client, options=options)
+            yield partial(_run, client=client)
         return
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
         raise DataError(f"no Dask scheduler answers at {scheduler} ({error}); check the address") from None
     with client:
-        yield partial(_run, client=client, options=options)
+        yield partial(_run, client=client)
 
 
-def _run(tasks: Iterable[Task], client: Client, options: Options) -> Iterator[tuple[Task, Result]]:
+def _run(tasks: Iterable[Task], do: Do, client: Client) -> Iterator[tuple[Task, Result]]:
     """Keep every worker busy with a few tasks, and give the results in the order of the tasks."""
     waiting: deque[tuple[Task, Any]] = deque()
     source = iter(tasks)
@@ -69,7 +66,7 @@ def _run(tasks: Iterable[Task], client: Client, options: Options) -> Iterator[tu
         while True:
             wanted = 4 * max(1, sum(client.ncores().values()))
             for task in islice(source, max(0, wanted - len(waiting))):
-                waiting.append((task, client.submit(work, task, options, pure=False, retries=RETRIES)))
+                waiting.append((task, client.submit(do, task, pure=False, retries=RETRIES)))
             if not waiting:
                 return
             task, future = waiting.popleft()
@@ -82,8 +79,8 @@ def _result(task: Task, future: Any) -> Result:
     try:
         return future.result()
     except Exception as error:  # whatever a worker died of
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = shorten(str(error), 120)
         paths = task.paths if isinstance(task, Group) else (task.path,)
         where = f"bytes {task.start:,} to {task.stop:,}" if isinstance(task, Block) else ""
-        text = f"could not be measured after {RETRIES + 1} tries ({type(error).__name__}: {reason}); left out"
-        return Result(problems=[Problem(short_path(path), where, text) for path in paths])
+        text = f"could not be read after {RETRIES + 1} tries ({type(error).__name__}: {reason}); left out"
+        return Result([], [], 0, [Problem(short_path(path), where, text) for path in paths])

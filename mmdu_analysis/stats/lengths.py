@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from mmdu_analysis.io import cache
-from mmdu_analysis.io.benchmark import Benchmark, benchmark_files, load_benchmark, resolve_source
+from mmdu_analysis.io.benchmark import Benchmark, duplicate_problems, load_benchmark, resolve_source
 from mmdu_analysis.io.files import stem
+from mmdu_analysis.io.formats import InputFormat, check_input_format
+from mmdu_analysis.io.stream import Work, find_files, local_engine, stream, with_prefix
 from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
-from mmdu_analysis.stats.measure import Lengths, Options, join_lengths, measure, texts_of_benchmark
-from mmdu_analysis.stats.streaming import FileLengths, local_engine, measure_files
-from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, image_token_model
+from mmdu_analysis.stats.measure import (
+    Lengths,
+    Options,
+    join_lengths,
+    measure,
+    measure_batch,
+    texts_of_benchmark,
+)
+from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_token_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,15 +61,16 @@ def dialog_lengths(
     encoding: str = DEFAULT_ENCODING,
     image_model: str = "paper",
     scheduler: str | None = None,
-    use_cache: bool = True,
+    input_format: InputFormat | None = None,
+    ids: Literal["keep", "prefix"] = "keep",
 ) -> pd.DataFrame:
     """Measure every dialogue in one pass over the data.
 
     Parameters
     ----------
     benchmark : Benchmark, path, name or list of paths
-        Names as in `load_benchmark`. Files and folders, which may be globs: JSON, JSON Lines and VLMEvalKit's
-        tables, plain, gzip or Zstandard. They are read block by block on all cores, and their texts are not kept.
+        Names and formats as in `load_benchmark`; paths may be globs. Files are read block by block on all cores,
+        and their texts are not kept.
     engine : {"local", "dask"}, default "local"
         Where the work is done: on this machine's cores, or on a Dask cluster (extra ``dask``).
     encoding : str, default "o200k_base"
@@ -71,9 +80,10 @@ def dialog_lengths(
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``tcp://10.0.0.1:8786``, whose workers see the same
         files; by default a cluster of processes on this machine.
-    use_cache : bool, default True
-        Whether a large file that hasn't changed is answered from what was measured before. Estimators
-        that look at pictures are always measured afresh.
+    input_format : str, optional
+        Format of the files; by default each is recognised by its content.
+    ids : {"keep", "prefix"}, default "keep"
+        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
 
     Returns
     -------
@@ -106,7 +116,8 @@ def dialog_lengths(
         encoding=encoding,
         image_model=image_model,
         scheduler=scheduler,
-        use_cache=use_cache,
+        input_format=input_format,
+        ids=ids,
     ).table
 
 
@@ -117,13 +128,14 @@ def measure_dataset(
     encoding: str = DEFAULT_ENCODING,
     image_model: str = "paper",
     scheduler: str | None = None,
-    use_cache: bool = True,
+    input_format: InputFormat | None = None,
+    ids: Literal["keep", "prefix"] = "keep",
 ) -> DatasetLengths:
     """Measure every dialogue, and what belongs to the data set as a whole.
 
     Parameters
     ----------
-    benchmark, engine, encoding, image_model, scheduler, use_cache
+    benchmark, engine, encoding, image_model, scheduler, input_format, ids
         As in `dialog_lengths`.
 
     Returns
@@ -138,25 +150,34 @@ def measure_dataset(
     """
     if engine not in ENGINES:
         raise DataError(f"engine {engine!r} is unknown; expected {' or '.join(map(repr, ENGINES))}")
+    check_input_format(input_format)
     options = Options(encoding, image_model)
+    image_token_model(image_model)  # an unknown one is refused before anything is read
     if isinstance(benchmark, str | Path):
         benchmark = resolve_source(benchmark) or load_benchmark("sample")
     if isinstance(benchmark, Benchmark):
-        lengths = measure(texts_of_benchmark(benchmark, image_model), encoding)
-        table, unique, _ = _join([FileLengths((), [lengths])], options, benchmark.name)
-        return DatasetLengths(table, unique, benchmark.problems, benchmark.name)
+        lengths = join_lengths([measure(texts_of_benchmark(benchmark, image_model), encoding)])
+        table, _ = _table(lengths, options, benchmark.name)
+        return DatasetLengths(table, len(lengths.images), benchmark.problems, benchmark.name)
     paths = find_paths(benchmark)
-    parts = _measure_paths(paths, options, engine, scheduler, use_cache)
     name = stem(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
-    table, unique, problems = _join(parts, options, name)
+    parts, problems = _measure_paths(paths, options, engine, scheduler, input_format, ids)
+    lengths = join_lengths(parts)
+    table, twice = _table(lengths, options, name)
+    problems += twice
     if table.empty:
-        hint = f"; the first fault: {problems[0]}" if problems else ""
-        names = short_path(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"
-        if len(problems) == 1 and not problems[0].where:
-            raise DataError(str(problems[0]))
-        raise DataError(f"{names}: no usable dialogue, expected records with 'conversations'{hint}")
+        _raise_empty(paths, problems)
     report(problems, strict=False, advice="measure_dataset(...).problems")
-    return DatasetLengths(table, unique, problems_frame(problems), name)
+    return DatasetLengths(table, len(lengths.images), problems_frame(problems), name)
+
+
+def _raise_empty(paths: list[Path], problems: list[Problem]) -> None:
+    if len(problems) == 1 and not problems[0].where:
+        raise DataError(str(problems[0]))
+    hint = f"; the first problem: {problems[0]}" if problems else ""
+    names = short_path(paths[0]) if len(paths) == 1 else f"{len(paths)} paths"
+    text = "no usable dialogue, expected records with 'conversations' or 'messages'"
+    raise DataError(f"{names}: {text}{hint}")
 
 
 def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -185,72 +206,50 @@ def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def _measure_paths(
-    paths: list[Path], options: Options, engine: str, scheduler: str | None, use_cache: bool
-) -> list[FileLengths]:
-    """Measure files; those that are known from before are not read again."""
+    paths: list[Path],
+    options: Options,
+    engine: str,
+    scheduler: str | None,
+    input_format: str | None,
+    ids: str,
+) -> tuple[list[Lengths], list[Problem]]:
+    """Measure files in one pass."""
     from tqdm import tqdm
 
-    listed = [file for path in paths for file in benchmark_files(path)]
-    caching = use_cache and not image_token_model(options.image_model).uses_size
-    what = json.dumps(["dialog_lengths", *options])
-    parts = _remembered(listed, what) if caching else {}
-    wanted = [file for file in dict.fromkeys(listed) if file not in parts]
-    stamps = {file: cache.stamp(file) for file in wanted} if caching else {}
-    size = sum(file.stat().st_size for file in wanted)
+    listed = list(dict.fromkeys(file for path in paths for file in find_files(path)))
+    size = sum(file.stat().st_size for file in listed)
+    work: Work = partial(measure_batch, options=options)
+    parts: list[Lengths] = []
+    problems: list[Problem] = []
     with (
         _engine(engine, options, size, scheduler) as run,
         tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc="reading", disable=None) as bar,
     ):
-        for part in measure_files(wanted, run, bar):
-            parts[part.paths[0]] = part
-            if caching and len(part.paths) == 1:
-                _remember(part, what, stamps[part.paths[0]])
-    return [parts[file] for file in dict.fromkeys(listed) if file in parts]
-
-
-def _remembered(paths: list[Path], what: str) -> dict[Path, FileLengths]:
-    """Give the files whose numbers are known from before."""
-    parts = {}
-    for path in paths:
-        if (found := cache.load(path, what)) is not None:
-            arrays, meta = found
-            images = arrays.pop("images")
-            problems = [Problem(short_path(path), *rest) for rest in meta["problems"]]
-            parts[path] = FileLengths((path,), [Lengths(meta["ids"], arrays, images)], problems)
-    return parts
-
-
-def _remember(part: FileLengths, what: str, stamp: list[int] | None) -> None:
-    lengths = join_lengths(part.lengths)
-    meta = {
-        "ids": lengths.ids,
-        "problems": [problem[1:] for problem in part.problems],
-    }
-    cache.save(part.paths[0], what, stamp, lengths.columns | {"images": lengths.images}, meta)
+        work = partial(with_prefix, work=work) if ids == "prefix" else work
+        for part in stream(listed, work, run, input_format=input_format, progress=bar):
+            parts += part.results
+            problems += part.problems
+    return parts, problems
 
 
 def _engine(name: str, options: Options, size: int, scheduler: str | None) -> Any:
     from contextlib import nullcontext
 
     if name == "local":
-        return nullcontext(local_engine(options, size))
+        prepare = partial(count_tokens, [""], options.encoding, threads=1)
+        return nullcontext(local_engine(size, prepare, meanwhile=partial(import_module, "pandas")))
     from mmdu_analysis.stats.cluster import dask_engine
 
-    return dask_engine(options, scheduler)
+    return dask_engine(scheduler)
 
 
-def _join(parts: list[FileLengths], options: Options, name: str) -> tuple[pd.DataFrame, int, list[Problem]]:
-    """Join measured parts in a frame; of two dialogues with one id the first is kept."""
+def _table(lengths: Lengths, options: Options, name: str) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the lengths as a frame; of two dialogues with one id the first is kept."""
     import pandas as pd
 
-    lengths = join_lengths([item for part in parts for item in part.lengths])
-    problems = [problem for part in parts for problem in part.problems]
     ids = pd.Index(lengths.ids, dtype="str", name="dialog_id")
     frame = pd.DataFrame(lengths.columns, index=ids)
     twice = ids.duplicated()
-    problems += [
-        Problem(name, f"id {key!r}", "the id is duplicated; the first dialogue is kept", key)
-        for key in ids[twice]
-    ]
     frame = frame.loc[~twice].assign(encoding=options.encoding, image_model=options.image_model)
-    return frame.astype({"encoding": "str", "image_model": "str"}), len(lengths.images), problems
+    frame = frame.astype({"encoding": "str", "image_model": "str"})
+    return frame, duplicate_problems(name, ids[twice])

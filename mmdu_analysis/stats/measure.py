@@ -129,6 +129,12 @@ def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
     )
 
 
+def measure_batch(dialogs: list[Dialog], path: Path, options: Options) -> Lengths:
+    """Measure some dialogues of a file; what the streamed pass does with them."""
+    texts = texts_of_dialogs(dialogs, path.parent, options.image_model)
+    return measure(texts, options.encoding, threads=1)
+
+
 def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
     """Measure dialogues.
 
@@ -193,7 +199,7 @@ def plain_text(text: str) -> str:
 
 
 def _kinds(texts: Texts) -> list[int]:
-    """Tell for each question whether it is about no image, one, or several."""
+    """Return for each question whether it is about no image (0), one, or several (2)."""
     have = [frozenset(numbers) for numbers in texts.image_numbers]
     return [
         count_turn_images(question, have[owner], so_far)
@@ -220,7 +226,7 @@ def _maxima(owner: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
 
 
 def _fingerprints(paths: Iterable[str]) -> np.ndarray:
-    """Give each path as 8 bytes: enough to count those that differ without keeping them."""
+    """Return each path as 8 bytes: enough to count those that differ without keeping them."""
     import numpy as np
 
     digests = b"".join(
@@ -230,7 +236,7 @@ def _fingerprints(paths: Iterable[str]) -> np.ndarray:
 
 
 def join_lengths(parts: list[Lengths]) -> Lengths:
-    """Put measured batches behind one another."""
+    """Join measured batches."""
     import numpy as np
 
     columns = {

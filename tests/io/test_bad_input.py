@@ -26,7 +26,7 @@ from mmdu_analysis import (
     load_scores,
     parse_judge_reply,
 )
-from mmdu_analysis.io.dialogs import literal_list
+from mmdu_analysis.io.formats.mmdu_tsv import literal_list
 from mmdu_analysis.schema import DIMENSION_NAMES
 from mmdu_analysis.stats.lengths import measure_dataset
 
@@ -75,7 +75,11 @@ CASES = {
     "10 MB text": (with_record(conversations=[{"from": "user", "value": "x" * 10_000_000}]), "", 2),
     "number for a text": (with_record(conversations=[{"from": "user", "value": 5}]), "$[1].conversations[0]", 1),
     "text for a list": (with_record(conversations="hello"), "$[1].conversations", 1),
-    "image list is a text": (with_record(image="a.jpg"), "$[1].image", 1),
+    "image is a text": (with_record(image="a.jpg"), "1 images listed and 2 placeholders", 2),
+    "image is null": (with_record(image=None), "0 images listed and 2 placeholders", 2),
+    "image is empty": (with_record(image=["", None]), "0 images listed and 2 placeholders", 2),
+    "image is a number": (with_record(image=7), "$[1].image", 1),
+    "null message": (with_record(conversations=[*TALK, {"from": "user", "value": None}, TALK[1]]), "null", 2),
     "image list has numbers": (with_record(image=[1, 2]), "$[1].image[0]", 1),
     "id is a list": (with_record(id=[1]), "$[1].id", 1),
     "id is missing": (with_record(id=None), "no 'id'", 1),
@@ -84,7 +88,7 @@ CASES = {
     "NUL raw": (GOOD.replace("A bird", "\0 bird", 1).encode(), "$[0]", 1),
     "mixed speakers": (with_record(conversations=[{"from": "User", "value": "q"}, {"from": "GPT", "value": "a"}]), "", 2),
     "answer first": (with_record(conversations=TALK[1:]), "without a question", 2),
-    "strange speaker": (with_record(conversations=[{"from": "system", "value": "x"}, *TALK]), "speaker 'system'", 2),
+    "strange speaker": (with_record(conversations=[{"from": "tool", "value": "x"}, *TALK]), "speaker 'tool'", 2),
     "placeholders too many": (with_record(image=["a.jpg"]), "1 images listed and 2 placeholders", 2),
     "placeholders too few": (with_record(image=["a.jpg"] * 3), "3 images listed and 2 placeholders", 2),
     "path leads outside": (with_record(image=["../../etc/passwd", "/etc/passwd"]), "pictures", 2),
@@ -114,7 +118,7 @@ def test_a_bad_file_is_told(tmp_path, case, load):
     ids = {load_benchmark: lambda: found.dialogs.index, dialog_lengths: lambda: found.index}
     assert len(ids[load]() if load in ids else found["dialog_id"].unique()) == kept
     about_pictures = case == "path leads outside"
-    about_questions = case.startswith("placeholders")  # of no matter to answers; pictures only to a benchmark
+    about_questions = "placeholders" in message  # of no matter to answers; pictures only to a benchmark
     if (
         message
         and not (about_pictures and load is not load_benchmark)

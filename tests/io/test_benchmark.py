@@ -113,7 +113,7 @@ def test_tsv_of_vlmevalkit(tmp_path):
 BROKEN = {
     "answer first": (lambda r: r["conversations"].pop(0), "an answer without a question", 1),
     "two questions": (lambda r: r["conversations"].pop(1), "a question follows a question", 2),
-    "strange speaker": (lambda r: r["conversations"][0].update({"from": "system"}), "speaker 'system'", 1),
+    "strange speaker": (lambda r: r["conversations"][0].update({"from": "tool"}), "speaker 'tool'", 1),
     "too few placeholders": (lambda r: r["image"].append("c.jpg"), "3 images listed and 2 placeholders", 2),
     "no turns": (lambda r: r["conversations"].clear(), "without any question", 0),
 }
@@ -139,7 +139,7 @@ WRONG_RECORDS = [
     {"id": 1, "conversations": "x"},
     {"conversations": []},
     7,
-    {"id": 2, "image": "a.jpg", "conversations": []},
+    {"id": 2, "image": 7, "conversations": []},
     {"id": 3, "conversations": [{"from": "user", "value": 5}]},
 ]
 

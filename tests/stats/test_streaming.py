@@ -1,4 +1,4 @@
-"""The streamed pass: every layout, faults on the way, the cache, a cluster; and cutting data down."""
+"""The streamed pass: every layout, faults on the way, a cluster; and cutting data down."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import gzip
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
@@ -19,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark
-from mmdu_analysis.io import benchmark, cache, export, records
+from mmdu_analysis.io import benchmark, export, records, stream, walk
 from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.schema import DataWarning
-from mmdu_analysis.stats import streaming
 from mmdu_analysis.stats.lengths import find_paths, measure_dataset
+from mmdu_analysis.stats.measure import Options, measure_batch
 from mmdu_analysis.stats.subsets import choose_dialogs
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
@@ -49,7 +48,7 @@ PACKINGS = {"": bytes, ".gz": gzip.compress, ".zst": lambda data: pa.compress(da
 def small_blocks(monkeypatch):
     """Make a small file go the way of a large one: many blocks, other processes."""
     monkeypatch.setattr(records, "BLOCK_SIZE", 4_000)
-    monkeypatch.setattr(streaming, "WORTH_SPLITTING", 1)
+    monkeypatch.setattr(stream, "WORTH_SPLITTING", 1)
     monkeypatch.setattr(benchmark, "WORTH_SPLITTING", 1)
 
 
@@ -111,7 +110,7 @@ def test_records_are_split_where_they_end(tmp_path_factory, made, size, layout):
     path.write_text(LAYOUTS[layout](made), encoding="utf-8")
     before, records.BLOCK_SIZE = records.BLOCK_SIZE, size
     try:
-        found = list(records.json_records(path))
+        found = list(walk.json_records(path))
     finally:
         records.BLOCK_SIZE = before
     if layout == "dict" and len(made) == 1 and not isinstance(made[0], dict):
@@ -177,44 +176,6 @@ def test_ids_that_stand_twice_and_several_files(tmp_path):
         dialog_lengths([tmp_path / "a.json", tmp_path / "d.json"])
 
 
-@pytest.fixture
-def cached_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("MMDU_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cache, "_SMALLEST", 1)
-    monkeypatch.setattr(streaming, "WORTH_SPLITTING", 1)
-    monkeypatch.setattr(cache, "_FRESH_NS", -1)
-    path = tmp_path / "data.json"
-    path.write_text(json.dumps([*many(20), {"id": 5}]))
-    return path
-
-
-def test_a_second_run_comes_from_the_cache(cached_file, monkeypatch):
-    first = measure_dataset(cached_file)
-    monkeypatch.setattr(streaming, "work", pytest.fail)  # nothing may be measured
-    second = measure_dataset(cached_file)
-    pd.testing.assert_frame_equal(first.table, second.table)
-    pd.testing.assert_frame_equal(first.problems, second.problems)
-    assert first.unique_images == second.unique_images
-
-
-def test_the_cache_knows_when_a_file_changed(cached_file):
-    assert len(dialog_lengths(cached_file)) == 20
-    before = cached_file.stat()
-    text = cached_file.read_text().replace("word", "ward")  # the same length
-    cached_file.write_text(text.replace('"id": 19', '"id": 99'))
-    os.utime(cached_file, ns=(before.st_atime_ns, before.st_mtime_ns))  # and the same time of change
-    assert "99" in dialog_lengths(cached_file).index
-    for entry in cache.folder().iterdir():
-        entry.write_bytes(entry.read_bytes()[:100])
-    assert len(dialog_lengths(cached_file)) == 20
-
-
-def test_what_was_just_changed_is_not_remembered(cached_file, monkeypatch):
-    monkeypatch.setattr(cache, "_FRESH_NS", 2_000_000_000)
-    dialog_lengths(cached_file)
-    assert not cache.folder().exists()
-
-
 @pytest.fixture(scope="module")
 def cluster():
     distributed = pytest.importorskip("distributed")
@@ -261,8 +222,9 @@ def test_what_fails_after_all_tries_is_named(tmp_path, cluster):
 
     path = tmp_path / "shard.json"
     task = records.Block(path, "list", 1_000, 2_000)  # a file that vanished meanwhile
+    work = partial(measure_batch, options=Options("o200k_base", "paper"))
     with Client(cluster) as client:
-        future = client.submit(streaming.work, task, streaming.Options("o200k_base", "paper"), retries=1)
+        future = client.submit(stream.do_task, task, work, retries=1)
         (problem,) = engine._result(task, future).problems
     assert problem.file == str(path)
     assert problem.where == "bytes 1,000 to 2,000"
@@ -280,7 +242,7 @@ def test_to_json_gives_back_what_came_in(tmp_path, name):
         entry["conversations"][3]["value"] = 'quotes " \\ \u2028 \x7f ä 图\n'
     (tmp_path / "in.json").write_text(json.dumps(made))
     load_benchmark(tmp_path / "in.json").to_json(tmp_path / name)
-    found = [json.loads(bytes(raw.raw)) for raw in records.json_records(tmp_path / name)]
+    found = [json.loads(bytes(raw.raw)) for raw in walk.json_records(tmp_path / name)]
     assert found == made
     with pytest.raises(DataError, match="ends with"):
         load_benchmark(tmp_path / "in.json").to_json(tmp_path / "out.txt")
@@ -319,8 +281,8 @@ def test_a_subset_keeps_records_byte_for_byte(tmp_path, layout):
     path = tmp_path / "data.json"
     path.write_text(LAYOUTS[layout](made).replace('"assistant"', '"\\u0061ssistant"'))
     assert export.write_subset([path], ["7", "3", "x"], tmp_path / "part.json") == 2
-    raws = {bytes(entry.raw) for entry in records.json_records(path)}
-    part = [bytes(entry.raw) for entry in records.json_records(tmp_path / "part.json")]
+    raws = {bytes(entry.raw) for entry in walk.json_records(path)}
+    part = [bytes(entry.raw) for entry in walk.json_records(tmp_path / "part.json")]
     assert [json.loads(raw)["id"] for raw in part] == [3, 7]
     assert set(part) <= raws
     assert export.write_subset([path], ["7"], tmp_path / "part.jsonl") == 1
@@ -358,19 +320,6 @@ def test_conditions_that_are_none_are_one_line(where):
     with pytest.raises(DataError) as caught:
         choose_dialogs(lengths, where)
     assert "\n" not in str(caught.value)
-
-
-def test_two_commands_at_once_share_the_cache(cached_file, tmp_path):
-    code = (
-        "import sys, mmdu_analysis.io.cache as cache, mmdu_analysis as mmdu, warnings\n"
-        "warnings.simplefilter('ignore'); cache._SMALLEST, cache._FRESH_NS = 1, -1\n"
-        "for _ in range(20): print(len(mmdu.dialog_lengths(sys.argv[1])), flush=True)"
-    )
-    command = [sys.executable, "-c", code, str(cached_file)]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    for process in running:
-        assert process.communicate()[0].split() == ["20"] * 20
-    assert len(list(cache.folder().iterdir())) == 1
 
 
 @settings(max_examples=100, deadline=1000)

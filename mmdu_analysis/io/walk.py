@@ -1,0 +1,229 @@
+"""Go through a file of JSON from record to record, stepping over what is no JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mmdu_analysis.io import files
+from mmdu_analysis.io.records import (
+    Layout,
+    RawRecord,
+    UnsplitError,
+    block_records,
+    file_blocks,
+    find_layout,
+)
+from mmdu_analysis.schema import DataError
+
+_WINDOW = 4 << 20
+_LONGEST_RECORD = 256 << 20
+_LONGEST_KEY = 4_000
+_MOST_FAULTS = 1_000
+_MOST_WASTE = 256 << 20
+"""Characters that are decoded for nothing, each time to the end of the file, before the rest is left out."""
+_KEY = re.compile(r'\s*("(?:[^"\\]|\\.){0,1000}")\s*:\s*')
+_NOT_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+def json_records(path: Path, input_format: str | None = None) -> Iterator[RawRecord]:
+    """Split a JSON file into its records, without decoding them.
+
+    A list of records, a dict of records, one record alone, and JSON Lines are told apart by
+    their content, not by the file's name.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        JSON or JSON Lines; plain, gzip or Zstandard.
+
+    Yields
+    ------
+    RawRecord
+        In the order of the file. What can't be split off has a `fault`.
+
+    Raises
+    ------
+    DataError
+        If the file is not JSON at all.
+    """
+    layout = find_layout(path, input_format)
+    if layout.name == "one":
+        yield RawRecord("one", 0, files.read_bytes(path))
+        return
+    if layout.name == "dict":
+        yield from exact_records(path, layout)
+        return
+    number = 0
+    for block in file_blocks(path, layout):
+        try:
+            records, count = block_records(block, number)
+        except UnsplitError:
+            yield from exact_records(path, layout, block.start, number)
+            return
+        yield from records
+        number += count
+
+
+def exact_records(path: Path, layout: Layout, start: int = 0, number: int = 0) -> Iterator[RawRecord]:
+    """Go from record to record of a list or a dict, stepping over what is no JSON.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    layout : Layout
+        ``list`` or ``dict``.
+    start : int, optional
+        Where to begin, in unpacked bytes: at a record, or at the file's beginning.
+    number : int, default 0
+        How many records stand before it.
+
+    Yields
+    ------
+    RawRecord
+        What is no JSON has a `fault`; the next record is looked for behind it.
+    """
+    with files.open_unpacked(path) as (stream, _):
+        walk = _Walk(path, stream, layout, number)
+        walk.pass_over(max(start, layout.start))
+        yield from walk.records(inside=start > layout.start)
+
+
+class _Walk:
+    """One walk over a stream: a window of text that grows until a record is whole.
+
+    The window is decoded as Latin-1, so that a place in the text is the same place in the bytes.
+    """
+
+    def __init__(self, path: Path, stream: BinaryIO, layout: Layout, number: int) -> None:
+        self.path, self.stream, self.layout, self.number = path, stream, layout, number
+        self.text, self.at, self.damage, self.whole = "", 0, "", True
+        self.decoder = json.JSONDecoder(strict=False)
+        self.wasted = 0
+        pattern = layout.separator.pattern.decode("latin-1") if layout.separator else None
+        self.separator = re.compile(pattern) if pattern else None
+
+    def pass_over(self, count: int) -> None:
+        """Leave out the first bytes of the stream."""
+        while count and (part := files.read_part(self.stream, self.path, min(count, _WINDOW))):
+            count -= len(part)
+
+    def more(self) -> bool:
+        """Drop what is done with, and read as much again as is waiting; False at the stream's end."""
+        waiting = len(self.text) - self.at
+        try:
+            data = b"" if self.damage else files.read_part(self.stream, self.path, max(_WINDOW, waiting))
+        except DataError as error:
+            data, self.damage = b"", str(error)
+        self.text, self.at = self.text[self.at :] + data.decode("latin-1"), 0
+        return bool(data)
+
+    def peek(self) -> str:
+        """Give the next character that isn't blank; empty at the stream's end."""
+        while True:
+            self.at = _NOT_BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
+            if self.at < len(self.text) or not self.more():
+                return self.text[self.at : self.at + 1]
+
+    def records(self, *, inside: bool) -> Iterator[RawRecord]:
+        """Walk through the records, from the opening bracket or from `inside`."""
+        closing = "]" if self.layout.name == "list" else "}"
+        if not inside and self.peek():
+            self.at += 1
+        faults = 0
+        while (char := self.peek()) not in ("", closing):
+            record = self.one()
+            self.whole = not record.fault
+            faults += not self.whole
+            if faults > _MOST_FAULTS or self.wasted > _MOST_WASTE:
+                yield record._replace(fault="too much of the file is no JSON; the rest is left out")
+                return
+            yield record
+            self.number += 1
+            self.at += self.peek() == ","
+        yield from self.end(char)
+
+    def end(self, char: str) -> Iterator[RawRecord]:
+        """Tell what is wrong at the end: damage, a missing bracket, something behind it."""
+        if self.damage or (not char and self.whole):
+            yield self.fault(self.damage or "the JSON is cut off before its end")
+        self.at += len(char)
+        if char and self.peek():
+            yield self.fault(f"something stands behind the JSON's end: {self.text[self.at : self.at + 20]!r}")
+
+    def fault(self, text: str) -> RawRecord:
+        """Give a record that could not be split off."""
+        return RawRecord(self.layout.name, self.number, b"", fault=text)
+
+    def one(self) -> RawRecord:
+        """Split the next record off, or step over what can't be."""
+        while True:
+            try:
+                return self.split()
+            except _NeedMoreError:
+                if len(self.text) - self.at > _LONGEST_RECORD or not self.more():
+                    self.wasted += len(self.text) - self.at  # decoded to the end, for nothing
+                    return self.skip("the JSON is cut off before its end")
+            except ValueError as error:
+                return self.skip(str(error))
+
+    def split(self) -> RawRecord:
+        """Split the next record off.
+
+        Raises
+        ------
+        _NeedMoreError
+            If it isn't whole in the window.
+        ValueError
+            If it is no JSON.
+        """
+        start, key = self.at, None
+        if self.layout.name == "dict":
+            match = _KEY.match(self.text, self.at)
+            if match is None:
+                if len(self.text) - self.at < _LONGEST_KEY:
+                    raise _NeedMoreError
+                raise ValueError("no key stands before the record")
+            key = _decoded(match[1])
+            start = match.end()
+        try:
+            end = self.decoder.raw_decode(self.text, start)[1]
+        except json.JSONDecodeError as error:
+            if error.pos >= len(self.text) - 12 or error.msg.startswith("Unterminated string"):
+                raise _NeedMoreError from None
+            raise ValueError(
+                f"not valid JSON ({error.msg}, byte {error.pos - start} of the record)"
+            ) from None
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply to be a dialogue") from None
+        if end == len(self.text) and self.text[end - 1] not in '}]"':
+            raise _NeedMoreError  # a number may go on
+        self.at = end
+        return RawRecord(self.layout.name, self.number, self.text[start:end].encode("latin-1"), key)
+
+    def skip(self, reason: str) -> RawRecord:
+        """Step over what is no JSON, to the next place that looks like a record's beginning."""
+        self.at += 1
+        while True:
+            found = self.separator.search(self.text, self.at) if self.separator else None
+            if found:
+                self.at = found.end()
+                break
+            self.at = max(self.at, len(self.text) - _LONGEST_KEY)
+            if not self.more():
+                self.at = len(self.text)
+                break
+        return self.fault(reason)
+
+
+class _NeedMoreError(Exception):
+    """The window ends before the record does."""
+
+
+def _decoded(text: str) -> str:
+    """Decode a JSON string that was read as Latin-1; what is no UTF-8 in it is replaced."""
+    return str(json.loads(text.encode("latin-1").decode("utf-8", "replace"), strict=False))
