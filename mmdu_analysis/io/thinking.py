@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_TAG = r"think|thinking|thought|thoughts|reasoning|seed:think"
+_TAG = r"(?:think|thinking|thought|thoughts|reasoning|seed:think)"
 _OPEN = re.compile(
-    rf"<(?:{_TAG})>|\[THINK\]|\u25c1think\u25b7|<\|begin_of_thought\|>|<\|think\|>", re.IGNORECASE
+    rf"<{_TAG}\s{{0,9}}>|\[{_TAG}\]|\u25c1think\u25b7|<\|begin_of_(?:thought|thinking)\|>|<\|think\|>",
+    re.IGNORECASE,
 )
 _CLOSE = re.compile(
-    rf"</(?:{_TAG})>|\[/THINK\]|\u25c1/think\u25b7|<\|end_of_thought\|>|<\|/think\|>", re.IGNORECASE
+    rf"</{_TAG}\s{{0,9}}>|\[/{_TAG}\]|\u25c1/think\u25b7|<\|end_of_(?:thought|thinking)\|>|<\|/think\|>",
+    re.IGNORECASE,
 )
 # Models that write channels (gpt-oss): the answer is what follows the marker of the final one.
 _CHANNEL = re.compile(r"<\|channel\|>")

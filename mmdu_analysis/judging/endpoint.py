@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -131,10 +131,13 @@ class Streak:
     ----------
     limit : int
         After as many the run stops.
+    on_over : callable
+        Called when there are too many.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit, self._count, self._counting = limit, 0, threading.Lock()
+    def __init__(self, limit: int, on_over: Callable[[], None]) -> None:
+        self._limit, self._on_over = limit, on_over
+        self._count, self._counting = 0, threading.Lock()
 
     @property
     def is_over(self) -> bool:
@@ -150,6 +153,8 @@ class Streak:
         """Count a failure."""
         with self._counting:
             self._count += 1
+        if self.is_over:
+            self._on_over()
 
     def clear(self) -> None:
         """Count a success: the streak ends."""
@@ -172,7 +177,7 @@ class Endpoint:
     def __init__(self, server: Server, client: openai.OpenAI, slots: Slots) -> None:
         self.server, self.slots, self._client = server, slots, client
         self.secrets = server.secrets
-        self.streak = Streak(max(FAILURES_IN_A_ROW, server.concurrency))
+        self.streak = Streak(max(FAILURES_IN_A_ROW, server.concurrency), slots.stop)
         self.notes: list[str] = []
         self.thinks_in_text = False
         self._parameters = dict(server.parameters)

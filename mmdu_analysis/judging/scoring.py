@@ -406,8 +406,7 @@ class _Judging:
         return JudgeReply({}, f"{shorten(read.problem, 200)}; the reply begins: {shorten(reply.text, 80)!r}")
 
     def _parse(self, text: str, finish_reason: str | None) -> JudgeReply:
-        options = _supported(parse_judge_reply, rubric=self._rubric, finish_reason=finish_reason)
-        return parse_judge_reply(text, **options)
+        return parse_judge_reply(text, rubric=self._rubric, finish_reason=finish_reason)
 
     def _filled(self, dialog_id: str, turn: int) -> str:
         dialogue = self._by_id[dialog_id]

@@ -7,13 +7,18 @@ import io
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from chat_server import (
+    CUT_IN_THINKING,
+    DRAFT,
+    THINKING,
     ChatServer,
     Fault,
     limited_to,
     reply_to,
     said,
+    thinks,
 )
 from judging_tools import command, last, problems, run_file, texts
 from PIL import Image
@@ -253,3 +258,117 @@ def test_the_command_ends_with_1_and_the_list(small, tmp_path):
             "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
         )
         assert (done.returncode, len(server.requests)) == (0, before + 1)
+
+
+# Models that think
+
+
+@pytest.mark.parametrize("form", THINKING)
+def test_a_thinking_model_gives_the_answers_of_one_that_does_not(small, tmp_path, form):
+    """The thinking is kept, and is part of no answer, no history and no judgement."""
+    with ChatServer() as server:
+        plain = mmdu.answer(small, tmp_path / "plain" / "NAME", "m", base_url=server.url)
+        scores = mmdu.judge(small, plain, tmp_path / "s1" / "NAME", "j", base_url=server.url)
+    with ChatServer(reply=thinks(form)) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m",
+            "--out", tmp_path / "thinks" / "NAME",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "7 replies had a thinking part" in done.stderr
+        again = mmdu.judge(
+            small, tmp_path / "thinks" / "NAME", tmp_path / "s2" / "NAME", "j", base_url=server.url
+        )
+        assert not any(DRAFT in said(body) for body in server.requests)
+    found = mmdu.load_answers(tmp_path / "thinks" / "NAME", strict=True)
+    assert texts(found) == texts(plain)
+    pd.testing.assert_series_equal(again["score"], scores["score"])
+    talk = json.loads((tmp_path / "thinks" / "NAME" / "7.json").read_text())["conversations"]
+    assert [message.get("thinking") for message in talk] == [None, DRAFT] * 3
+    assert run_file(tmp_path / "thinks" / "NAME")["turns_with_thinking"] == 7
+    assert run_file(tmp_path / "s2" / "NAME")["turns_with_thinking"] == 7
+
+
+@pytest.mark.parametrize("form", CUT_IN_THINKING)
+def test_an_answer_that_was_cut_inside_its_thinking_is_missing(small, tmp_path, form):
+    def fault(number, body):
+        usage = {"prompt_tokens": 5000, "completion_tokens": 50}
+        cut = Fault(message=CUT_IN_THINKING[form], finish="length", usage=usage)
+        return cut if "compare" in last(body) else None
+
+    with ChatServer(fault) as server:
+        run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
+    missing = problems(run.missing)
+    assert "ends inside its thinking, before any answer (finish_reason 'length')" in missing["7", 2]
+    assert missing["7", 3] == "not asked: a turn before it has no answer"
+    assert ("7", 2) not in texts(run.table)
+    assert run.info["usage"]["prompt_tokens"] > 5000  # it was paid for
+    assert json.loads((tmp_path / "a" / "7.json").read_text())["failed"][0]["thinking"] == DRAFT
+    with ChatServer() as server:
+        whole = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
+    assert len(server.requests) == 2
+    assert len(whole.table) == 7
+    assert whole.info["usage"]["prompt_tokens"] > 5000
+
+
+def test_a_cut_reply_of_a_model_without_opening_marker_is_missing(small, tmp_path):
+    """The opening marker is in the model's template: what was cut looks like an answer."""
+
+    def fault(number, body):
+        return Fault(text="Is it a cat? Or", finish="length") if "compare" in last(body) else None
+
+    with ChatServer(fault, reply=thinks("closing tag")) as server:
+        run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, concurrency=1, return_run=True)
+    assert "ends inside its thinking" in problems(run.missing)["7", 2]
+
+
+def test_a_model_that_only_thinks_is_given_up(sample_files, tmp_path):
+    fault = Fault(message=CUT_IN_THINKING["field"], finish="length")
+    with ChatServer(lambda number, body: fault) as server:
+        with pytest.raises(DataError, match=r"10 turns in a row failed.*ends inside its thinking"):
+            mmdu.answer(sample_files / "benchmark.json", tmp_path / "a", "m", base_url=server.url)
+        asked = len(server.requests)
+        assert asked <= 14
+        with pytest.raises(DataError):
+            mmdu.answer(sample_files / "benchmark.json", tmp_path / "a", "m", base_url=server.url)
+    counted = run_file(tmp_path / "a")["usage"]["completion_tokens"]
+    assert counted == sum(len(reply_to(body).split()) for body in server.requests)
+
+
+def test_the_command_ends_with_1_and_the_list_where_pictures_were_lost(small, tmp_path):
+    with ChatServer(limited_to(2)) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "b"
+        )
+    assert done.returncode == 0
+    with ChatServer(limited_to(1)) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
+        )
+        assert done.returncode == 1
+        assert "warning: 2 turns lost pictures (n_lost_images in the results)" in done.stderr
+        assert "dialogue 7, turns 2-3: 1 picture was left out" in done.stderr
+        answers = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True).table
+        options = {"base_url": server.url, "images": "none", "return_run": True}
+        scores = mmdu.judge(small, answers, tmp_path / "s", "j", **options).table
+    lost = scores.drop_duplicates(["dialog_id", "turn"]).set_index(["dialog_id", "turn"])["n_lost_images"]
+    assert lost.to_dict() == {("7", 1): 0, ("7", 2): 1, ("7", 3): 1, ("9", 1): 0, ("9", 2): 0}
+    kept = mmdu.summarize_scores(scores[scores["n_lost_images"] == 0])
+    assert kept["n_turns"].eq(3).all()
+
+
+def test_text_of_a_server_is_one_clean_line_on_the_terminal(small, tmp_path):
+    hostile = "\x1b]0;title\x07\x1b[2Jgone\r\nmmdu: 7 of 7 turns\u202e\u2028" + "x" * 5000
+
+    def fault(number, body):
+        return Fault(400, {"error": {"message": hostile}}) if "Go on" in last(body) else None
+
+    with ChatServer(fault) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
+        )
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert all(line.isprintable() and len(line) <= 420 for line in lines), lines
+    assert not any(line.startswith("mmdu: 7 of 7") for line in lines)
+    assert "HTTP 400: ]0;title [2Jgone mmdu: 7 of 7" in done.stderr

@@ -8,12 +8,18 @@ import random
 import pandas as pd
 import pytest
 from chat_server import (
+    CUT_IN_THINKING,
+    DRAFT,
+    THINKING,
     ChatServer,
     Fault,
+    nested_verdict,
+    refusing,
     reply_to,
     said,
+    thinks,
 )
-from judging_tools import command, problems, run_file, texts
+from judging_tools import command, one_line_error, part_of_the_sample, problems, run_file, texts
 
 import mmdu_analysis as mmdu
 from mmdu_analysis.judging.prompts import OWN_PROMPT, load_prompt
@@ -160,3 +166,133 @@ def test_the_real_benchmark_from_answers_to_a_row(real, shared, tmp_path):
     summary = mmdu.summarize_scores(scores)
     assert summary["n_turns"].eq(len(bench.turns)).all()
     assert mmdu.score_table(summary)["model"].tolist() == ["NAME"]
+
+
+# Judges of other habits
+
+
+@pytest.mark.parametrize("form", [*THINKING, "nested"])
+def test_a_judge_that_thinks_or_nests_gives_the_same_scores(small, answered, tmp_path, form):
+    with ChatServer() as server:
+        plain = mmdu.judge(small, answered, tmp_path / "a" / "NAME", "j", base_url=server.url)
+    reply = nested_verdict if form == "nested" else thinks(form)
+    with ChatServer(reply=reply) as server:
+        found = mmdu.judge(small, answered, tmp_path / "b" / "NAME", "j", base_url=server.url)
+    assert len(server.requests) == 7
+    keys = ["dialog_id", "turn", "dimension", "score"]
+    pd.testing.assert_frame_equal(found[keys], plain[keys])
+    assert not found["reason"].str.contains("draft").any()
+
+
+@pytest.mark.parametrize("form", CUT_IN_THINKING)
+def test_a_judgement_that_was_cut_inside_its_thinking_has_no_scores(small, answered, tmp_path, form):
+    cut = Fault(message=CUT_IN_THINKING[form], finish="length")
+    with ChatServer(lambda number, body: cut if "Go on" in said(body) else None) as server:
+        run = mmdu.judge(small, answered, tmp_path / "s", "j", base_url=server.url, return_run=True)
+    assert problems(run.missing) == {("9", 2): "the reply ends inside its thinking (finish_reason 'length')"}
+    part = run.table.query("dialog_id == '9' and turn == 2")
+    assert part["score"].notna().sum() == 0
+
+
+@pytest.mark.parametrize("reply", ["I like it.", "", "<think>hm", "Creativity 2 of 3 images", "[[[[" * 500])
+def test_a_judge_that_is_never_readable_is_given_up_after_ten_replies(sample_files, tmp_path, reply):
+    answers = sample_files / "answers" / "open-A"
+    out = tmp_path / "s"
+    with ChatServer(reply=lambda body: reply) as server:
+        done = command(
+            "judge", "--data", sample_files / "benchmark.json", "--answers", answers, "--base-url", server.url,
+            "--model", "j", "--out", out, "--images", "none",
+        )  # fmt: skip
+    assert 10 <= len(server.requests) <= 10 + 4
+    one_line_error(done, "replies in a row could not be read")
+    if reply.strip().startswith("I like"):
+        assert "the reply begins: 'I like it.'" in done.stderr
+    usage = run_file(out)["usage"]
+    assert usage["prompt_tokens"] == sum(len(said(body).split()) for body in server.requests)
+
+
+def test_unreadable_replies_between_readable_ones_do_not_end_the_run(sample_files, tmp_path):
+    data, n_turns = part_of_the_sample(sample_files)
+
+    def fault(number, body):
+        return Fault(text="I like it.") if number % 3 else None
+
+    with ChatServer(fault) as server:
+        run = mmdu.judge(
+            data, sample_files / "answers" / "open-A", tmp_path / "s", "j", base_url=server.url, images="none",
+            attempts=20, concurrency=2, return_run=True,
+        )  # fmt: skip
+    assert len(run.missing) == 0
+    assert len(server.requests) >= 2 * n_turns
+    assert run.info["usage"]["prompt_tokens"] == sum(len(said(body).split()) for body in server.requests)
+
+
+# Structured output
+
+
+def structured(body):
+    """A server that keeps to the schema, as real ones do."""
+    schema = body["response_format"]["json_schema"]["schema"]
+    scores = json.loads(reply_to(body).splitlines()[-1])
+    assert schema["required"] == ["Explanation", *scores]
+    return json.dumps({"Explanation": "7 of 10 would give Creativity: 2.", **scores})
+
+
+def test_structured_output_gives_the_same_scores(small, answered, tmp_path):
+    with ChatServer() as server:
+        plain = mmdu.judge(small, answered, tmp_path / "a" / "NAME", "j", base_url=server.url)
+    out = tmp_path / "b" / "NAME"
+    with ChatServer(reply=structured) as server:
+        done = command(
+            "judge", "--data", small.path, "--answers", answered, "--base-url", server.url, "--model", "j",
+            "--out", out, "--json",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = mmdu.load_scores(out, benchmark=small)
+    assert found["score"].tolist() == plain["score"].tolist()
+    assert run_file(out)["structured"] is True
+    [form] = {json.dumps(body["response_format"]) for body in server.requests}
+    assert json.loads(form)["json_schema"]["strict"] is True
+
+
+def test_a_server_without_structured_output_is_asked_for_text_with_a_note(small, answered, tmp_path):
+    with ChatServer(refusing("response_format", "temperature")) as server:
+        done = command(
+            "judge", "--data", small.path, "--answers", answered, "--base-url", server.url, "--model", "j",
+            "--out", tmp_path / "s", "--json",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("doesn't accept response_format, it is not sent") == 1
+    notes = run_file(tmp_path / "s")["notes"]
+    assert len(notes) == 2
+    assert mmdu.load_scores(tmp_path / "s", benchmark=small)["score"].notna().all()
+
+
+# Answers as people have them
+
+
+def test_thinking_in_answers_of_other_programs_is_not_judged(small, tmp_path):
+    answers = pd.DataFrame(
+        {
+            "model": "M",
+            "dialog_id": ["9", "9", "x", "x"],
+            "turn": [1, 2, 1, 2],
+            "answer": [
+                f"<think>{DRAFT}</think>A story.",
+                f"{DRAFT}</think>It goes on.",
+                "<think>cut",
+                "<think>a</think> ",
+            ],
+        }
+    )
+    with ChatServer() as server:
+        run = mmdu.judge(small, answers, tmp_path / "s", "j", base_url=server.url, return_run=True)
+    assert len(server.requests) == 2
+    assert not any(DRAFT in said(body) for body in server.requests)
+    assert {"A story.", "It goes on."} <= {
+        line for body in server.requests for line in said(body).splitlines()
+    }
+    missing = problems(run.missing)
+    assert missing["x", 1] == "the answer was cut inside its thinking"
+    assert missing["x", 2] == "the answer is empty"
+    assert missing["7", 1] == "there is no answer to judge"
