@@ -106,7 +106,7 @@ def save_figures(
     -------
     pandas.DataFrame
         One row a figure: ``figure``, ``available`` (bool), ``reason`` (why it was left out), ``title``, ``files``
-        (paths of the files, separated by ``; ``). The same input writes the same bytes.
+        (paths, separated by semicolons). The same input writes the same bytes.
 
     Raises
     ------
