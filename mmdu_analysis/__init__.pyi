@@ -25,7 +25,6 @@ from .stats.agreement import self_preference as self_preference
 from .stats.agreement import turn_agreement as turn_agreement
 from .stats.alpha import krippendorff_alpha as krippendorff_alpha
 from .stats.answer_metrics import answer_metrics as answer_metrics
-from .stats.answer_metrics import metric_validity as metric_validity
 from .stats.audit import audit_paper as audit_paper
 from .stats.breakdowns import describe_turns as describe_turns
 from .stats.breakdowns import join_turns as join_turns
@@ -38,6 +37,8 @@ from .stats.compare import compare_statistics as compare_statistics
 from .stats.dataset import dataset_statistics as dataset_statistics
 from .stats.dataset import distribution as distribution
 from .stats.decay import decay_curve as decay_curve
+from .stats.decay import decay_support as decay_support
+from .stats.decay import decay_verdict as decay_verdict
 from .stats.decay import memory_decay as memory_decay
 from .stats.finetuning import ablation_effects as ablation_effects
 from .stats.finetuning import finetuning_gain as finetuning_gain
@@ -49,6 +50,10 @@ from .stats.gap import gap_breakdown as gap_breakdown
 from .stats.gap import size_effect as size_effect
 from .stats.length_control import adjust_for_length as adjust_for_length
 from .stats.lengths import dialog_lengths as dialog_lengths
+from .stats.metric_validity import metric_validity as metric_validity
+from .stats.pairs import compare_all_models as compare_all_models
+from .stats.pairs import compare_models as compare_models
+from .stats.pairs import rank_models as rank_models
 from .stats.places import place_among_published as place_among_published
 from .stats.planning import equivalence_test as equivalence_test
 from .stats.planning import plan_evaluation as plan_evaluation
@@ -56,9 +61,6 @@ from .stats.planning import plan_ratings as plan_ratings
 from .stats.references import image_references as image_references
 from .stats.references import question_images as question_images
 from .stats.repeats import judge_variance as judge_variance
-from .stats.scores import compare_all_models as compare_all_models
-from .stats.scores import compare_models as compare_models
-from .stats.scores import rank_models as rank_models
 from .stats.scores import score_table as score_table
 from .stats.scores import summarize_scores as summarize_scores
 from .stats.selection import rating_plan as rating_plan

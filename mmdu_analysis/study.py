@@ -302,7 +302,7 @@ class Study(StudyParts):
 
     def ranking(self, **options: Any) -> pd.DataFrame:
         """Return the ranks of the models: `rank_models` of the study's scores."""
-        from mmdu_analysis.stats.scores import rank_models
+        from mmdu_analysis.stats.pairs import rank_models
 
         return rank_models(self.need_scores(), rubric=self._rubric, **options)
 
@@ -326,8 +326,8 @@ class Study(StudyParts):
 
         if by != "dimension":
             scores = self.need_scores()
-            return gap_breakdown(scores, self.access, by, self._benchmark, **options)
-        return gap_analysis(self.model_table(), **options)
+            return gap_breakdown(scores, self.access, by, self._benchmark, rubric=self._rubric, **options)
+        return gap_analysis(self.model_table(), rubric=self._rubric, **options)
 
     def decay(self, **options: Any) -> pd.DataFrame:
         """Return the coefficients of memory decay: of the study's scores, else of the measured labels."""
@@ -335,7 +335,7 @@ class Study(StudyParts):
 
         if self._scores is None:
             return memory_decay(load_published("correctness"), **options)
-        return memory_decay(self._scores, self.need_benchmark(), **options)
+        return memory_decay(self._scores, self.need_benchmark(), rubric=self._rubric, **options)
 
     def calibration(self, **options: Any) -> pd.DataFrame:
         """Return the judge's means corrected by people's ratings: `calibrate_scores`.

@@ -3,7 +3,7 @@
 Usage: python scripts/measure_real_data.py ../shared/data [mmdu_analysis/facts]
 
 The data (see its README) is MMDU as a third party ran it: the first 20 turns of each dialogue, all
-images, 107 references, two models' answers, one person's labels.
+images, 107 references, three models' answers, one person's judgement of each answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
-from mmdu_analysis.stats.answer_metrics import answer_metrics
+from mmdu_analysis.stats.answer_metrics import METRICS, answer_metrics
 from mmdu_analysis.stats.audit import measure_claims
 from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
 from mmdu_analysis.stats.references import question_images
@@ -28,9 +28,8 @@ RAREST_WORD = 2
 
 def measure_dialogs(bench: Benchmark) -> pd.DataFrame:
     """One row a dialogue."""
-    return bench.dialogs.assign(
-        placed_images=bench.images.groupby("dialog_id")["first_turn"].count()
-    ).reset_index()
+    placed = bench.images.groupby("dialog_id")["first_turn"].count()
+    return bench.dialogs[["n_turns", "n_images"]].assign(placed_images=placed).reset_index()
 
 
 def measure_questions(bench: Benchmark) -> pd.DataFrame:
@@ -57,7 +56,8 @@ def measure_images(bench: Benchmark, sizes: pd.DataFrame) -> pd.DataFrame:
 def measure_answers(bench: Benchmark, folder: Path) -> pd.DataFrame:
     """One row an answer of a model: its length, and what else can be measured without a judge."""
     table = answer_metrics(load_answers(folder), bench)
-    return table.round({"rouge_l": 4, "token_f1": 4, "repetition": 4}).astype({"refusal": int})
+    table = table.round({"rouge_l": 4, "token_f1": 4, "repetition": 4}).astype({"refusal": int})
+    return table[["model", "dialog_id", "turn", *METRICS]]
 
 
 def measure_words(bench: Benchmark) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def measure_words(bench: Benchmark) -> pd.DataFrame:
     parts = []
     for field in ("question", "answer"):
         counts = word_frequencies(bench, field)
-        parts.append(counts[counts >= RAREST_WORD].reset_index().assign(field=field))
+        parts.append(counts.loc[counts["count"] >= RAREST_WORD])
     return pd.concat(parts)[["field", "word", "count"]]
 
 

@@ -121,7 +121,7 @@ def _own_scores(
 ) -> pd.DataFrame:
     """Return the table that the options of ``mmdu scores`` ask for."""
     from mmdu_analysis.facts.tables import load_published
-    from mmdu_analysis.stats import places
+    from mmdu_analysis.stats import pairs, places
     from mmdu_analysis.stats import scores as summaries
 
     rubric, options = study.rubric, {"average": average, "ci": ci}
@@ -145,10 +145,10 @@ def _own_scores(
             summary, load_published("main_results"), dimension or rubric.overall or "Overall Score"
         )
     if compare == "all":
-        return summaries.compare_all_models(judged, rubric=rubric, **options)
+        return pairs.compare_all_models(judged, rubric=rubric, **options)
     if compare is not None:
         first, _, second = compare.partition(",")
-        return summaries.compare_models(judged, first.strip(), second.strip(), rubric=rubric, **options)
+        return pairs.compare_models(judged, first.strip(), second.strip(), rubric=rubric, **options)
     return summaries.summarize_scores(judged, names, rubric=rubric, **options)
 
 

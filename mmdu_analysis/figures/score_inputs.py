@@ -8,7 +8,7 @@ from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.figures.inputs import Inputs
 from mmdu_analysis.io.benchmark import load_benchmark
 from mmdu_analysis.schema import SYNTHETIC_LABEL, DataError
-from mmdu_analysis.stats.answer_metrics import answer_metrics, metric_validity
+from mmdu_analysis.stats.answer_metrics import answer_metrics
 from mmdu_analysis.stats.breakdowns import (
     add_context,
     describe_turns,
@@ -19,14 +19,9 @@ from mmdu_analysis.stats.breakdowns import (
 )
 from mmdu_analysis.stats.decay import PREDICTORS, decay_curve, decay_rows, memory_decay
 from mmdu_analysis.stats.length_control import adjust_for_length
-from mmdu_analysis.stats.scores import (
-    as_scores,
-    compare_all_models,
-    only_dimension,
-    rank_models,
-    score_table,
-    summarize_scores,
-)
+from mmdu_analysis.stats.metric_validity import metric_validity
+from mmdu_analysis.stats.pairs import compare_all_models, rank_models
+from mmdu_analysis.stats.scores import as_scores, only_dimension, score_table, summarize_scores
 from mmdu_analysis.synthetic.sample import MODELS, sample_answers, sample_scores
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.schema import MMDU, NotAvailable
 from mmdu_analysis.stats import places
-from mmdu_analysis.stats.scores import compare_all_models, only_dimension, rank_models, summarize_scores
+from mmdu_analysis.stats.pairs import compare_all_models, rank_models
+from mmdu_analysis.stats.scores import only_dimension, summarize_scores
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,14 +1,23 @@
-"""Judges against judges, and against people: agreement, offsets, ranks, self-preference."""
+"""Agreement of judges with each other: correlations, offsets, self-preference, single turns."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.schema import DIMENSIONS, DataError, require_columns
-from mmdu_analysis.stats.resampling import RESAMPLES, bootstrap_weights, interval
-from mmdu_analysis.stats.scores import as_scores, dimension_order, score_table, summarize_scores
+from mmdu_analysis.schema import (
+    LABEL,
+    MMDU,
+    CoverageWarning,
+    DataError,
+    NotAvailable,
+    Rubric,
+    require_columns,
+)
+from mmdu_analysis.stats.resampling import FEW_DIALOGS, RESAMPLES, bootstrap_weights, interval
+from mmdu_analysis.stats.scores import as_scores, score_table, summarize_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,58 +28,74 @@ FAMILIES = {"gpt": "OpenAI", "claude": "Anthropic", "gemini": "Google", "qwen": 
 
 
 def family_of(model: str, families: Mapping[str, str] | None = None) -> str | None:
-    """Give a model's family: as told, else by the beginning of its name; None if unknown."""
+    """Return a model's family: as given, else by the beginning of its name; None if unknown."""
     if families and model in families:
         return families[model]
     return next((name for start, name in FAMILIES.items() if model.lower().startswith(start)), None)
 
 
-def as_judge_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Give one row a model and judge; scores of single turns are averaged first.
+def as_judge_table(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame:
+    """Return one row a model and judge; scores of single turns are averaged first.
 
     Parameters
     ----------
     table : pandas.DataFrame
         ``load_published("judges")`` or of that form, or scores from `load_scores` by several judges.
+    rubric : Rubric, optional
+        Whose dimensions they are.
 
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``judge``, dimensions by their short names on 0-100.
+        ``model``, ``judge``, dimensions by their short names on 0-100, ``synthetic``.
 
     Raises
     ------
+    NotAvailable
+        If there are fewer than two judges.
     DataError
-        If there are fewer than two judges, or a judge scored a model twice.
+        If a judge scored a model twice, or there is no dimension of the rubric.
     """
     if "score" in getattr(table, "columns", ()):
-        table = score_table(summarize_scores(table, ["model", "judge"], n_resamples=2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CoverageWarning)  # each judge may have scored other models
+            table = score_table(summarize_scores(table, ["model", "judge"], rubric=rubric), rubric=rubric)
     require_columns(table, ["model", "judge"], "a table of models and judges")
     judges = list(table["judge"].unique())
     if len(judges) < 2:
-        raise DataError(f"got scores by {judges}, expected two judges at least")
+        raise NotAvailable(f"got scores by {judges}, expected two judges at least")
     if table.duplicated(["model", "judge"]).any():
         raise DataError("a judge scores a model twice in the table; expected one row a model and judge")
-    return table
+    if not _metrics(table, rubric):
+        raise DataError(
+            f"got columns {list(table.columns)}, expected some of {list(rubric.short_names.values())}"
+        )
+    marked = table["synthetic"].fillna(False).astype(bool) if "synthetic" in table else False
+    return table.assign(synthetic=marked)
 
 
-def _metrics(table: pd.DataFrame) -> list[str]:
-    return [short for short in DIMENSIONS if short in table]
+def _metrics(table: pd.DataFrame, rubric: Rubric) -> list[str]:
+    return [short for short in [*rubric.short_names.values(), LABEL] if short in table]
 
 
-def judge_agreement(table: pd.DataFrame) -> pd.DataFrame:
+def judge_agreement(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU) -> pd.DataFrame:
     """Correlate the scores that two judges give to the same models.
 
     Parameters
     ----------
     table : pandas.DataFrame
         As in `as_judge_table`.
+    ci : float, default 0.95
+        Width of the interval.
+    rubric : Rubric, optional
+        Whose dimensions they are.
 
     Returns
     -------
     pandas.DataFrame
-        One row a pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension`` (short name),
-        ``n_models``, ``pearson``, ``spearman``, ``kendall`` (tau-b), ``mean_difference`` (b - a, points).
+        One row a pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models``, ``pearson``,
+        ``spearman``, ``kendall`` (tau-b), ``mean_difference`` (b - a, points), ``low`` and ``high`` (of ``pearson``,
+        by Fisher's transformation; needs four models), ``ci``, ``synthetic``.
         Fewer than two models, or equal scores throughout, have no correlation: NA.
 
     Notes
@@ -81,62 +106,78 @@ def judge_agreement(table: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> from mmdu_analysis import load_published
-    >>> judge_agreement(load_published("judges")).query("dimension == 'Avg'")["kendall"].tolist()
+    >>> judge_agreement(load_published("judges")).query("dimension == 'Overall Score'")["kendall"].tolist()
     [1.0, 1.0, 1.0]
     """
     import numpy as np
     import pandas as pd
     from scipy.stats import kendalltau, pearsonr, spearmanr
 
-    table = as_judge_table(table)
-    rows: list[tuple[object, ...]] = []
+    table = as_judge_table(table, rubric=rubric)
+    rows = []
     for a, b in combinations(table["judge"].unique(), 2):
         both = table.loc[table["judge"] == a].merge(table.loc[table["judge"] == b], on="model")
-        for metric in _metrics(table):
+        synthetic = bool((both["synthetic_x"] | both["synthetic_y"]).any())
+        for metric in _metrics(table, rubric):
             pair = both[[f"{metric}_x", f"{metric}_y"]].dropna().to_numpy(dtype=float)
             found = [float("nan")] * 3
             if len(pair) > 1 and np.ptp(pair, axis=0).all():
                 found = [test(*pair.T).statistic for test in (pearsonr, spearmanr, kendalltau)]
-            rows.append((a, b, metric, len(pair), *found, (pair[:, 1] - pair[:, 0]).mean()))
-    columns = ["judge_a", "judge_b", "dimension", "n_models", "pearson", "spearman", "kendall"]
-    frame = pd.DataFrame(rows, columns=[*columns, "mean_difference"])
-    frame.attrs = {key: table.attrs[key] for key in ("source", "synthetic") if key in table.attrs}
-    return frame
+            row = {"judge_a": a, "judge_b": b, "dimension": rubric.full_name(metric), "n_models": len(pair)}
+            row |= dict(zip(("pearson", "spearman", "kendall"), found, strict=True))
+            row["mean_difference"] = (pair[:, 1] - pair[:, 0]).mean() if len(pair) else float("nan")
+            row["low"], row["high"] = _fisher_interval(found[0], len(pair), ci)
+            rows.append(row | {"ci": ci, "synthetic": synthetic})
+    return pd.DataFrame(rows).astype(dict.fromkeys(("judge_a", "judge_b", "dimension"), "str"))
 
 
-def judge_offsets(table: pd.DataFrame) -> pd.DataFrame:
+def _fisher_interval(correlation: float, count: int, ci: float) -> tuple[float, float]:
+    from math import atanh, sqrt, tanh
+
+    from scipy.stats import norm
+
+    if count < 4 or not abs(correlation) < 1:
+        return float("nan"), float("nan")
+    reach = float(norm.ppf((1 + ci) / 2)) / sqrt(count - 3)
+    return tanh(atanh(correlation) - reach), tanh(atanh(correlation) + reach)
+
+
+def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame:
     """Measure how much each judge gives above or below the judges' mean for the same models.
 
     Parameters
     ----------
     table : pandas.DataFrame
         As in `as_judge_table`.
+    rubric : Rubric, optional
+        Whose dimensions they are.
 
     Returns
     -------
     pandas.DataFrame
         One row a judge, model and dimension: ``judge``, ``model``, ``dimension``, ``score`` (0-100),
         ``offset`` (points from the mean of all judges of that model), ``judge_offset`` (its mean over the
-        models), ``rank`` (of the model among those of the judge, 1 is best). Models that not all
+        models), ``rank`` (of the model among those of the judge, 1 is best), ``synthetic``. Models that not all
         judges scored are left out.
     """
-    table = as_judge_table(table)
-    metrics = _metrics(table)
-    n_judges = table["judge"].nunique()
-    shared = table.groupby("model")["judge"].transform("nunique") == n_judges
+    table = as_judge_table(table, rubric=rubric)
+    shared = table.groupby("model")["judge"].transform("nunique") == table["judge"].nunique()
     if not shared.any():
         raise DataError("no model was scored by all judges, so their offsets can't be compared")
-    long = table.loc[shared].melt(["judge", "model"], metrics, "dimension", "score")
+    kept = table.loc[shared]
+    long = kept.melt(["judge", "model", "synthetic"], _metrics(table, rubric), "dimension", "score")
+    long["dimension"] = long["dimension"].map(rubric.full_name).astype("str")
     long["offset"] = long["score"] - long.groupby(["model", "dimension"])["score"].transform("mean")
     long["judge_offset"] = long.groupby(["judge", "dimension"])["offset"].transform("mean")
     by_judge = long.groupby(["judge", "dimension"])["score"]
     long["rank"] = by_judge.rank(ascending=False, method="min").astype("int64")
-    long.attrs = {key: table.attrs[key] for key in ("source", "synthetic") if key in table.attrs}
-    return long
+    return long.assign(synthetic=long.pop("synthetic"))
 
 
-def self_preference(table: pd.DataFrame, families: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Test whether judges favour their own family, given how generous they are to all.
+def self_preference(
+    table: pd.DataFrame, families: Mapping[str, str] | None = None, *, rubric: Rubric = MMDU
+) -> pd.DataFrame:
+    """Compare what judges give to models of their own family with what they give to others.
 
     Parameters
     ----------
@@ -144,6 +185,8 @@ def self_preference(table: pd.DataFrame, families: Mapping[str, str] | None = No
         As in `as_judge_table`.
     families : mapping of str to str, optional
         Model or judge -> family; by default from the beginnings of the names, see `FAMILIES`.
+    rubric : Rubric, optional
+        Whose dimensions they are.
 
     Returns
     -------
@@ -151,58 +194,89 @@ def self_preference(table: pd.DataFrame, families: Mapping[str, str] | None = No
         One row a judge that has models of its family in the table, and dimension: ``judge``, ``family``,
         ``dimension``, ``excess_own`` and ``excess_others`` (points that the judge gives above the judges of
         other families, to its own models and to the others), ``preference`` (own less others; positive
-        favours its own), ``p_value`` (one-sided: the share of all choices of as many models that have
-        at least this preference), ``smallest_p`` (what that share can be at least), ``n_own``,
-        ``n_others``.
+        is in favour of its own), ``p_value`` (one-sided: the share of all choices of as many models that have
+        at least this preference), ``smallest_p`` (the least that this share can be), ``n_own``,
+        ``n_others``, ``scale_slope`` (points of excess per point of the other judges' score, over all models),
+        ``note``, ``synthetic``.
 
     Raises
     ------
-    DataError
+    NotAvailable
         If no judge has both own and other models and a judge of another family to compare with.
 
     Notes
     -----
-    The difference of two differences: a judge's offset is the same in both and drops out. With Table 6's five
-    models no p-value can be below 0.1; a large preference with such a p-value is a question, no answer.
+    A difference of two differences: a judge's general offset is the same in both and drops out. A difference of
+    *scale* does not: a judge that spreads scores more widely gives more to all good models, and those of its
+    own family may be among them (``scale_slope`` is then positive). With the five models of Table 6, whose
+    best ones are the judges' own, a preference and a wider scale can't be separated, and no p-value can be below
+    0.1. A large preference is a reason to look for more models, not a result.
     """
-    import numpy as np
     import pandas as pd
 
-    table = as_judge_table(table)
-    wide = table.pivot(index="model", columns="judge", values=_metrics(table))
-    own_family = {name: family_of(str(name), families) for name in (*wide.index, *table["judge"].unique())}
-    rows: list[tuple[object, ...]] = []
-    for judge in table["judge"].unique():
-        family = own_family[judge]
-        others = [other for other in table["judge"].unique() if own_family[other] != family]
-        own = np.array([own_family[model] == family for model in wide.index])
-        if family is None or not others or not own.any() or own.all():
+    table = as_judge_table(table, rubric=rubric)
+    metrics = _metrics(table, rubric)
+    wide = table.pivot(index="model", columns="judge", values=metrics)
+    judges = list(table["judge"].unique())
+    family = {name: family_of(str(name), families) for name in (*wide.index, *judges)}
+    rows = []
+    for judge in judges:
+        others = [other for other in judges if family[other] != family[judge]]
+        own = wide.index.map(lambda model, judge=judge: family[model] == family[judge]).to_numpy(bool)
+        if family[judge] is None or not others or not own.any() or own.all():
             continue
-        for metric in _metrics(table):
-            excess = (wide[metric][judge] - wide[metric][others].mean(axis=1)).to_numpy(dtype=float)
-            there = ~np.isnan(excess)
-            values, mine = excess[there], own[there]
-            if not mine.any() or mine.all():
+        for metric in metrics:
+            reference = wide[metric][others].mean(axis=1)
+            excess = wide[metric][judge] - reference
+            known = excess.notna().to_numpy()
+            if not own[known].any() or own[known].all():
                 continue
-            picks = np.array(list(combinations(range(len(values)), int(mine.sum()))))
-            inside = values[picks].sum(axis=1)
-            rest = (values.sum() - inside) / (len(values) - mine.sum())
-            preferences = inside / mine.sum() - rest
-            found = values[mine].mean() - values[~mine].mean()
-            p = (preferences >= found - 1e-9).mean()
-            counts = (int(mine.sum()), int((~mine).sum()))
-            means = (values[mine].mean(), values[~mine].mean())
-            rows.append((judge, family, metric, *means, found, p, 1 / len(picks), *counts))
+            found = _preference(excess.to_numpy(float)[known], own[known], reference.to_numpy(float)[known])
+            rows.append(
+                {"judge": judge, "family": family[judge], "dimension": rubric.full_name(metric)} | found
+            )
     if not rows:
-        raise DataError("no judge has models of its own family, other models, and a judge of another family")
-    columns = ["judge", "family", "dimension", "excess_own", "excess_others", "preference", "p_value"]
-    frame = pd.DataFrame(rows, columns=[*columns, "smallest_p", "n_own", "n_others"])
-    frame.attrs = {key: table.attrs[key] for key in ("source", "synthetic") if key in table.attrs}
-    return frame
+        raise NotAvailable(
+            "no judge has models of its own family, other models, and a judge of another family"
+        )
+    text = dict.fromkeys(("judge", "family", "dimension", "note"), "str")
+    return pd.DataFrame(rows).assign(synthetic=bool(table["synthetic"].any())).astype(text)
+
+
+def _preference(excess: np.ndarray, own: np.ndarray, reference: np.ndarray) -> dict[str, object]:
+    """Return the columns of `self_preference` for one judge and dimension."""
+    import numpy as np
+
+    n_own, count = int(own.sum()), len(excess)
+    picks = np.array(list(combinations(range(count), n_own)))
+    inside = excess[picks].sum(axis=1)
+    preferences = inside / n_own - (excess.sum() - inside) / (count - n_own)
+    found = excess[own].mean() - excess[~own].mean()
+    slope = float(np.polyfit(reference, excess, 1)[0]) if np.ptp(reference) > 0 else float("nan")
+    smallest = 1 / len(picks)
+    notes = ["self-preference and a wider scale can't be separated"] if found > 0 and slope > 0 else []
+    if smallest > 0.05:
+        notes.append(f"{count} models: p can't be below {smallest:.2g}")
+    return {
+        "excess_own": excess[own].mean(),
+        "excess_others": excess[~own].mean(),
+        "preference": found,
+        "p_value": float((preferences >= found - 1e-9).mean()),
+        "smallest_p": smallest,
+        "n_own": n_own,
+        "n_others": count - n_own,
+        "scale_slope": slope,
+        "note": "; ".join(notes),
+    }
 
 
 def turn_agreement(
-    scores: pd.DataFrame, *, ci: float = 0.95, n_resamples: int = RESAMPLES, seed: int = 0
+    scores: pd.DataFrame,
+    *,
+    ci: float = 0.95,
+    n_resamples: int = RESAMPLES,
+    seed: int = 0,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
     """Measure how far two judges agree on single turns.
 
@@ -210,87 +284,112 @@ def turn_agreement(
     ----------
     scores : pandas.DataFrame
         From `load_scores`, by two judges at least.
-    ci, n_resamples, seed
-        As in `summarize_scores`.
+    ci : float, default 0.95
+        Width of the interval.
+    n_resamples, seed : int
+        Of the bootstrap over dialogues.
+    rubric : Rubric, optional
+        Dimensions and scale of the scores.
 
     Returns
     -------
     pandas.DataFrame
         One row a pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``kappa`` (Cohen's, with
-        quadratic weights: 1 is full agreement, 0 that of chance) with ``low`` and ``high`` (bootstrap
-        over dialogues), ``exact`` (share of equal scores), ``mean_difference`` (b - a, points on
-        0-100), ``n_turns``, ``n_dialogs``. NA where a judge's scores don't vary.
+        quadratic weights, within models: 1 is full agreement, 0 that of chance) with ``se``, ``low`` and ``high``
+        (bootstrap over dialogues), ``kappa_pooled`` (over all models together), ``exact`` (share of equal scores),
+        ``mean_difference`` (b - a, points on 0-100), ``n_turns``, ``n_dialogs``, ``n_models``, ``note``, ``ci``,
+        ``synthetic``. NA where a judge's scores don't vary.
 
     Raises
     ------
-    DataError
+    NotAvailable
         If no two judges scored the same turn.
 
     Notes
     -----
-    Cohen's weighted kappa by statsmodels. With quadratic weights it is 1 - mean((a - b)^2) over what that would be
-    if the scores were paired at random, so a resample's kappa follows from its sums. People and judges
-    of the paper agree with Pearson's correlations of 91 to 97 % over models (table
-    ``human_agreement``), which says nothing of single turns.
+    With quadratic weights kappa is 1 - mean((a - b)^2) over what that would be if the scores were paired at
+    random. Within models they are paired at random among the turns of the same model. The pooled kappa pairs
+    them among all models, so two judges who only agree which models are good have a high one: at model means
+    of 3 and 8, judges who are independent within models have a pooled kappa of 0.85. People and judges of the
+    paper agree with Pearson's correlations of 91 to 97 % over models (table ``human_agreement``), which
+    tells nothing about single turns.
     """
     import pandas as pd
 
-    scores = as_scores(scores).dropna(subset=["score", "turn", "dialog_id"])
+    scores = as_scores(scores, rubric=rubric).dropna(subset=["score", "turn", "dialog_id"])
     keys = ["model", "dialog_id", "turn", "dimension"]
     wide = scores.pivot_table(index=keys, columns="judge", values="score", observed=True).reset_index()
-    order = dimension_order(wide["dimension"])
+    marked = scores.groupby("judge")["synthetic"].any()
+    order = rubric.order(wide["dimension"].unique())
     rows = []
     for a, b in combinations(scores["judge"].unique(), 2):
         both = wide.dropna(subset=[a, b])
-        for dimension in [name for name in order if name in set(both["dimension"])]:
+        for dimension in order:
             part = both.loc[both["dimension"] == dimension]
-            cluster, dialogs = pd.factorize(part["dialog_id"])
-            first, second = part[a].to_numpy(float), part[b].to_numpy(float)
-            kappa = _weighted_kappa(first, second)
-            low, high = _kappa_interval(first, second, cluster, len(dialogs), ci, n_resamples, seed)
-            exact, difference = (first == second).mean(), 10 * (second - first).mean()
-            rows.append((a, b, dimension, kappa, low, high, exact, difference, len(part), len(dialogs)))
+            if part.empty:
+                continue
+            points = [rubric.to_percent(part[judge].to_numpy(float)) for judge in (a, b)]
+            row = {"judge_a": a, "judge_b": b, "dimension": dimension}
+            row |= _kappas(*points, part["model"], part["dialog_id"], ci, n_resamples, seed)
+            rows.append(row | {"ci": ci, "synthetic": bool(marked[a] or marked[b])})
     if not rows:
-        raise DataError("no two judges scored the same turn; expected scores by two judges with known turns")
-    columns = ["judge_a", "judge_b", "dimension", "kappa", "low", "high", "exact", "mean_difference"]
-    frame = pd.DataFrame(rows, columns=[*columns, "n_turns", "n_dialogs"])
-    frame.attrs = {"ci": ci, "synthetic": bool(scores.attrs.get("synthetic"))}
-    return frame
+        raise NotAvailable(
+            "no two judges scored the same turn; expected scores by two judges with known turns"
+        )
+    return pd.DataFrame(rows).astype(dict.fromkeys(("judge_a", "judge_b", "dimension", "note"), "str"))
 
 
-def _weighted_kappa(first: np.ndarray, second: np.ndarray) -> float:
-    import numpy as np
-    from statsmodels.stats.inter_rater import cohens_kappa
-
-    values, places = np.unique(np.concatenate([first, second]), return_inverse=True)
-    if len(values) < 2:
-        return float("nan")
-    counts = np.zeros((len(values), len(values)))
-    np.add.at(counts, (places[: len(first)], places[len(first) :]), 1)
-    weights = (values[:, None] - values[None, :]) ** 2
-    return float(cohens_kappa(counts, weights=weights, return_results=False))
-
-
-def _kappa_interval(
+def _kappas(
     first: np.ndarray,
     second: np.ndarray,
-    cluster: np.ndarray,
-    n_clusters: int,
+    model: pd.Series,
+    dialog: pd.Series,
     ci: float,
     n_resamples: int,
     seed: int,
-) -> tuple[float, float]:
+) -> dict[str, object]:
+    """Return the columns of `turn_agreement` for one pair of judges and dimension."""
+    import numpy as np
+    import pandas as pd
+
+    models, dialogs = pd.factorize(model)[0], pd.factorize(dialog)[0]
+    n_models, n_dialogs = models.max() + 1, dialogs.max() + 1
+    terms = np.column_stack([np.ones(len(first)), first, second, first**2 + second**2, (first - second) ** 2])
+    sums = np.zeros((n_dialogs, n_models, terms.shape[1]))
+    np.add.at(sums, (dialogs, models), terms)
+    total = sums.sum(axis=0)
+    row: dict[str, object] = {"kappa": float(_kappa(total[None])[0])}
+    row |= dict.fromkeys(("se", "low", "high"), float("nan"))
+    note = "one dialogue: no interval"
+    if n_dialogs > 1:
+        blocks = [_kappa(np.tensordot(w, sums, 1)) for w in bootstrap_weights(n_dialogs, n_resamples, seed)]
+        draws = np.concatenate(blocks)
+        low, high = interval(draws, n_dialogs, ci)
+        row |= {"se": float(np.nanstd(draws, ddof=1)), "low": float(low), "high": float(high)}
+        note = f"rests on {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
+    row["kappa_pooled"] = float(_kappa(total.sum(axis=0)[None, None])[0])
+    row |= {"exact": (first == second).mean(), "mean_difference": (second - first).mean()}
+    return row | {"n_turns": len(first), "n_dialogs": n_dialogs, "n_models": n_models, "note": note}
+
+
+def _kappa(sums: np.ndarray) -> np.ndarray:
+    """Return quadratically weighted kappa, with chance agreement within models.
+
+    Parameters
+    ----------
+    sums : numpy.ndarray, shape (n, n_models, 5)
+        Number, sums of the two judges' points, of their squares, and of their squared differences.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        NaN where the points don't vary.
+    """
     import numpy as np
 
-    if n_clusters < 2:
-        return float("nan"), float("nan")
-    terms = np.column_stack([np.ones(len(first)), first, second, first**2 + second**2, (first - second) ** 2])
-    sums = np.zeros((n_clusters, terms.shape[1]))
-    np.add.at(sums, cluster, terms)
-    blocks = []
-    for weights in bootstrap_weights(n_clusters, n_resamples, seed):
-        count, a, b, squares, apart = (weights @ sums).T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            blocks.append(1 - (apart / count) / (squares / count - 2 * a * b / count**2))
-    low, high = interval(np.concatenate(blocks), n_clusters, ci)
-    return float(low), float(high)
+    count, a, b, squares, apart = np.moveaxis(sums, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.where(count > 0, squares - 2 * a * b / count, 0).sum(axis=1)
+        # A model whose points are all equal adds 0 here up to rounding.
+        expected = np.where(expected > 1e-9 * squares.sum(axis=1), expected, np.nan)
+        return 1 - apart.sum(axis=1) / expected

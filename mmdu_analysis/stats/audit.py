@@ -401,7 +401,7 @@ def _by_judge(metric: str) -> pd.DataFrame:
 
 
 def _ranked_alike(judges: list[str]) -> Outcome:
-    pairs = judge_agreement(load_published("judges")).query("dimension == 'Avg'")
+    pairs = judge_agreement(load_published("judges")).query("dimension == 'Overall Score'")
     pairs = pairs.loc[pairs["judge_a"].isin(judges) & pairs["judge_b"].isin(judges)]
     lowest = float(pairs["spearman"].min())
     apart = pairs["mean_difference"].abs().max()

@@ -1,22 +1,26 @@
-"""Scores by what a turn is like: its number, its images, its context, its kind."""
+"""Scores by properties of their turns: number, images, context, kind of question."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from mmdu_analysis.io.benchmark import Benchmark
-from mmdu_analysis.schema import DataError, DataWarning, require_columns
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
+from mmdu_analysis.schema import MMDU, QUESTION_KINDS, CoverageWarning, DataError, Rubric, require_columns
 from mmdu_analysis.stats.dataset import BINS, answer_tokens, question_tokens
-from mmdu_analysis.stats.resampling import RESAMPLES, cluster_ratios, two_sided_p
-from mmdu_analysis.stats.scores import as_scores, only_dimension, summarize_scores
-from mmdu_analysis.stats.tokens import context_tokens, count_tokens
+from mmdu_analysis.stats.resampling import RESAMPLES, Method, clustered_ratio, two_sided_p
+from mmdu_analysis.stats.scores import Average, as_scores, only_dimension, summarize_scores, text_keys
+from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, context_tokens, count_tokens
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    Turns: TypeAlias = pd.DataFrame | Benchmark | str | Path
+
+By = Literal["dimension", "turn", "images", "named_images", "context", "kind"]
+
 _KEYS = ["dialog_id", "turn"]
-_KINDS = ("no image", "one image", "several images")
 CONTEXT_BINS = (
     ("<1k", 0, 999),
     ("1-2k", 1_000, 1_999),
@@ -35,47 +39,63 @@ BREAKDOWNS: dict[str, tuple[str, tuple[tuple[str, float, float], ...] | None]] =
     "context": ("context_tokens", CONTEXT_BINS),
     "kind": ("kind", None),
 }
-"""What scores are broken down by -> the column that `describe_turns` gives, and its bins."""
+"""What scores are broken down by -> the column of `describe_turns`, and its bins."""
 
 
 def describe_turns(
-    bench: Benchmark, answers: pd.DataFrame | None = None, *, image_model: str = "paper"
+    benchmark: Benchmark | str | Path,
+    answers: pd.DataFrame | None = None,
+    *,
+    image_model: str = "paper",
+    encoding: str = DEFAULT_ENCODING,
 ) -> pd.DataFrame:
-    """Say of each turn what its scores may depend on.
+    """Return for each turn the properties that its scores may depend on.
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark, path or name
         The dialogues.
     answers : pandas.DataFrame, optional
         From `load_answers`: the context then holds each model's own earlier answers, as when the paper's
-        models were run. Without it, it holds the references.
+        models were run. Without it, the context holds the references.
     image_model : str, default "paper"
         As in `image_tokens`.
+    encoding : str, default "o200k_base"
+        As in `count_tokens`.
 
     Returns
     -------
     pandas.DataFrame
         One row a turn (a model and turn with `answers`): ``dialog_id``, ``turn``, ``n_turns`` and ``n_images``
         (of the dialogue), ``images_so_far``, ``question_tokens``, ``n_referenced`` (images that the
-        question is about), ``kind`` (``no image``, ``one image``, ``several images``),
-        ``context_tokens`` (to read before answering, this question included).
+        question is about), ``kind`` (``no image``, ``single image``, ``multi image``),
+        ``context_tokens`` (to read before answering, this question included), ``image_model``, ``encoding``,
+        ``synthetic``.
     """
-    turns = question_tokens(bench)
-    turns["kind"] = kind_of(turns["n_referenced"])
-    turns = turns.join(bench.dialogs[["n_turns", "n_images"]], on="dialog_id")
+    benchmark = as_benchmark(benchmark)
+    turns = question_tokens(benchmark, encoding)
+    turns = turns.join(benchmark.dialogs[["n_turns", "n_images"]], on="dialog_id")
     columns = [*_KEYS, "n_turns", "n_images", "images_so_far", "question_tokens", "n_referenced", "kind"]
+    synthetic = turns["synthetic"] if "synthetic" in turns else bool(getattr(benchmark, "synthetic", False))
+    turns = turns[columns].assign(image_model=image_model, encoding=encoding, synthetic=synthetic)
     if answers is None:
-        histories = bench.turns[_KEYS].assign(answer_tokens=answer_tokens(bench).fillna(0).astype("int64"))
+        tokens = answer_tokens(benchmark, encoding).fillna(0).astype("int64")
+        histories = benchmark.turns[_KEYS].assign(answer_tokens=tokens)
     else:
         require_columns(answers, ["model", *_KEYS, "answer"], "a frame of answers")
-        histories = answers[["model", *_KEYS]].assign(answer_tokens=count_tokens(answers["answer"]))
-    return add_context(turns[columns], histories, bench.images, image_model)
+        tokens = count_tokens(answers["answer"], encoding)
+        histories = text_keys(answers)[["model", *_KEYS]].assign(answer_tokens=tokens)
+    return add_context(turns, histories, benchmark.images, image_model)
+
+
+def as_benchmark(benchmark: Benchmark | str | Path) -> Benchmark:
+    """Return a benchmark, loaded first if a path or a name is given."""
+    return benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
 
 
 def kind_of(n_referenced: pd.Series) -> pd.Series:
-    """Name a question's kind by the number of images that it is about."""
-    return n_referenced.clip(upper=2).map(dict(enumerate(_KINDS))).astype("str")
+    """Return the kind of questions by the number of images that they are about."""
+    return n_referenced.clip(upper=2).map(dict(enumerate(QUESTION_KINDS))).astype("str")
 
 
 def add_context(
@@ -110,34 +130,43 @@ def add_context(
     return pd.concat(parts, ignore_index=True).astype({"model": "str"})
 
 
-def join_turns(scores: pd.DataFrame, turns: pd.DataFrame | Benchmark) -> pd.DataFrame:
-    """Join scores with what is known about their turns.
+def join_turns(scores: pd.DataFrame, benchmark: Turns, *, rubric: Rubric = MMDU) -> pd.DataFrame:
+    """Join scores with the properties of their turns.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         From `load_scores`.
-    turns : pandas.DataFrame or Benchmark
-        From `describe_turns`, or any frame with ``dialog_id`` and ``turn`` (and ``model``); a benchmark is
-        described first.
+    benchmark : Benchmark, path, name or pandas.DataFrame
+        The dialogues; or a frame of `describe_turns`, or any frame with ``dialog_id`` and ``turn`` (and ``model``).
+    rubric : Rubric, optional
+        The rubric of the scores.
 
     Returns
     -------
     pandas.DataFrame
-        The scores that found their turn, with the columns of `turns`. ``attrs["n_unmatched"]`` is the number of
-        rows that found none (their turn is NA, or isn't in the data); a warning tells it.
+        The scores that found their turn, with the columns of the turns; ``n_unmatched``, the number of rows that
+        found none (their turn is NA, or isn't in the data), is the same in all rows.
 
     Raises
     ------
     DataError
         If no row finds its turn.
+
+    Warns
+    -----
+    CoverageWarning
+        If rows find no turn.
     """
-    if isinstance(turns, Benchmark):
-        turns = describe_turns(turns)
-    scores = as_scores(scores)
+    import pandas as pd
+
+    turns = benchmark if isinstance(benchmark, pd.DataFrame) else describe_turns(benchmark)
+    require_columns(turns, _KEYS, "a frame of turns")
+    scores, turns = as_scores(scores, rubric=rubric), text_keys(turns)
     keys = [*(["model"] if "model" in turns else []), *_KEYS]
-    added = [*keys, *(column for column in turns if column not in scores)]
-    joined = scores.merge(turns[added].astype({"turn": "Int64"}), on=keys, how="left", indicator="_found")
+    marked = turns["synthetic"].fillna(False).astype(bool) if "synthetic" in turns else False
+    turns = turns[[*keys, *(column for column in turns if column not in scores)]].assign(_marked=marked)
+    joined = scores.merge(turns.astype({"turn": "Int64"}), on=keys, how="left", indicator="_found")
     found = joined.pop("_found") == "both"
     lost = int((~found).sum())
     if lost == len(joined):
@@ -146,74 +175,92 @@ def join_turns(scores: pd.DataFrame, turns: pd.DataFrame | Benchmark) -> pd.Data
         )
     if lost:
         text = f"{lost:,} of {len(joined):,} scores found no turn in the data and are left out"
-        warnings.warn(text, DataWarning, stacklevel=2)
+        warnings.warn(text, CoverageWarning, stacklevel=2)
     result = joined.loc[found].reset_index(drop=True)
-    result.attrs = dict(scores.attrs) | {"n_unmatched": lost}
-    return result
+    result["synthetic"] |= result.pop("_marked").astype(bool)
+    return result.assign(n_unmatched=lost)
 
 
 def score_breakdown(
     scores: pd.DataFrame,
-    what: str = "turn",
-    turns: pd.DataFrame | Benchmark | None = None,
+    by: By = "turn",
+    benchmark: Turns | None = None,
     *,
     dimension: str | None = None,
-    **options: Any,
+    average: Average = "question",
+    ci: float = 0.95,
+    method: Method = "jackknife",
+    n_resamples: int = RESAMPLES,
+    seed: int = 0,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Break scores down by dimension, or by what their turns are like.
+    """Break scores down by dimension, or by properties of their turns.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         From `load_scores`, `join_turns` or labels.
-    what : {"dimension", "turn", "images", "named_images", "context", "kind"}, default "turn"
+    by : {"dimension", "turn", "images", "named_images", "context", "kind"}, default "turn"
         The dimension; the turn's number; images of the dialogue; images that the question is about; tokens
         to read before answering; whether the question is about no, one or several images.
-    turns : pandas.DataFrame or Benchmark, optional
+    benchmark : Benchmark, path, name or pandas.DataFrame, optional
         As in `join_turns`, for what the scores don't carry themselves.
     dimension : str, optional
-        Name or short name; by default the Overall Score, or the only dimension there is. Has no meaning for
-        ``what="dimension"``.
-    **options
-        ``average``, ``ci``, ``n_resamples``, ``seed`` of `summarize_scores`.
+        Name or short name; by default the overall score, or the only dimension. Without effect for
+        ``by="dimension"``.
+    average, ci, method, n_resamples, seed, rubric
+        As in `summarize_scores`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and bin: ``model``, ``bin``, and the columns of `summarize_scores`; bins in their
-        order. ``attrs["n_unmatched"]`` as in `join_turns`; ``attrs["breakdown"]`` is `what`.
+        One row a model and bin: ``model``, ``bin`` (ordered), the columns of `summarize_scores`, ``by``, and
+        ``n_unmatched`` as in `join_turns`.
 
     Raises
     ------
     DataError
-        If `what` is unknown or what it needs isn't there.
+        If `by` is unknown or needs a benchmark that is not given.
     """
-    if what == "dimension":
-        frame = summarize_scores(scores, "model", **options)
+    if by == "dimension":
+        frame = summarize_scores(
+            scores, "model", average, ci, method=method, n_resamples=n_resamples, seed=seed, rubric=rubric
+        )
         frame.insert(1, "bin", frame["dimension"])
-        frame.attrs["breakdown"] = what
-        return frame
-    binned = _binned(scores, what, turns, dimension)
-    frame = summarize_scores(binned, ["model", "bin"], **options)
-    frame.attrs |= {key: binned.attrs[key] for key in ("n_unmatched", "source") if key in binned.attrs}
-    frame.attrs |= {"breakdown": what, "column": BREAKDOWNS[what][0]}
-    return frame
+        return frame.assign(by=by, n_unmatched=0)
+    binned = _binned(scores, by, benchmark, dimension, rubric)
+    frame = summarize_scores(
+        binned,
+        ["model", "bin"],
+        average,
+        ci,
+        method=method,
+        n_resamples=n_resamples,
+        seed=seed,
+        rubric=rubric,
+    )
+    return frame.assign(by=by, n_unmatched=_n_unmatched(binned))
+
+
+def _n_unmatched(joined: pd.DataFrame) -> int:
+    return int(joined["n_unmatched"].iloc[0]) if "n_unmatched" in joined and len(joined) else 0
 
 
 def turns_behind(
     scores: pd.DataFrame,
-    what: str,
+    by: By,
     bin: object,
-    turns: pd.DataFrame | Benchmark | None = None,
+    benchmark: Turns | None = None,
     *,
     model: str | None = None,
     dimension: str | None = None,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Name the turns behind a point of a breakdown, for ``browse(bench, where=...)``.
+    """Return the turns behind a point of a breakdown, for ``browse(benchmark, where=...)``.
 
     Parameters
     ----------
-    scores, what, turns, dimension
+    scores, by, benchmark, dimension, rubric
         As in `score_breakdown`.
     bin : str or number
         One of the breakdown's bins.
@@ -223,114 +270,121 @@ def turns_behind(
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``dialog_id``, ``turn``, ``score`` (0-10), lowest scores first.
+        ``model``, ``dialog_id``, ``turn``, ``score`` (on the rubric's scale), ``synthetic``, lowest scores first.
 
     Raises
     ------
     DataError
         If there is no such bin or model.
     """
-    binned = _binned(scores, what, turns, dimension)
+    binned = _binned(scores, by, benchmark, dimension, rubric)
     found = binned.loc[binned["bin"].astype("str") == str(bin)]
     if model is not None:
         found = found.loc[found["model"] == model]
     if found.empty:
         bins = [str(name) for name in binned["bin"].cat.categories]
-        raise DataError(f"no turn in bin {str(bin)!r} of {what}, model {model!r}; bins are {', '.join(bins)}")
+        raise DataError(f"no turn in bin {str(bin)!r} of {by}, model {model!r}; bins are {', '.join(bins)}")
     ordered = found.sort_values("score", kind="stable", ignore_index=True)
-    return ordered[["model", "dialog_id", "turn", "score"]]
+    return ordered[["model", "dialog_id", "turn", "score", "synthetic"]]
 
 
 def _binned(
-    scores: pd.DataFrame, what: str, turns: pd.DataFrame | Benchmark | None, dimension: str | None
+    scores: pd.DataFrame, by: str, benchmark: Turns | None, dimension: str | None, rubric: Rubric
 ) -> pd.DataFrame:
     """Add the breakdown's bins to scores, as an ordered column ``bin``."""
     import pandas as pd
 
-    if what not in BREAKDOWNS:
-        raise DataError(f"no breakdown by {what!r}; expected dimension, {', '.join(BREAKDOWNS)}")
-    column, bins = BREAKDOWNS[what]
-    joined = only_dimension(_with_column(scores, column, turns), dimension)
+    if by not in BREAKDOWNS:
+        raise DataError(f"no breakdown by {by!r}; expected dimension, {', '.join(BREAKDOWNS)}")
+    column, bins = BREAKDOWNS[by]
+    joined = only_dimension(_with_column(scores, column, benchmark, rubric), dimension, rubric)
     if bins is None:
         joined = joined.dropna(subset=column)
-        order = list(_KINDS) if what == "kind" else sorted(joined[column].unique())
+        order = list(QUESTION_KINDS) if by == "kind" else sorted(joined[column].unique())
         labels = joined[column]
     else:
         order = [label for label, _, _ in bins]
         labels = pd.Series("", index=joined.index, dtype="str")
         for label, low, high in bins:
             labels[joined[column].between(low, high)] = label
-    binned = joined.assign(bin=pd.Categorical(labels, categories=order, ordered=True))
-    binned.attrs = dict(joined.attrs)
-    return binned
+    return joined.assign(bin=pd.Categorical(labels, categories=order, ordered=True))
 
 
-def _with_column(scores: pd.DataFrame, column: str, turns: pd.DataFrame | Benchmark | None) -> pd.DataFrame:
-    scores = as_scores(scores)
+def _with_column(scores: pd.DataFrame, column: str, benchmark: Turns | None, rubric: Rubric) -> pd.DataFrame:
+    scores = as_scores(scores, rubric=rubric)
     if column in scores:
         return scores
-    if turns is None:
-        raise DataError(f"the scores have no column {column!r}; give turns=, a benchmark or describe_turns()")
-    return join_turns(scores, turns)
+    if benchmark is None:
+        raise DataError(f"the scores have no column {column!r}; pass benchmark=")
+    return join_turns(scores, benchmark, rubric=rubric)
 
 
 def score_trend(
     scores: pd.DataFrame,
-    what: str = "turn",
-    turns: pd.DataFrame | Benchmark | None = None,
+    by: Literal["turn", "images", "named_images", "context"] = "turn",
+    benchmark: Turns | None = None,
     *,
     dimension: str | None = None,
     ci: float = 0.95,
+    method: Method = "jackknife",
     n_resamples: int = RESAMPLES,
     seed: int = 0,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Measure how much a model's score changes with the turn, the images or the context.
+    """Estimate how much a model's score changes with the turn, the images or the context.
 
     Parameters
     ----------
-    scores, turns, dimension
+    scores, benchmark, dimension
         As in `score_breakdown`.
-    what : {"turn", "images", "named_images", "context"}, default "turn"
+    by : {"turn", "images", "named_images", "context"}, default "turn"
         As in `score_breakdown`.
-    ci, n_resamples, seed
+    ci, method, n_resamples, seed, rubric
         As in `summarize_scores`.
 
     Returns
     -------
     pandas.DataFrame
         One row a model: ``model``, ``predictor``, ``slope`` (points on 0-100 for one turn or image more, or for
-        1,000 tokens more), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns``.
+        1,000 tokens more), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns``, ``note``,
+        ``dimension``, ``ci``, ``synthetic``.
 
     Notes
     -----
-    Within dialogues: each score and each predictor less its mean over the model's turns of the dialogue, so
-    that long dialogues, which alone reach late turns, don't pass for a fall. The number of images is
-    the dialogue's own, so there the slope is between dialogues. Clustered by dialogue, as
+    The slope is within dialogues: the mean over the model's turns of the dialogue is subtracted from each score
+    and each predictor, so that long dialogues, which alone reach late turns, don't appear as a fall. The number
+    of images belongs to the dialogue, so that slope is between dialogues. Errors are clustered by dialogue, as in
     `summarize_scores`.
     """
     import numpy as np
     import pandas as pd
 
-    if what not in BREAKDOWNS or what == "kind":
-        raise DataError(f"no trend along {what!r}; expected turn, images, named_images or context")
-    column = BREAKDOWNS[what][0]
-    kept = only_dimension(_with_column(scores, column, turns), dimension).dropna(subset=["score", column])
-    kept = kept.assign(
-        _x=kept[column].astype(float) / (1_000 if what == "context" else 1), _y=10 * kept["score"]
+    if by not in BREAKDOWNS or by == "kind":
+        raise DataError(f"no trend along {by!r}; expected turn, images, named_images or context")
+    column = BREAKDOWNS[by][0]
+    kept = only_dimension(_with_column(scores, column, benchmark, rubric), dimension, rubric)
+    kept = kept.dropna(subset=["score", column, "dialog_id"])
+    x = kept[column].astype(float) / (1_000 if by == "context" else 1)
+    points = kept.assign(_x=x, _y=rubric.to_percent(kept["score"].astype(float)))
+    around = ["model"] if by == "images" else ["model", "dialog_id"]
+    centred = points[["_x", "_y"]] - points.groupby(around)[["_x", "_y"]].transform("mean")
+    products = points[["model", "dialog_id"]].assign(
+        top=centred["_x"] * centred["_y"], bottom=centred["_x"] ** 2
     )
-    around = ["model"] if what == "images" else ["model", "dialog_id"]
-    centred = kept[["_x", "_y"]] - kept.groupby(around)[["_x", "_y"]].transform("mean")
+    sums = products.groupby(["model", "dialog_id"], sort=False)[["top", "bottom"]].sum().reset_index()
     models = list(kept["model"].unique())
-    model = pd.Categorical(kept["model"], categories=models).codes.astype(np.int64)
-    x, y = centred["_x"].to_numpy(), centred["_y"].to_numpy()
-    cluster = pd.factorize(kept["dialog_id"])[0]
-    options: dict[str, Any] = {"ci": ci, "n_resamples": n_resamples, "seed": seed}
-    ratios = cluster_ratios(model, cluster, x * y, x * x, len(models), **options)
-    frame = pd.DataFrame({"model": pd.array(models, dtype="str"), "predictor": what})
-    frame["slope"] = ratios["estimate"]
+    number = pd.Categorical(sums["model"], categories=models).codes.astype(np.int64)
+    ratios = clustered_ratio(
+        number, sums["top"].to_numpy(), sums["bottom"].to_numpy(), len(models),
+        ci=ci, method=method, n_resamples=n_resamples, seed=seed,
+    )  # fmt: skip
+    by_model = kept.groupby("model", sort=False)
+    frame = pd.DataFrame(
+        {"model": pd.array(models, dtype="str"), "predictor": by, "slope": ratios["estimate"]}
+    )
     frame[["se", "low", "high"]] = ratios[["se", "low", "high"]]
     frame["p_value"] = two_sided_p(*(ratios[name].to_numpy() for name in ("estimate", "se", "n_clusters")))
-    frame["n_dialogs"] = ratios["n_clusters"]
-    frame["n_turns"] = np.bincount(model, minlength=len(models))
-    frame.attrs = {"ci": ci, "synthetic": bool(scores.attrs.get("synthetic"))}
-    return frame
+    frame["n_dialogs"] = ratios["n_clusters"].astype("int64")
+    frame["n_turns"] = by_model.size().reindex(models).to_numpy()
+    frame["note"], frame["dimension"], frame["ci"] = ratios["note"], kept["dimension"].iloc[0], ci
+    return frame.assign(synthetic=by_model["synthetic"].any().reindex(models).to_numpy())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io.benchmark import Benchmark
-from mmdu_analysis.schema import DataError, is_synthetic, problems_frame, require_columns
+from mmdu_analysis.schema import QUESTION_KINDS, DataError, is_synthetic, problems_frame, require_columns
 from mmdu_analysis.stats.lengths import DatasetLengths, measure_dataset
 from mmdu_analysis.stats.measure import KINDS, SUMS
 from mmdu_analysis.stats.references import question_images
@@ -74,14 +74,14 @@ def question_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Da
     -------
     pandas.DataFrame
         ``bench.turns`` with ``question_tokens``, ``n_referenced`` (images that the question is about)
-        and ``kind`` (one of `KINDS`).
+        and ``kind`` (``no image``, ``single image``, ``multi image``).
     """
     turns = bench.turns.copy()
     turns["question_tokens"] = count_tokens(without_placeholders(turns["question"]), encoding)
     counts = question_images(bench).groupby(["dialog_id", "turn"]).size().rename("n_referenced")
     turns = turns.join(counts, on=["dialog_id", "turn"])
     turns["n_referenced"] = turns["n_referenced"].fillna(0).astype("int64")
-    turns["kind"] = turns["n_referenced"].clip(upper=2).map(dict(enumerate(KINDS)))
+    turns["kind"] = turns["n_referenced"].clip(upper=2).map(dict(enumerate(QUESTION_KINDS))).astype("str")
     return turns
 
 

@@ -1,11 +1,11 @@
-"""What fine-tuning on MMDU-45k gains, and what context length does beside it."""
+"""What fine-tuning on MMDU-45k gains, and what a longer context gains."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.schema import DIMENSIONS, DataError, require_columns
+from mmdu_analysis.schema import MMDU, DataError, Rubric, is_synthetic, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def finetuning_gain(
     table: pd.DataFrame, reference: str | None = "GPT-4o", *, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Measure what fine-tuning gains over its base model.
+    """Measure what fine-tuning gains over the base model.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ def finetuning_gain(
         One row a model: ``model``, ``base_model`` (NA for those that aren't fine-tuned), and numeric
         columns; Tables 2, 3 and 4 are such.
     reference : str or None, default "GPT-4o"
-        Model whose distance from the base is closed by a share. None leaves the distance out, for
-        tables without such a model.
+        Model whose distance from the base is closed by a share. None leaves the distance out, for tables
+        without such a model.
     metrics : sequence of str, optional
         Columns; by default all numeric ones but ``parameters_b``.
 
@@ -32,7 +32,8 @@ def finetuning_gain(
     pandas.DataFrame
         One row a fine-tuned model and column: ``model``, ``base_model``, ``metric``, ``base``,
         ``finetuned``, ``gain`` (points), ``relative_gain`` (0-1 of the base), ``distance`` (reference less
-        base, points) and ``share_closed`` (0-1; NA without reference).
+        base, points) and ``share_closed`` (0-1; NA without reference), ``reference``, ``synthetic``. A
+        metric that the base or the fine-tuned model doesn't have has no row.
 
     Raises
     ------
@@ -41,12 +42,14 @@ def finetuning_gain(
 
     Notes
     -----
-    Tables 2-4 of arXiv 2406.11833.
+    Tables 2-4 of arXiv 2406.11833. The paper prints no errors, so neither has a gain; with scores of turns,
+    `compare_models` compares a fine-tuned model with its base and has an interval.
     """
     import pandas as pd
 
     require_columns(table, ["model", "base_model"], "a table of models")
-    columns = list(metrics or table.select_dtypes("number").columns.drop("parameters_b", errors="ignore"))
+    own = ["parameters_b", "low", "high", "ci"]
+    columns = list(metrics or table.select_dtypes("number").columns.drop(own, errors="ignore"))
     models = table.set_index("model")
     tuned = table.loc[table["base_model"].notna()]
     if tuned.empty:
@@ -61,6 +64,7 @@ def finetuning_gain(
         for metric in columns
     ]
     frame = pd.DataFrame(rows, columns=["model", "base_model", "metric", "base", "finetuned"])
+    frame = frame.dropna(subset=["base", "finetuned"], ignore_index=True)
     frame["gain"] = frame["finetuned"] - frame["base"]
     frame["relative_gain"] = frame["gain"] / frame["base"]
     target = frame["metric"].map(models.loc[reference, columns]) if reference else pd.NA
@@ -68,37 +72,44 @@ def finetuning_gain(
         target - frame["base"] if reference else [pd.NA] * len(frame), dtype="Float64"
     )
     frame["share_closed"] = frame["gain"] / frame["distance"]
-    frame.attrs = {"source": table.attrs.get("source", ""), "reference": reference}
-    return frame
+    named = pd.array([reference] * len(frame), dtype="str")
+    return frame.assign(reference=named, synthetic=is_synthetic(table))
 
 
-def overtaken_models(table: pd.DataFrame, dimension: str = "Avg") -> pd.DataFrame:
-    """List the closed models that a fine-tuned open one has overtaken.
+def overtaken_models(
+    table: pd.DataFrame, dimension: str | None = None, *, rubric: Rubric = MMDU
+) -> pd.DataFrame:
+    """Return the closed models that a fine-tuned open one has overtaken.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a model: ``model``, ``access`` and `dimension`.
-    dimension : str, default "Avg"
-        Short name.
+        One row a model: ``model``, ``access`` and the dimension by its short name.
+    dimension : str, optional
+        Name or short name; by default the overall score.
+    rubric : Rubric, optional
+        Whose dimensions they are.
 
     Returns
     -------
     pandas.DataFrame
         One row a pair: ``model`` (fine-tuned), ``score``, ``overtaken`` (closed), ``overtaken_score``.
     """
-    require_columns(table, ["model", "access", dimension], "a table of models")
-    parts = {
-        access: table.loc[table["access"] == access, ["model", dimension]]
-        for access in ("finetuned", "closed")
-    }
-    pairs = parts["finetuned"].merge(parts["closed"], how="cross")
+    wanted = dimension or rubric.overall
+    if wanted is None:
+        raise DataError(f"the rubric {rubric.name} has no overall score; pass dimension=")
+    short = rubric.short_names[rubric.full_name(wanted)]
+    require_columns(table, ["model", "access", short], "a table of models")
+    tuned, closed = (
+        table.loc[table["access"] == access, ["model", short]] for access in ("finetuned", "closed")
+    )
+    pairs = tuned.merge(closed, how="cross")
     pairs.columns = ["model", "score", "overtaken", "overtaken_score"]
     return pairs.loc[pairs["score"] > pairs["overtaken_score"]].reset_index(drop=True)
 
 
 def ablation_effects(table: pd.DataFrame) -> pd.DataFrame:
-    """Take Table 5 apart: what a longer context gives, and what training gives at equal context.
+    """Separate the effects in Table 5: of a longer context, and of training at equal context.
 
     Parameters
     ----------
@@ -130,7 +141,7 @@ def ablation_effects(table: pd.DataFrame) -> pd.DataFrame:
         raise DataError(
             f"got models {models} in the study of context length, expected a base and a fine-tuned one"
         )
-    metrics = [short for short in DIMENSIONS if short in table]
+    metrics = [short for short in MMDU.short_names.values() if short in table]
     rows = []
     for model, part in runs.groupby("model", sort=False):
         for (_, first), (_, second) in zip(part.iterrows(), list(part.iterrows())[1:], strict=False):
@@ -148,5 +159,4 @@ def ablation_effects(table: pd.DataFrame) -> pd.DataFrame:
     columns = ["effect", "model", "before", "after", "at", "metric", "from_score", "to_score"]
     frame = pd.DataFrame(rows, columns=columns)
     frame["gain"] = frame["to_score"] - frame["from_score"]
-    frame.attrs = {"source": table.attrs.get("source", "")}
-    return frame
+    return frame.assign(synthetic=is_synthetic(table))

@@ -1,24 +1,34 @@
-"""How far open models are behind closed ones: by dimension, along the dialogue, by size."""
+"""How far open models are behind closed ones: by dimension, by size, and along the dialogue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from math import comb
+from math import comb, sqrt
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.schema import ACCESS, DIMENSIONS, DataError, require_columns
-from mmdu_analysis.stats.breakdowns import score_breakdown, score_trend
-from mmdu_analysis.stats.scores import as_scores
+from mmdu_analysis.schema import (
+    ACCESS,
+    LABEL,
+    MMDU,
+    DataError,
+    NotAvailable,
+    Rubric,
+    is_synthetic,
+    require_columns,
+)
+from mmdu_analysis.stats.breakdowns import By, score_breakdown, score_trend
+from mmdu_analysis.stats.resampling import RESAMPLES, Method
+from mmdu_analysis.stats.scores import Average, as_scores, score_table, summarize_scores
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mmdu_analysis.io.benchmark import Benchmark
+    from mmdu_analysis.stats.breakdowns import Turns
 
 _MOST_SPLITS = 200_000
-_RESAMPLES = 10_000
+_FEWEST_MODELS = 2
 
 
 def gap_analysis(
@@ -27,84 +37,153 @@ def gap_analysis(
     access: str | Mapping[str, str] = "access",
     ci: float = 0.95,
     seed: int = 0,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
     """Measure how far open models are behind closed ones, in each dimension.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a model: ``access`` (``closed`` or ``open``; others are left out) and the columns ``C``
-        to ``IRU`` and ``Avg``, or some of them, on 0-100. The published Table 2, or `score_table`.
+        One row a model: ``access`` (``closed`` or ``open``; others are left out) and columns with the short names
+        of dimensions on 0-100, such as the published Table 2 or `score_table`; or scores of single turns from
+        `load_scores`.
     access : str or mapping of str to str, default "access"
         The column that says which models are open, or a mapping from the model's name; a model that the mapping
         doesn't name keeps what the table says.
     ci : float, default 0.95
-        Width of the interval.
+        Width of the intervals.
     seed : int, default 0
-        Of the bootstrap.
+        Of the permutation, where there are too many relabellings to list.
+    rubric : Rubric, optional
+        Whose dimensions the columns are.
 
     Returns
     -------
     pandas.DataFrame
-        One row a dimension: ``closed_mean``, ``open_mean``, ``gap`` with ``low`` and ``high`` (percentile
-        bootstrap over models, each group by itself), ``best_closed``, ``best_open``, ``best_gap``,
-        ``p_value`` (one-sided permutation of the labels, exact), ``n_closed``, ``n_open``.
+        One row a dimension: ``dimension`` (full name), ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``,
+        ``high`` (Welch), ``best_closed``, ``best_open``, ``best_gap``, ``p_value`` (one-sided permutation of
+        the labels), ``n_closed``, ``n_open`` (models with a value); ``gap_min`` and ``gap_max`` (range of the gap
+        when any one model is left out), ``pairs_closed_higher`` of ``n_pairs`` (pairs of a closed and an open
+        model), ``border`` (the lowest closed less the highest open model), ``smallest_p`` (of the
+        permutation), ``se_dialogs``, ``low_dialogs``, ``high_dialogs`` (of the gap of exactly these models,
+        clustered by dialogue; NA without scores of turns), ``note``, ``ci``, ``synthetic``.
 
     Raises
     ------
     DataError
-        If the table has fewer than two closed or two open models, or no dimension.
+        If the table has no dimension of the rubric.
+    NotAvailable
+        If no dimension has two closed and two open models with values.
 
     Notes
     -----
-    Table 2 of arXiv 2406.11833. ``Avg`` is the judge's Overall Score, not the mean of the six. The models
-    are those that the authors chose, no random sample: the interval says how much the gap hangs on the
-    choice.
+    Table 2 of arXiv 2406.11833. ``Avg`` is the judge's Overall Score, not the mean of the six dimensions.
+
+    The models are those that the authors chose, not a random sample. Welch's interval would be valid if the
+    models of each kind were exchangeable draws from a population; read it as a measure of how
+    much models differ. ``gap_min`` and ``gap_max`` need no such assumption. The smallest possible p-value of
+    the permutation only says that every closed model is above every open one. ``se_dialogs`` answers another
+    question: how precisely the benchmark's dialogues measure the gap between exactly these models.
 
     Examples
     --------
     >>> from mmdu_analysis import load_published
-    >>> gap_analysis(load_published("main_results")).set_index("dimension").loc["Avg", "gap"].round(2).item()
-    28.85
+    >>> gaps = gap_analysis(load_published("main_results")).set_index("dimension")
+    >>> gaps.loc["Overall Score", ["gap", "gap_min", "gap_max", "border"]].astype(float).round(1).tolist()
+    [28.8, 26.0, 33.7, 4.1]
     """
     import numpy as np
     import pandas as pd
 
-    given = _access_of(table, access)
-    dimensions = _dimensions(table)
-    groups = {}
-    for group in ("closed", "open"):
-        groups[group] = table.loc[given == group, dimensions].to_numpy(dtype=float)
-        if len(groups[group]) < 2:
-            have = given.value_counts().to_dict()
-            raise DataError(f"got models by access {have}, expected at least two with access {group!r}")
-    closed, open_ = groups["closed"], groups["open"]
+    by_dialog = None
+    if "score" in table.columns or "correct" in table.columns:
+        by_dialog, table = _from_scores(table, access, ci, rubric)
+        access = "access"
+    given = access_by_model(table, access)
+    dimensions = _dimensions(table, rubric)
     rng = np.random.default_rng(seed)
-    resampled = _resampled_means(closed, rng) - _resampled_means(open_, rng)
-    low, high = np.quantile(resampled, [(1 - ci) / 2, (1 + ci) / 2], axis=0)
-    frame = pd.DataFrame(
-        {
-            "dimension": dimensions,
-            "closed_mean": closed.mean(axis=0),
-            "open_mean": open_.mean(axis=0),
-            "gap": closed.mean(axis=0) - open_.mean(axis=0),
-            "low": low,
-            "high": high,
-            "best_closed": closed.max(axis=0),
-            "best_open": open_.max(axis=0),
-            "best_gap": closed.max(axis=0) - open_.max(axis=0),
-            "p_value": _permutation_p(closed, open_, rng),
-            "n_closed": len(closed),
-            "n_open": len(open_),
-        }
+    rows = []
+    for short in dimensions:
+        values = table[short].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        sides = [values[(given == side).to_numpy(bool, na_value=False)] for side in ("closed", "open")]
+        closed, open_ = (side[~np.isnan(side)] for side in sides)
+        rows.append({"dimension": rubric.full_name(short)} | _gap(closed, open_, ci, rng))
+    frame = pd.DataFrame(rows)
+    if (frame[["n_closed", "n_open"]].min(axis=1) < _FEWEST_MODELS).all():
+        have = given.value_counts().to_dict()
+        lacking = [side for side in ("closed", "open") if (frame[f"n_{side}"] < _FEWEST_MODELS).all()]
+        wanted = " and ".join(f"access '{side}'" for side in lacking or ("closed", "open"))
+        raise NotAvailable(f"got models by access {have}, expected at least two with a value and {wanted}")
+    for column in ("se_dialogs", "low_dialogs", "high_dialogs"):
+        frame[column] = float("nan") if by_dialog is None else frame["dimension"].map(by_dialog[column])
+    note = frame.pop("note")
+    return frame.assign(note=note, ci=ci, synthetic=is_synthetic(table)).astype(
+        {"dimension": "str", "note": "str"}
     )
-    frame.attrs = {"source": table.attrs.get("source", ""), "ci": ci}
-    frame.attrs["synthetic"] = bool(table.attrs.get("synthetic"))
-    return frame
 
 
-def _access_of(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.Series:
-    """Give each model's access, from a column or by its name."""
+def _gap(closed: np.ndarray, open_: np.ndarray, ci: float, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the columns of `gap_analysis` for one dimension."""
+    import numpy as np
+
+    nan = float("nan")
+    row: dict[str, Any] = {"closed_mean": _mean(closed), "open_mean": _mean(open_)}
+    row["gap"] = row["closed_mean"] - row["open_mean"]
+    row |= dict.fromkeys(("se", "low", "high"), nan)
+    row |= {"best_closed": max(closed, default=nan), "best_open": max(open_, default=nan)}
+    row |= {"best_gap": row["best_closed"] - row["best_open"], "p_value": nan}
+    row |= {"n_closed": len(closed), "n_open": len(open_), "gap_min": nan, "gap_max": nan}
+    higher = (closed[:, None] > open_[None, :]).sum()
+    row |= {"pairs_closed_higher": int(higher), "n_pairs": len(closed) * len(open_)}
+    row |= {"border": min(closed, default=nan) - row["best_open"], "smallest_p": nan, "note": ""}
+    if min(len(closed), len(open_)) < _FEWEST_MODELS:
+        row["note"] = "fewer than two models of a kind: no interval, no test"
+        return row
+    row["se"], row["low"], row["high"] = _welch(closed, open_, ci)
+    without = [np.delete(closed, i).mean() - row["open_mean"] for i in range(len(closed))]
+    without += [row["closed_mean"] - np.delete(open_, i).mean() for i in range(len(open_))]
+    row["gap_min"], row["gap_max"] = min(without), max(without)
+    row["p_value"], row["smallest_p"] = _permutation_p(closed, open_, rng)
+    return row
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _welch(closed: np.ndarray, open_: np.ndarray, ci: float) -> tuple[float, float, float]:
+    """Return standard error and Welch's interval of a difference of means."""
+    from scipy.stats import t
+
+    parts = closed.var(ddof=1) / len(closed), open_.var(ddof=1) / len(open_)
+    se = sqrt(sum(parts))
+    if se == 0:
+        return 0.0, float("nan"), float("nan")
+    freedom = se**4 / (parts[0] ** 2 / (len(closed) - 1) + parts[1] ** 2 / (len(open_) - 1))
+    gap, reach = closed.mean() - open_.mean(), t.ppf((1 + ci) / 2, freedom) * se
+    return se, gap - reach, gap + reach
+
+
+def _from_scores(
+    scores: pd.DataFrame, access: str | Mapping[str, str], ci: float, rubric: Rubric
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the gap's errors over dialogues (index dimension), and the table of the models' means."""
+    if isinstance(access, str):
+        raise DataError("scores of turns don't say which models are open; pass access={'model': 'open', ...}")
+    table = score_table(summarize_scores(scores, rubric=rubric), access, rubric=rubric)
+    broken = gap_breakdown(scores, access, "dimension", ci=ci, rubric=rubric).set_index("dimension")
+    names = {"se": "se_dialogs", "low": "low_dialogs", "high": "high_dialogs"}
+    return broken.rename(columns=names), table
+
+
+def access_by_model(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.Series:
+    """Return each model's access, from a column of the table or by its name.
+
+    Raises
+    ------
+    DataError
+        If the column is missing, or a value isn't ``closed``, ``open`` or ``finetuned``.
+    """
     import pandas as pd
 
     if isinstance(access, str):
@@ -118,60 +197,78 @@ def _access_of(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.Serie
     return table["model"].map(dict(access)).astype("str").fillna(known)
 
 
-def _dimensions(table: pd.DataFrame) -> list[str]:
-    found = [short for short in DIMENSIONS if short in table.columns]
+def _dimensions(table: pd.DataFrame, rubric: Rubric) -> list[str]:
+    short_names = [*rubric.short_names.values(), LABEL]
+    found = [short for short in short_names if short in table.columns]
     if not found:
         raise DataError(
-            f"a table of models: got columns {list(table.columns)}, expected some of {list(DIMENSIONS)}"
+            f"a table of models: got columns {list(table.columns)}, expected some of {short_names}, the dimensions "
+            f"of the rubric {rubric.name}"
         )
     return found
 
 
-def _resampled_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return values[rng.integers(0, len(values), (_RESAMPLES, len(values)))].mean(axis=1)
-
-
-def _permutation_p(closed: np.ndarray, open_: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One-sided p of the gap: over all relabellings, or over random ones where those are too many."""
+def _permutation_p(closed: np.ndarray, open_: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the one-sided p of the gap over all relabellings (random ones if too many), and its minimum."""
     import numpy as np
 
-    pool, size = np.vstack([closed, open_]), len(closed)
+    pool, size = np.concatenate([closed, open_]), len(closed)
     if comb(len(pool), size) <= _MOST_SPLITS:
         picks = np.array(list(combinations(range(len(pool)), size)))
     else:
         draws = [rng.permutation(len(pool))[:size] for _ in range(_MOST_SPLITS - 1)]
         picks = np.array([np.arange(size), *draws])
-    sums = pool[picks].sum(axis=1)
-    return (sums >= closed.sum(axis=0) - 1e-9).mean(axis=0)
+    return float((pool[picks].sum(axis=1) >= closed.sum() - 1e-9).mean()), 1 / len(picks)
 
 
-def border_pair(table: pd.DataFrame, dimension: str = "Avg") -> pd.DataFrame:
-    """Give the two models nearest to the border: the worst closed and the best open one.
+def border_pair(table: pd.DataFrame, dimension: str | None = None, *, rubric: Rubric = MMDU) -> pd.DataFrame:
+    """Return the two models at the border: the lowest closed and the highest open one.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `gap_analysis` takes it, with ``model``.
-    dimension : str, default "Avg"
-        The dimension's short name.
+        As in `gap_analysis`, with ``model``.
+    dimension : str, optional
+        Name or short name; by default the overall score.
+    rubric : Rubric, optional
+        Whose dimensions the columns are.
 
     Returns
     -------
     pandas.DataFrame
-        Two rows: ``model``, ``access``, and the dimension.
+        Two rows: ``model``, ``access``, and the dimension by its short name.
+
+    Raises
+    ------
+    NotAvailable
+        If there is no closed or no open model with a value.
     """
     import pandas as pd
 
-    require_columns(table, ["model", "access", dimension], "a table of models")
-    closed = table.loc[table["access"] == "closed"].nsmallest(1, dimension)
-    open_ = table.loc[table["access"] == "open"].nlargest(1, dimension)
-    return pd.concat([closed, open_], ignore_index=True)[["model", "access", dimension]]
+    wanted = dimension or rubric.overall
+    if wanted is None:
+        raise DataError(f"the rubric {rubric.name} has no overall score; pass dimension=")
+    short = rubric.short_names[rubric.full_name(wanted)]
+    require_columns(table, ["model", "access", short], "a table of models")
+    valued = table.dropna(subset=short)
+    parts = [valued.loc[valued["access"] == "closed"].nsmallest(1, short)]
+    parts.append(valued.loc[valued["access"] == "open"].nlargest(1, short))
+    if any(part.empty for part in parts):
+        have = valued["access"].value_counts().to_dict()
+        raise NotAvailable(f"got models with a value by access {have}, expected a closed and an open one")
+    return pd.concat(parts, ignore_index=True)[["model", "access", short]]
 
 
 def add_model(
-    table: pd.DataFrame, model: str, access: str, scores: dict[str, float], **columns: Any
+    table: pd.DataFrame,
+    model: str,
+    access: str,
+    scores: Mapping[str, float],
+    *,
+    parameters_b: float | None = None,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Put one's own model into a table of models.
+    """Return a table of models with one more row.
 
     Parameters
     ----------
@@ -179,10 +276,13 @@ def add_model(
         Such as ``load_published("main_results")``.
     model, access : str
         The model's name; ``closed``, ``open`` or ``finetuned``.
-    scores : dict of str to float
-        Short dimension name -> score on 0-100.
-    **columns
-        Such as ``parameters_b=7``.
+    scores : mapping of str to float
+        Dimension (name or short name) -> score on 0-100. Dimensions that are left out are NA and take no part in
+        any comparison.
+    parameters_b : float, optional
+        Size in billions of parameters.
+    rubric : Rubric, optional
+        Whose dimensions they are.
 
     Returns
     -------
@@ -192,23 +292,28 @@ def add_model(
     Raises
     ------
     DataError
-        If the name is taken, or a score isn't on 0-100.
+        If the name is taken, the access is unknown, there is no score, or a score isn't on 0-100.
     """
     import pandas as pd
 
     if model in set(table["model"]):
-        raise DataError(f"model {model!r} is in the table already; give another name")
-    wrong = {name: value for name, value in scores.items() if name not in DIMENSIONS or not 0 <= value <= 100}
-    if wrong:
-        raise DataError(f"scores {wrong}, expected 0-100 for {list(DIMENSIONS)}")
-    row = pd.DataFrame([{"model": model, "access": access, **columns, **scores}])
-    result = pd.concat([table, row], ignore_index=True)
-    result.attrs = dict(table.attrs)
-    return result
+        raise DataError(f"model {model!r} is in the table already; use another name")
+    if access not in ACCESS:
+        raise DataError(f"access is {access!r}, expected {', '.join(ACCESS)}")
+    named = {rubric.short_names[rubric.full_name(name)]: value for name, value in scores.items()}
+    wrong = {name: value for name, value in named.items() if not 0 <= value <= 100}
+    if wrong or not named:
+        raise DataError(
+            f"scores {dict(scores)}, expected 0-100 for some of {list(rubric.short_names.values())}"
+        )
+    row: dict[str, Any] = {"model": model, "access": access, **named}
+    if parameters_b is not None:
+        row["parameters_b"] = parameters_b
+    return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
 
 
-def size_effect(table: pd.DataFrame, *, ci: float = 0.95) -> pd.DataFrame:
-    """Ask whether open models' scores go with their size.
+def size_effect(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU) -> pd.DataFrame:
+    """Test whether the scores of open models go with their size.
 
     Parameters
     ----------
@@ -216,53 +321,57 @@ def size_effect(table: pd.DataFrame, *, ci: float = 0.95) -> pd.DataFrame:
         One row a model: ``access``, ``parameters_b`` (billions) and dimensions on 0-100.
     ci : float, default 0.95
         Width of the interval.
+    rubric : Rubric, optional
+        Whose dimensions the columns are.
 
     Returns
     -------
     pandas.DataFrame
         One row a dimension: ``dimension``, ``spearman`` (rank correlation of score and parameters), ``p_value``
         (its two-sided permutation test, 10,000 random orders), ``slope`` (points for a doubling of the
-        parameters) with ``low`` and ``high`` (least squares, Student's t), ``n_models``,
-        ``smallest_b``, ``largest_b``. ``attrs["n_unknown"]`` counts closed models, whose sizes aren't
-        published: no table can tell size from access.
+        parameters) with ``se``, ``low`` and ``high`` (least squares, Student's t), ``n_models``,
+        ``smallest_b``, ``largest_b``, ``n_unknown`` (closed models without a published size: no table can
+        separate size from access), ``ci``, ``synthetic``.
 
     Raises
     ------
-    DataError
-        If fewer than four open models have a size.
+    NotAvailable
+        If fewer than four open models have a size and a value in any dimension.
     """
     import numpy as np
     import pandas as pd
     from scipy.stats import linregress, permutation_test, spearmanr, t
 
     require_columns(table, ["access", "parameters_b"], "a table of models")
-    sized = table.loc[(table["access"] == "open") & table["parameters_b"].notna()]
-    if len(sized) < 4:
-        raise DataError(f"got {len(sized)} open models with parameters_b, expected four at least")
-    doublings = np.log2(sized["parameters_b"].to_numpy(dtype=float))
+    unknown = int((table["access"].eq("closed") & table["parameters_b"].isna()).sum())
     rows = []
-    for dimension in _dimensions(table):
-        scores = sized[dimension].to_numpy(dtype=float)
+    for short in _dimensions(table, rubric):
+        sized = table.loc[table["access"] == "open"].dropna(subset=["parameters_b", short])
+        if len(sized) < 4:
+            continue
+        doublings = np.log2(sized["parameters_b"].to_numpy(dtype=float))
+        scores = sized[short].to_numpy(dtype=float)
         fit = linregress(doublings, scores)
         reach = t.ppf((1 + ci) / 2, len(sized) - 2) * fit.stderr
         rank = permutation_test(
             (scores,),
-            lambda order: spearmanr(order, doublings).statistic,
+            lambda order, x=doublings: spearmanr(order, x).statistic,
             permutation_type="pairings",
             n_resamples=10_000,
             rng=np.random.default_rng(0),
         )
-        rows.append((dimension, rank.statistic, rank.pvalue, fit.slope, fit.slope - reach, fit.slope + reach))
-    frame = pd.DataFrame(rows, columns=["dimension", "spearman", "p_value", "slope", "low", "high"])
-    frame["n_models"] = len(sized)
-    frame["smallest_b"], frame["largest_b"] = sized["parameters_b"].min(), sized["parameters_b"].max()
-    unknown = int((table["access"].eq("closed") & table["parameters_b"].isna()).sum())
-    frame.attrs = {"source": table.attrs.get("source", ""), "ci": ci, "n_unknown": unknown}
-    return frame
+        row = {"dimension": rubric.full_name(short), "spearman": rank.statistic, "p_value": rank.pvalue}
+        row |= {"slope": fit.slope, "se": fit.stderr, "low": fit.slope - reach, "high": fit.slope + reach}
+        sizes = sized["parameters_b"]
+        rows.append(row | {"n_models": len(sized), "smallest_b": sizes.min(), "largest_b": sizes.max()})
+    if not rows:
+        raise NotAvailable("fewer than four open models have parameters_b and a value in a dimension")
+    frame = pd.DataFrame(rows).astype({"dimension": "str"})
+    return frame.assign(n_unknown=unknown, ci=ci, synthetic=is_synthetic(table))
 
 
-def paired_gap(scores: pd.DataFrame, access: Mapping[str, str]) -> pd.DataFrame:
-    """Put closed and open models' scores of the same turns beside each other.
+def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubric = MMDU) -> pd.DataFrame:
+    """Return the mean scores of closed and of open models on the same turns.
 
     Parameters
     ----------
@@ -270,84 +379,129 @@ def paired_gap(scores: pd.DataFrame, access: Mapping[str, str]) -> pd.DataFrame:
         From `load_scores`.
     access : mapping of str to str
         Model -> ``closed`` or ``open``; others are left out.
+    rubric : Rubric, optional
+        The rubric of the scores.
 
     Returns
     -------
     pandas.DataFrame
-        Scores in which the "models" are ``closed`` and ``open`` (the mean of their models on each judged turn)
-        and ``gap`` (closed less open). Turns that only one side has are left out;
-        ``attrs["n_unpaired"]`` counts them, a dimension each.
+        Scores in which the "models" are ``closed`` and ``open`` (the mean of their models on each judged turn),
+        on the rubric's scale. Turns that only one side has are left out; ``n_unpaired``, the number of
+        left-out turns of the dimension, is the same in all its rows.
 
     Raises
     ------
-    DataError
+    NotAvailable
         If one side has no model in the scores.
     """
-    scores = as_scores(scores)
+    scores = as_scores(scores, rubric=rubric)
     side = scores["model"].map(dict(access))
     for wanted in ("closed", "open"):
         if not (side == wanted).any():
             have = {model: access.get(model) for model in scores["model"].unique()}
-            raise DataError(f"got models {have}, expected at least one with access {wanted!r}")
-    kept = scores.loc[side.isin(["closed", "open"])].dropna(subset=["score", "dialog_id", "turn"])
+            raise NotAvailable(f"got models {have}, expected at least one with access {wanted!r}")
+    kept = scores.assign(side=side).loc[side.isin(["closed", "open"])]
+    kept = kept.dropna(subset=["score", "dialog_id", "turn"])
     keys = ["dialog_id", "turn", "dimension"]
-    by_model = kept.groupby([*keys, "model", side.rename("side")], observed=True)["score"].mean()
-    sides = by_model.groupby([*keys, "side"], observed=True).mean().unstack("side")
-    both = sides.dropna()
-    wide = both.assign(gap=both["closed"] - both["open"]).rename_axis(columns=None).reset_index()
-    long = wide.melt(keys, ["closed", "open", "gap"], "model", "score").assign(judge="mean")
-    long = long.astype({"model": "str", "judge": "str"})[["model", "judge", *keys, "score"]]
-    long.attrs = {"synthetic": bool(scores.attrs.get("synthetic")), "n_unpaired": len(sides) - len(both)}
-    return long
+    by_model = kept.groupby([*keys, "side", "model"], observed=True).agg(
+        score=("score", "mean"), synthetic=("synthetic", "any")
+    )
+    sides = by_model.groupby([*keys, "side"], observed=True).agg(
+        score=("score", "mean"), synthetic=("synthetic", "any")
+    )
+    long = sides.reset_index().rename(columns={"side": "model"})
+    both = long.groupby(keys, observed=True)["model"].transform("size") == 2
+    n_unpaired = (~both).groupby(long["dimension"]).sum()
+    long = long.loc[both].assign(judge="mean").reset_index(drop=True)
+    long["n_unpaired"] = long["dimension"].map(n_unpaired).astype("int64")
+    columns = ["model", "judge", *keys, "score", "synthetic", "n_unpaired"]
+    return long[columns].astype({"model": "str", "judge": "str"})
 
 
 def gap_breakdown(
     scores: pd.DataFrame,
     access: Mapping[str, str],
-    what: str = "turn",
-    turns: pd.DataFrame | Benchmark | None = None,
+    by: By = "turn",
+    benchmark: Turns | None = None,
     *,
     dimension: str | None = None,
-    **options: Any,
+    average: Average = "question",
+    ci: float = 0.95,
+    method: Method = "jackknife",
+    n_resamples: int = RESAMPLES,
+    seed: int = 0,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Measure the gap by turn, images or context, and whether it grows with the dialogue.
+    """Measure the gap by turn, images, context or dimension, and whether it changes along the dialogue.
 
     Parameters
     ----------
     scores, access
         As in `paired_gap`.
-    what, turns, dimension, **options
+    by, benchmark, dimension, average, ci, method, n_resamples, seed, rubric
         As in `score_breakdown`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a bin: ``bin``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``, ``high`` (of the gap;
-        clustered by dialogue, the models as given), ``n_dialogs``, ``n_turns``, and ``slope``, ``slope_low``,
-        ``slope_high``, ``p_value``: how much the gap grows for a turn, an image or 1,000 tokens more, see
-        `score_trend` (NA for kinds and dimensions).
+        One row a bin: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``, ``high``
+        (of the gap; clustered by dialogue, the models as given), ``n_dialogs``, ``n_turns``, and ``slope``,
+        ``slope_low``, ``slope_high``, ``p_value``: how much the gap changes for a turn, an image or 1,000
+        tokens more, see `score_trend` (NA for kinds and dimensions); ``n_unpaired``, ``note``, ``by``,
+        ``average``, ``ci``, ``synthetic``.
 
     Raises
     ------
-    DataError
+    NotAvailable, DataError
         As in `paired_gap` and `score_breakdown`.
     """
-    paired = paired_gap(scores, access)
-    broken = score_breakdown(paired, what, turns, dimension=dimension, **options)
-    attrs = dict(broken.attrs) | {"n_unpaired": paired.attrs["n_unpaired"]}
-    sides = broken.set_index(["bin", "model"])["mean"].unstack("model")
-    frame = broken.loc[broken["model"] == "gap"].rename(columns={"mean": "gap"})
-    frame = frame.drop(columns=["model", "n_missing"])
-    frame.insert(1, "closed_mean", frame["bin"].astype(object).map(sides["closed"]))
-    frame.insert(2, "open_mean", frame["bin"].astype(object).map(sides["open"]))
-    frame = frame.reset_index(drop=True)
-    for column in ("slope", "slope_low", "slope_high", "p_value"):
-        frame[column] = float("nan")
-    if what not in ("kind", "dimension"):
-        gaps = paired.loc[paired["model"] == "gap"]
-        trend = score_trend(gaps, what, turns, dimension=dimension).iloc[0]
-        for column, source in {"slope_low": "low", "slope_high": "high"}.items():
-            frame[column] = trend[source]
-        frame["slope"], frame["p_value"] = trend["slope"], trend["p_value"]
-    frame.attrs = attrs
-    return frame
+    paired = paired_gap(scores, access, rubric=rubric)
+    options: dict[str, Any] = {"method": method, "n_resamples": n_resamples, "seed": seed, "ci": ci}
+    # The gap of a turn is a difference: 0 is in the middle of its range, which a rubric of its own says.
+    differences, points = _differences(paired, rubric), _points_rubric(rubric)
+    shown = {"average": average, "rubric": points, "dimension": dimension} | options
+    sides = score_breakdown(paired, by, benchmark, **(shown | {"rubric": rubric, "ci": ci}))
+    means = sides.set_index(["bin", "model"])["mean"].unstack("model")
+    frame = score_breakdown(differences, by, benchmark, **shown).drop(columns=["model", "n_missing"])
+    frame = frame.rename(columns={"mean": "gap"})
+    frame["gap"], frame["se"] = 2 * frame["gap"] - 100, 2 * frame["se"]
+    frame[["low", "high"]] = 2 * frame[["low", "high"]] - 100
+    frame.insert(
+        frame.columns.get_loc("gap"), "closed_mean", frame["bin"].astype(object).map(means["closed"])
+    )
+    frame.insert(frame.columns.get_loc("gap"), "open_mean", frame["bin"].astype(object).map(means["open"]))
+    frame[["slope", "slope_low", "slope_high", "p_value"]] = float("nan")
+    if by not in ("kind", "dimension"):
+        trend = score_trend(differences, by, benchmark, dimension=dimension, rubric=points, **options).iloc[0]
+        frame["slope"], frame["p_value"] = 2 * trend["slope"], trend["p_value"]
+        frame["slope_low"], frame["slope_high"] = 2 * trend["low"], 2 * trend["high"]
+    frame["n_unpaired"] = frame["dimension"].map(paired.groupby("dimension")["n_unpaired"].first())
+    first = [
+        "bin",
+        "dimension",
+        "closed_mean",
+        "open_mean",
+        "gap",
+        "se",
+        "low",
+        "high",
+        "n_dialogs",
+        "n_turns",
+    ]
+    slopes = ["slope", "slope_low", "slope_high", "p_value", "n_unpaired"]
+    return frame[[*first, *slopes, "note", "by", "average", "ci", "synthetic"]]
+
+
+def _differences(paired: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    """Return closed less open on each turn, on a scale from -100 to 100 points."""
+    keys = ["dialog_id", "turn", "dimension"]
+    points = paired.assign(score=rubric.to_percent(paired["score"]))
+    wide = points.pivot(index=keys, columns="model", values="score")
+    marked = paired.groupby(keys, observed=True)["synthetic"].any()
+    frame = (wide["closed"] - wide["open"]).rename("score").to_frame().join(marked).reset_index()
+    return frame.assign(model="gap", judge="mean")
+
+
+def _points_rubric(rubric: Rubric) -> Rubric:
+    """Return the rubric with a scale from -100 to 100, of differences of points."""
+    return Rubric(rubric.name, rubric.dimensions, (-100.0, 100.0), rubric.overall)

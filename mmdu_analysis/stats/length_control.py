@@ -1,14 +1,14 @@
-"""Judges like long answers: scores beside answer length, and scores at equal length."""
+"""Sensitivity of scores to the length of answers."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from mmdu_analysis.schema import DataError, DataWarning, require_columns
+from mmdu_analysis.schema import MMDU, CoverageWarning, DataError, Rubric, require_columns
 from mmdu_analysis.stats.resampling import RESAMPLES, bootstrap_weights, interval
-from mmdu_analysis.stats.scores import as_scores, only_dimension
-from mmdu_analysis.stats.tokens import count_tokens
+from mmdu_analysis.stats.scores import as_scores, only_dimension, text_keys
+from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 _KEYS = ["model", "dialog_id", "turn"]
 
 
-def join_lengths(
-    scores: pd.DataFrame, answers: pd.DataFrame, *, dimension: str | None = None
+def scores_with_lengths(
+    scores: pd.DataFrame,
+    answers: pd.DataFrame,
+    *,
+    dimension: str | None = None,
+    encoding: str = DEFAULT_ENCODING,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Put each score beside the length of the answer that it judges.
+    """Join each score with the length of the answer that it judges.
 
     Parameters
     ----------
@@ -29,31 +34,42 @@ def join_lengths(
     answers : pandas.DataFrame
         From `load_answers`; or with ``answer_tokens`` instead of ``answer``.
     dimension : str, optional
-        Name or short name; by default the Overall Score, or the only dimension there is.
+        Name or short name; by default the overall score, or the only dimension.
+    encoding : str, default "o200k_base"
+        As in `count_tokens`.
+    rubric : Rubric, optional
+        The rubric of the scores.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``score`` (0-100; the mean where several
-        judges scored), ``answer_tokens`` (o200k_base). ``attrs["n_unmatched"]`` counts the scored turns
-        without an answer; a warning tells it.
+        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100; the mean where several
+        judges scored), ``answer_tokens``, ``dimension``, ``n_unmatched`` (scored turns without an answer, the same in
+        all rows), ``synthetic``.
 
     Raises
     ------
     DataError
         If no score finds its answer.
+
+    Warns
+    -----
+    CoverageWarning
+        If scored turns have no answer.
     """
-    scores = as_scores(scores)
-    kept = only_dimension(scores, dimension)
+    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric)
     require_columns(answers, _KEYS, "a frame of answers")
-    lengths = answers[_KEYS].astype({"turn": "Int64"})
+    lengths = text_keys(answers)[_KEYS].astype({"turn": "Int64"})
     if "answer_tokens" in answers:
         lengths["answer_tokens"] = answers["answer_tokens"]
     else:
         require_columns(answers, ["answer"], "a frame of answers")
-        lengths["answer_tokens"] = count_tokens(answers["answer"])
+        lengths["answer_tokens"] = count_tokens(answers["answer"], encoding)
+    lengths["marked"] = answers["synthetic"].fillna(False).astype(bool) if "synthetic" in answers else False
     scored = kept.dropna(subset=["score", "turn"]).astype({"turn": "Int64"})
-    means = scored.groupby(_KEYS, as_index=False, sort=False, observed=True)["score"].mean()
+    scored = scored.assign(points=rubric.to_percent(scored["score"].astype(float)))
+    groups = scored.groupby(_KEYS, as_index=False, sort=False, observed=True)
+    means = groups.agg(points=("points", "mean"), synthetic=("synthetic", "any"))
     joined = means.merge(lengths, on=_KEYS, how="inner")
     lost = len(means) - len(joined)
     if joined.empty:
@@ -62,40 +78,47 @@ def join_lengths(
         )
     if lost:
         text = f"{lost:,} of {len(means):,} scored turns have no answer and are left out"
-        warnings.warn(text, DataWarning, stacklevel=2)
-    joined["score"] *= 10
-    synthetic = scores.attrs.get("synthetic") or answers.attrs.get("synthetic")
-    joined.attrs = {"synthetic": bool(synthetic), "dimension": kept["dimension"].iloc[0], "n_unmatched": lost}
-    return joined
+        warnings.warn(text, CoverageWarning, stacklevel=3)
+    joined["synthetic"] |= joined.pop("marked")
+    columns = [*_KEYS, "points", "answer_tokens", "synthetic"]
+    return joined[columns].assign(dimension=kept["dimension"].iloc[0], n_unmatched=lost)
 
 
 def adjust_for_length(
     scores: pd.DataFrame,
     answers: pd.DataFrame,
     *,
+    slopes: Literal["common", "model"] = "common",
     dimension: str | None = None,
+    encoding: str = DEFAULT_ENCODING,
     ci: float = 0.95,
     n_resamples: int = RESAMPLES,
     seed: int = 0,
+    rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Compare models' scores as they are, and at equal answer length.
+    """Measure how sensitive the comparison of models is to the length of their answers.
 
     Parameters
     ----------
-    scores, answers, dimension
-        As in `join_lengths`.
-    ci, n_resamples, seed
-        As in `summarize_scores`.
+    scores, answers, dimension, encoding, rubric
+        As in `scores_with_lengths`.
+    slopes : {"common", "model"}, default "common"
+        One effect of length for all models, or one for each.
+    ci : float, default 0.95
+        Width of the intervals.
+    n_resamples, seed : int
+        Of the bootstrap over dialogues.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model: ``model``, ``mean``, ``low``, ``high`` (0-100, over turns that another model answered
-        too), ``adjusted``, ``adjusted_low``, ``adjusted_high`` (at the mean log length of all answers),
-        ``answer_tokens`` (geometric mean), ``n_turns``. ``attrs``: ``length_effect``, the points that a
-        doubling of the length adds, with ``length_effect_low`` and ``length_effect_high``;
-        ``common_tokens``, the equal length;
-        ``n_unmatched``; ``n_alone``, turns that only one model answered.
+        One row a model: ``model``, ``mean``, ``se``, ``low``, ``high`` (0-100, on the average question),
+        ``adjusted``, ``adjusted_low``, ``adjusted_high`` (the same with the effect of length, at the mean log
+        length of all answers), ``shift`` (adjusted - mean), ``answer_tokens`` (geometric mean), ``n_turns`` (that
+        another model answered too), ``n_alone`` (that only this model answered, left out), ``n_dialogs``,
+        ``length_effect`` (points that a doubling of the length adds) with ``length_effect_low`` and
+        ``length_effect_high``, ``common_tokens`` (the equal length), ``slopes``, ``dimension``, ``n_unmatched``,
+        ``ci``, ``synthetic``.
 
     Raises
     ------
@@ -104,91 +127,139 @@ def adjust_for_length(
 
     Notes
     -----
-    A linear regression of the score on the model, the question and the logarithm of the answer's length, in
-    the spirit of AlpacaEval's length-controlled win rate (Dubois et al. 2024, arXiv 2404.04475), which does
-    the same with a logistic regression for each pair. What a doubling adds is estimated within models and
-    questions: how a model's own longer answers fare against its own shorter ones. A longer answer may
-    also be a better one: the adjusted score is what is left without length, not the truth about a model.
+    Two linear regressions of the points on the model and the question: without (``mean``) and with (``adjusted``)
+    the logarithm of the answer's length. They differ in the term of length only, so that a model which lacks
+    the hard questions moves in neither. What a doubling adds is estimated within models and questions: how
+    a model's own longer answers score against its own shorter ones.
+
+    This is a sensitivity analysis, not a correction. Length can be a consequence of quality: where better answers
+    are longer because they say more, holding length equal removes a part of the true difference. It is not
+    AlpacaEval's length-controlled win rate (Dubois et al. 2024, arXiv 2404.04475), which is a logistic model of
+    pairwise preferences.
     """
     import numpy as np
     import pandas as pd
 
-    joined = join_lengths(scores, answers, dimension=dimension)
+    if slopes not in ("common", "model"):
+        raise DataError(f"slopes is {slopes!r}, expected 'common' or 'model'")
+    joined = scores_with_lengths(scores, answers, dimension=dimension, encoding=encoding, rubric=rubric)
     shared = joined.groupby(["dialog_id", "turn"])["model"].transform("nunique") > 1
-    rows = joined.loc[shared].assign(size=np.log2(joined["answer_tokens"].clip(lower=1)))
+    rows = joined.loc[shared].assign(size=np.log2(joined["answer_tokens"].clip(lower=1).astype(float)))
     models = sorted(rows["model"].unique())
     cluster, dialogs = pd.factorize(rows["dialog_id"])
     if len(models) < 2 or len(dialogs) < 2:
         raise DataError(
             "a comparison at equal length needs two models that answered turns of two same dialogues"
         )
-    design = pd.get_dummies(rows["model"]).reindex(columns=models).astype(float)
-    design["size"], design["score"] = rows["size"], rows["score"]
-    # Less the question's mean: what all models have in common on a question, its difficulty, drops out.
-    question = [rows["dialog_id"], rows["turn"]]
-    within = (design - design.groupby(question).transform("mean")).to_numpy()
-    sums = np.zeros((len(dialogs), within.shape[1], within.shape[1]))
-    np.add.at(sums, cluster, within[:, :, None] * within[:, None, :])
-    totals = np.zeros((len(dialogs), len(models), 3))  # count, score, size of each dialogue and model
-    place = pd.Categorical(rows["model"], categories=models).codes
-    np.add.at(totals, (cluster, place), np.column_stack([np.ones(len(rows)), rows["score"], rows["size"]]))
-    best = _fit(sums.sum(axis=0)[None], totals.sum(axis=0)[None])
-    draws = [
-        np.concatenate(parts) for parts in zip(*_resampled(sums, totals, n_resamples, seed), strict=True)
+    centre = float(rows["size"].mean())
+    products = _products(rows.assign(size=rows["size"] - centre), models, cluster, len(dialogs), slopes)
+    best = _solve(products.sum(axis=0)[None], len(models))
+    blocks = [
+        _solve(np.tensordot(weights, products, 1), len(models))
+        for weights in bootstrap_weights(len(dialogs), n_resamples, seed)
     ]
+    # The questions' mean level: what all models have in common, which differs between the resamples only.
+    draws = {name: np.concatenate([block[name] for block in blocks]) for name in best}
     frame = pd.DataFrame({"model": pd.array(models, dtype="str")})
-    for column, number in {"mean": 0, "adjusted": 1}.items():
-        low, high = interval(draws[number], len(dialogs), ci)
-        prefix = "" if column == "mean" else "adjusted_"
-        frame[column], frame[f"{prefix}low"], frame[f"{prefix}high"] = best[number][0], low, high
-    frame["answer_tokens"] = 2 ** (totals[:, :, 2].sum(axis=0) / totals[:, :, 0].sum(axis=0))
-    frame["n_turns"] = totals[:, :, 0].sum(axis=0).astype(int)
-    low, high = interval(draws[2], len(dialogs), ci)
-    frame.attrs = joined.attrs | {
-        "common_tokens": float(2 ** (totals[..., 2].sum() / totals[..., 0].sum())),
-        "length_effect": float(best[2][0]),
-        "length_effect_low": float(low),
-        "length_effect_high": float(high),
-        "n_alone": int((~shared).sum()),
-        "ci": ci,
-    }
-    return frame
+    for name, prefix in (("mean", ""), ("adjusted", "adjusted_"), ("length_effect", "length_effect_")):
+        frame[name] = best[name][0]
+        frame[f"{prefix}low"], frame[f"{prefix}high"] = interval(draws[name], len(dialogs), ci)
+        if name == "mean":
+            frame["se"] = np.nanstd(draws[name], axis=0, ddof=1)
+    by_model = rows.groupby("model")
+    frame["shift"] = frame["adjusted"] - frame["mean"]
+    frame["answer_tokens"] = (2 ** by_model["size"].mean()).reindex(models).to_numpy()
+    frame["n_turns"] = by_model.size().reindex(models).to_numpy()
+    alone = joined.loc[~shared].groupby("model").size()
+    frame["n_alone"] = alone.reindex(models, fill_value=0).to_numpy()
+    frame["n_dialogs"] = by_model["dialog_id"].nunique().reindex(models).to_numpy()
+    frame["synthetic"] = by_model["synthetic"].any().reindex(models).to_numpy()
+    frame = frame.assign(common_tokens=2**centre, slopes=slopes, dimension=joined["dimension"].iloc[0])
+    frame = frame.assign(n_unmatched=int(joined["n_unmatched"].iloc[0]), ci=ci)
+    order = ["model", "mean", "se", "low", "high", "adjusted", "adjusted_low", "adjusted_high", "shift"]
+    order += ["answer_tokens", "n_turns", "n_alone", "n_dialogs", "length_effect", "length_effect_low"]
+    order += ["length_effect_high", "common_tokens", "slopes", "dimension", "n_unmatched", "ci", "synthetic"]
+    return frame[order]
 
 
-def _resampled(
-    sums: np.ndarray, totals: np.ndarray, n_resamples: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    import numpy as np
-
-    return [
-        _fit(np.tensordot(weights, sums, 1), np.tensordot(weights, totals, 1))
-        for weights in bootstrap_weights(len(sums), n_resamples, seed)
-    ]
-
-
-def _fit(sums: np.ndarray, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Solve the normal equations of each resample.
+def _products(
+    rows: pd.DataFrame, models: list[str], cluster: np.ndarray, n_clusters: int, slopes: str
+) -> np.ndarray:
+    """Return sums of products over the rows of each dialogue.
 
     Parameters
     ----------
-    sums : numpy.ndarray, shape (n, k + 2, k + 2)
-        Products of the k models' columns, the log length and the score, less the question's mean.
-    totals : numpy.ndarray, shape (n, k, 3)
-        Number, score and log length of each model's turns.
+    rows : pandas.DataFrame
+        ``model``, ``dialog_id``, ``turn``, ``points`` and ``size`` (centred log length).
+    models : list of str
+        In the order of the columns.
+    cluster : numpy.ndarray of int, shape (n,)
+        The dialogue of each row.
+    n_clusters : int
+        Number of dialogues.
+    slopes : str
+        As in `adjust_for_length`.
 
     Returns
     -------
-    tuple of numpy.ndarray
-        Means and adjusted means, shape (n, k), and the length's effect, shape (n,).
+    numpy.ndarray, shape (n_clusters, k + s + 2, k + s + 2)
+        Of the k models' columns, the s columns of length and the points, less the question's mean, in the first
+        rows and columns; the last row has the number of rows, and the sums of lengths and points.
+    """
+    import numpy as np
+    import pandas as pd
+
+    dummies = pd.get_dummies(rows["model"]).reindex(columns=models).astype(float)
+    sizes = dummies.mul(rows["size"], axis=0) if slopes == "model" else rows[["size"]]
+    design = pd.concat([dummies, sizes, rows[["points"]]], axis=1)
+    design.columns = range(design.shape[1])
+    # Less the question's mean: what all models have in common on a question, its difficulty, drops out.
+    question = [rows["dialog_id"], rows["turn"]]
+    within = (design - design.groupby(question).transform("mean")).to_numpy()
+    width = within.shape[1] + 1
+    products = np.zeros((n_clusters, width, width))
+    np.add.at(products[:, :-1, :-1], cluster, within[:, :, None] * within[:, None, :])
+    totals = np.column_stack([design.to_numpy(), np.ones(len(rows))])
+    np.add.at(products[:, -1, :], cluster, totals)
+    return products
+
+
+def _solve(products: np.ndarray, n_models: int) -> dict[str, np.ndarray]:
+    """Solve the two regressions of each resample.
+
+    Parameters
+    ----------
+    products : numpy.ndarray, shape (n, k + s + 2, k + s + 2)
+        As `_products` returns them, summed over the dialogues of a resample.
+    n_models : int
+        Number of models, k.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (n, k)
+        ``mean``, ``adjusted`` and ``length_effect``.
     """
     import numpy as np
 
-    # The models' columns add up to nothing: of all solutions take the shortest, whose effects do too.
-    solution = (np.linalg.pinv(sums[:, :-1, :-1], hermitian=True) @ sums[:, :-1, -1:])[..., 0]
-    with np.errstate(invalid="ignore"):
-        means = totals[..., 1] / totals[..., 0]
-    centre = totals[..., 1].sum(axis=1) / totals[..., 0].sum(axis=1)
-    effects = solution[:, :-1]
-    share = totals[..., 0] / totals[..., 0].sum(axis=1, keepdims=True)
-    adjusted = centre[:, None] + effects - (share * effects).sum(axis=1, keepdims=True)
-    return means, adjusted, solution[:, -1]
+    squares, totals = products[:, :-1, :-1], products[:, -1, :]
+    level = totals[:, -2] / totals[:, -1]
+    share = totals[:, :n_models] / totals[:, -1:]
+    target = squares[:, :-1, -1:]
+
+    def effects(count: int) -> np.ndarray:
+        # The models' columns add up to nothing: of all solutions take the shortest.
+        inverse = np.linalg.pinv(squares[:, :count, :count], hermitian=True)
+        return (inverse @ target[:, :count])[..., 0]
+
+    def levels(of_models: np.ndarray) -> np.ndarray:
+        return level[:, None] + of_models - (share * of_models).sum(axis=1, keepdims=True)
+
+    plain, full = effects(n_models), effects(squares.shape[1] - 1)
+    slope = full[:, n_models:]
+    # The level of the points includes the effect of the sizes that were met, whose mean need not be 0 by model.
+    met = (totals[:, n_models:-2] * slope).sum(axis=1) / totals[:, -1]
+    return {
+        "mean": levels(plain),
+        "adjusted": levels(full[:, :n_models]) - met[:, None],
+        "length_effect": np.broadcast_to(slope, plain.shape) if slope.shape[1] == 1 else slope,
+    }

@@ -239,19 +239,14 @@ def question_images(bench: Benchmark) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row an image that a turn is about: ``dialog_id``, ``turn``, ``image``. A turn about no
-        image has no row. ``attrs["unknown"]`` counts references to images that the dialogue doesn't
-        have; they are left out.
+        image has no row. References to images that the dialogue doesn't have are left out.
     """
     import pandas as pd
 
     numbers = bench.images.groupby("dialog_id", sort=False)["image"].agg(list).to_dict()
     rows: list[tuple[str, int, int]] = []
-    unknown = 0
     for turn in bench.turns[["dialog_id", "turn", "question", "images_so_far"]].itertuples(index=False):
-        known, left_out = turn_images(turn.question, numbers.get(turn.dialog_id, []), turn.images_so_far)
-        unknown += left_out
+        known, _ = turn_images(turn.question, numbers.get(turn.dialog_id, []), turn.images_so_far)
         rows += [(turn.dialog_id, turn.turn, image) for image in known]
     frame = pd.DataFrame(rows, columns=["dialog_id", "turn", "image"])
-    frame = frame.astype({"dialog_id": "str", "turn": "int64", "image": "int64"})
-    frame.attrs["unknown"] = unknown
-    return frame
+    return frame.astype({"dialog_id": "str", "turn": "int64", "image": "int64"})

@@ -1,150 +1,138 @@
-"""Turns that a judge scored several times: each counts once, and the judge's own variance shows."""
+"""The variance of repeated judgements: turns that a judge scored several times."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mmdu_analysis.schema import SCORE_COLUMNS, DataError, require_columns
+from mmdu_analysis.schema import MMDU, DataError, Rubric, require_columns
+from mmdu_analysis.stats.resampling import clustered_ratio
+from mmdu_analysis.stats.scores import TURN_KEYS, as_scores
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_SCALE = 10.0  # scores are 0-10 in files and 0-100 in the paper
-_TURN = ["model", "judge", "dialog_id", "turn", "dimension"]
 
-
-def judged_turns(scores: pd.DataFrame, place: np.ndarray) -> np.ndarray:
-    """Give each judged turn a number, which its repeats share.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `load_scores`.
-    place : numpy.ndarray of int, shape (n,)
-        The group that each row is summarized in; a turn that is in two groups has two numbers.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (n,)
-        Without a column ``repeat`` each row has its own.
-    """
-    import numpy as np
-
-    if "repeat" not in scores:
-        return np.arange(len(scores))
-    keys = scores[_TURN].assign(_place=place)
-    lost = scores["turn"].isna().to_numpy()
-    keys["_row"] = np.where(lost, np.arange(len(scores)), -1)  # a turn that isn't known is nobody's repeat
-    return keys.groupby(list(keys), sort=False, dropna=False, observed=True).ngroup().to_numpy()
-
-
-def share_of_turn(turn: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Give each judgement's share of its turn: the shares of those that count add up to 1.
-
-    Parameters
-    ----------
-    turn : numpy.ndarray of int, shape (n,)
-        From `judged_turns`.
-    counted : numpy.ndarray of bool, shape (n,)
-        Which judgements count.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n,)
-        0 for those that don't count.
-    """
-    import numpy as np
-
-    number = np.bincount(turn, counted)[turn]
-    return np.divide(counted, number, out=np.zeros(len(turn)), where=number > 0)
-
-
-def pooled_variance(turn: np.ndarray, group: np.ndarray, value: np.ndarray, n_groups: int) -> np.ndarray:
-    """Give each group's variance within turns: squares about the turn's mean, over judgements less turns.
-
-    Parameters
-    ----------
-    turn, group : numpy.ndarray of int, shape (n,)
-        Of each judgement.
-    value : numpy.ndarray of float, shape (n,)
-        The judgements, none missing.
-    n_groups : int
-        Groups are numbered ``0..n_groups-1``.
-
-    Returns
-    -------
-    numpy.ndarray of float, shape (n_groups,)
-        NaN where no turn of the group was judged twice.
-    """
-    import numpy as np
-
-    turn = np.unique(turn, return_inverse=True)[1]
-    number = np.bincount(turn)
-    squares = (value - (np.bincount(turn, value) / number)[turn]) ** 2
-    freedom = np.bincount(group, 1 - 1 / number[turn], n_groups)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(freedom > 1e-9, np.bincount(group, squares, n_groups) / freedom, np.nan)
-
-
-def judge_variance(scores: pd.DataFrame, by: str | Sequence[str] = "model") -> pd.DataFrame:
-    """Tell how much of a score is the judge's own chance, from turns that were judged several times.
+def judge_variance(
+    scores: pd.DataFrame, by: str | Sequence[str] = "model", *, ci: float = 0.95, rubric: Rubric = MMDU
+) -> pd.DataFrame:
+    """Estimate the variance between repeated judgements of the same turn.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `load_scores` on what ``mmdu judge --repeat`` wrote, with a column ``repeat``.
+        From `load_scores`, with a column ``repeat``: each turn judged several times.
     by : str or sequence of str, default "model"
         Columns to group by; judges are pooled unless named.
+    ci : float, default 0.95
+        Width of the interval.
+    rubric : Rubric, optional
+        Dimensions and scale of the scores.
 
     Returns
     -------
     pandas.DataFrame
         One row a group and dimension: the columns of `by`, ``dimension``, ``n_turns``, ``n_repeats`` (mean
-        number of judgements a turn), ``sd_judge`` (of one judgement about its turn's mean, 0-100),
-        ``sd_turns`` (between turns, the judge's part taken out), ``reliability`` (share of one judgement's
-        variance that lies between turns: the intraclass correlation ICC(1) of Shrout and Fleiss 1979)
-        and ``reliability_mean`` (of the mean of a turn's judgements, Spearman-Brown).
+        number of judgements a turn), ``sd_judge`` (standard deviation of one judgement about its turn's mean,
+        points on 0-100) with ``se``, ``low``, ``high`` (clustered by dialogue, on the logarithmic scale),
+        ``sd_turns`` (between turns, without the variance of judgements), ``reliability`` (share of one
+        judgement's variance that lies between turns: the intraclass correlation ICC(1) of Shrout and Fleiss
+        1979), ``reliability_mean`` (of the mean of a turn's judgements, Spearman-Brown), ``n_dialogs``,
+        ``note``, ``ci``, ``synthetic``.
 
     Raises
     ------
     DataError
         If no turn was judged twice.
+
+    Notes
+    -----
+    This is the variance of decoding: the same judge, prompt and answer, asked again. It does not contain what
+    another judge, another prompt or a biased judge would change, so a small value does not show that a
+    judge is right.
     """
     import numpy as np
 
-    require_columns(scores, [*SCORE_COLUMNS, "repeat"], "scores of repeated judgements")
+    require_columns(scores, ["repeat"], "scores of repeated judgements")
+    scores = as_scores(scores, repeats=True, rubric=rubric)
     names = [by] if isinstance(by, str) else list(by)
     names = [*[name for name in names if name != "dimension"], "dimension"]
     require_columns(scores, names, "scores to be grouped by them")
-    kept = scores.dropna(subset=["score", "turn"]).reset_index(drop=True)
-    groups = kept.groupby(names, sort=False, observed=True)
-    group, n_groups = groups.ngroup().to_numpy(), groups.ngroups
-    turn = judged_turns(kept, group)
-    value = _SCALE * kept["score"].to_numpy(float)
-    within = pooled_variance(turn, group, value, n_groups)
-    if not np.isfinite(within).any():
-        raise DataError("no turn was judged twice; judge with --repeat 2 or more")
-    share = share_of_turn(turn, np.ones(len(turn), bool))
-    n_turns, count = np.bincount(group, share, n_groups), np.bincount(group, minlength=n_groups)
-    mean = np.bincount(group, value, n_groups) / count
-    turn_means = (np.bincount(turn, value) / np.bincount(turn))[turn]
-    squares = np.bincount(group, (turn_means - mean[group]) ** 2, n_groups)
+    kept = scores.dropna(subset=["score", "turn"])
+    kept = kept.assign(points=rubric.to_percent(kept["score"].astype(float)))
+    turns = _judged_turns(kept, names)
+    groups = turns.groupby(names, sort=False, observed=True)
+    sums = groups.agg(
+        n_turns=("n", "size"),
+        judgements=("n", "sum"),
+        squares_of_n=("n_squared", "sum"),
+        within=("squares", "sum"),
+        freedom=("freedom", "sum"),
+        total=("total", "sum"),
+        synthetic=("synthetic", "any"),
+    )
+    if not sums["freedom"].any():
+        raise DataError("no turn was judged twice; judge each turn twice or more often")
+    mean = (sums["total"] / sums["judgements"]).rename("mean")
+    about = turns.join(mean, on=names)
+    between_squares = (about["n"] * (about["total"] / about["n"] - about["mean"]) ** 2).groupby(
+        groups.ngroup()
+    )
+    between_squares = between_squares.sum().set_axis(sums.index)
+    within = sums["within"] / sums["freedom"].where(sums["freedom"] > 0)
+    # Unequal numbers of judgements: the mean number that the variance components of ANOVA use.
+    typical = (sums["judgements"] - sums["squares_of_n"] / sums["judgements"]) / (sums["n_turns"] - 1)
+    between = ((between_squares / (sums["n_turns"] - 1) - within) / typical).clip(lower=0)
+    repeats = sums["judgements"] / sums["n_turns"]
+    frame = sums[["n_turns"]].assign(n_repeats=repeats, sd_judge=np.sqrt(within))
+    errors = _errors(turns, groups.ngroup().to_numpy(), len(sums), ci)
+    frame[["se", "low", "high"]] = errors[["se", "low", "high"]].to_numpy()
+    frame["sd_turns"] = np.sqrt(between)
+    frame["reliability"] = between / (between + within)
+    frame["reliability_mean"] = between / (between + within / repeats)
+    frame["n_dialogs"], frame["note"] = errors["n_clusters"].to_numpy(), errors["note"].to_numpy()
+    frame = frame.assign(ci=ci, synthetic=sums["synthetic"]).reset_index()
+    return frame.astype({name: scores[name].dtype for name in names} | {"n_turns": "int64"})
+
+
+def _judged_turns(kept: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return one row a judged turn: number of judgements, their total, squares about the turn's mean."""
+    keys = list(dict.fromkeys([*names, *TURN_KEYS]))
+    judged = kept.groupby(keys, sort=False, observed=True)
+    squares = (kept["points"] - judged["points"].transform("mean")) ** 2
+    judged = kept.assign(squares=squares).groupby(keys, sort=False, observed=True)
+    turns = judged.agg(
+        n=("points", "size"),
+        total=("points", "sum"),
+        squares=("squares", "sum"),
+        synthetic=("synthetic", "any"),
+    ).reset_index()
+    return turns.assign(freedom=turns["n"] - 1, n_squared=turns["n"] ** 2)
+
+
+def _errors(turns: pd.DataFrame, group: np.ndarray, n_groups: int, ci: float) -> pd.DataFrame:
+    """Return error and interval of the standard deviation, by the delta method from the variance's logarithm."""
+    import numpy as np
+    from scipy.stats import t
+
+    sums = (
+        turns.assign(group=group).groupby(["group", "dialog_id"])[["squares", "freedom"]].sum().reset_index()
+    )
+    ratios = clustered_ratio(
+        sums["group"].to_numpy(),
+        sums["squares"].to_numpy(float),
+        sums["freedom"].to_numpy(float),
+        n_groups,
+        ci=ci,
+    )
+    reach = t.ppf((1 + ci) / 2, np.maximum(ratios["n_clusters"] - 1, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Unequal numbers of judgements: the mean number that the variance components of ANOVA take.
-        typical = (count - np.bincount(group, 1 / share, n_groups) / count) / (n_turns - 1)
-        between = np.maximum((squares / (n_turns - 1) - within) / typical, 0)
-        reliability = between / (between + within)
-        repeats = count / n_turns
-        frame = groups[names].first().reset_index(drop=True).assign(
-            n_turns=np.rint(n_turns).astype(np.int64),
-            n_repeats=repeats,
-            sd_judge=np.sqrt(within),
-            sd_turns=np.sqrt(between),
-            reliability=reliability,
-            reliability_mean=between / (between + within / repeats),
-        )  # fmt: skip
-    frame = frame.astype({name: scores[name].dtype for name in names})
-    frame.attrs = {"synthetic": bool(scores.attrs.get("synthetic"))}
-    return frame
+        deviation = np.sqrt(ratios["estimate"])
+        relative = ratios["se"].where(ratios["se"] > 0) / ratios["estimate"] / 2
+    ratios["se"] = deviation * relative
+    ratios["low"], ratios["high"] = (
+        deviation * np.exp(-reach * relative),
+        deviation * np.exp(reach * relative),
+    )
+    return ratios

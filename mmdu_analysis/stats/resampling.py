@@ -1,31 +1,38 @@
-"""Ratios of sums over dialogues: clustered standard errors, and a bootstrap over dialogues.
+"""Ratios of sums over dialogues: clustered errors, intervals, tests and a bootstrap.
 
 A mean is a sum of scores over a number of turns, a slope a sum of products over a sum of squares. Both are
-ratios of sums over dialogues, so one standard error and one bootstrap serve all of them.
+ratios of sums over dialogues, so one function estimates all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+Method = Literal["jackknife", "bootstrap"]
+
 RESAMPLES = 5_000
+FEW_DIALOGS = 20
+"""Below this number of dialogues an estimate is flagged in its column ``note``."""
+FEWEST_FOR_T = 6
+"""Below this number of dialogues a difference has an exact sign-flip test and no interval."""
 _BLOCK = 4_000_000  # weights drawn at once: 32 MB
 
 
-def cluster_ratios(
+def clustered_ratio(
     group: np.ndarray,
-    cluster: np.ndarray,
-    numerator: np.ndarray,
-    denominator: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
     n_groups: int,
     *,
+    limits: tuple[float, float] | None = None,
     ci: float = 0.95,
+    method: Method = "jackknife",
     n_resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -33,86 +40,166 @@ def cluster_ratios(
 
     Parameters
     ----------
-    group, cluster : numpy.ndarray of int, shape (n,)
-        Which group and which cluster (dialogue) a term belongs to; cluster -1 is unknown.
-    numerator, denominator : numpy.ndarray of float, shape (n,)
-        The terms. A denominator of 0 takes no part.
+    group : numpy.ndarray of int, shape (n,)
+        The group of each row; one row is one cluster (dialogue) of one group.
+    top, bottom : numpy.ndarray of float, shape (n,)
+        The cluster's sums. A cluster with a bottom of 0 takes no part.
     n_groups : int
         Groups are numbered ``0..n_groups-1``.
+    limits : tuple of float, optional
+        Lowest and highest possible estimate, such as 0 and 100 for a mean of points. The interval is then
+        computed on the logit scale and stays inside.
     ci : float, default 0.95
         Width of the interval.
+    method : {"jackknife", "bootstrap"}, default "jackknife"
+        See the notes.
     n_resamples, seed : int
-        Of the bootstrap. The draws of a group depend on the seed and its number of clusters only.
+        Of the bootstrap; without effect on the jackknife.
 
     Returns
     -------
     pandas.DataFrame
-        One row a group: ``estimate``, ``se``, ``low``, ``high`` and ``n_clusters``. Fewer than two clusters,
-        or an unknown one, give no uncertainty: NaN.
+        One row a group: ``estimate``, ``se``, ``low``, ``high``, ``n_clusters``, ``note`` (why there is no
+        interval, or that it rests on few dialogues; else empty).
 
     Notes
     -----
-    The standard error is that of a ratio with the clusters' residuals (Miller 2024, arXiv 2411.00640,
-    with G/(G-1) for G clusters): for a mean it equals ordinary least squares with
-    cluster-robust errors. The interval is the bootstrap's expanded percentile interval (Hesterberg 2015,
-    The American Statistician 69:4), which is wide enough for few clusters too.
+    ``se`` is the standard error of a ratio with clustered residuals and the factor G/(G-1) for G clusters
+    (Miller 2024, arXiv 2411.00640); for a mean it equals least squares with cluster-robust errors (CV1).
+
+    The jackknife interval uses the error of leaving out one cluster at a time (CV3; MacKinnon, Nielsen and
+    Webb 2023, Journal of Econometrics 232:2) and Student's t with G-1 degrees of freedom, for a bounded
+    estimate on the logit scale. At a limit itself the logit is infinite and Wilson's interval takes its
+    place, with the clusters as observations. The bootstrap interval is the expanded percentile interval
+    (Hesterberg 2015, The American Statistician 69:4), which is too narrow for few clusters, for clusters
+    whose size goes with the score, and near a limit. `docs/definitions.md` has the coverage of both.
     """
     import numpy as np
     import pandas as pd
 
-    used = denominator != 0
-    group, cluster, numerator, denominator = (x[used] for x in (group, cluster, numerator, denominator))
-    tops, bottoms = (np.bincount(group, x, minlength=n_groups) for x in (numerator, denominator))
-    with np.errstate(invalid="ignore"):
-        estimate = tops / bottoms
-    unknown = np.bincount(group, cluster < 0, minlength=n_groups) > 0
-    width = cluster.max(initial=0) + 2
-    cells, place = np.unique(group * width + cluster + 1, return_inverse=True)
-    owner, member = cells // width, cells % width - 1
-    top, bottom = (np.bincount(place, x, minlength=len(cells)) for x in (numerator, denominator))
-    n_clusters = np.bincount(owner, minlength=n_groups)
-    spread = (top - estimate[owner] * bottom) ** 2
+    used = bottom != 0
+    group, top, bottom = group[used], top[used], bottom[used]
+    tops, bottoms = (np.bincount(group, x, minlength=n_groups) for x in (top, bottom))
+    n_clusters = np.bincount(group, minlength=n_groups)
     with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = tops / bottoms
         correction = n_clusters / (n_clusters - 1)
-        se = np.sqrt(np.bincount(owner, spread, minlength=n_groups) * correction) / np.abs(bottoms)
-    bad = unknown | (n_clusters < 2)
-    se[bad] = np.nan
-    low, high = np.full((2, n_groups), np.nan)
-    for wanted, tops_of, bottoms_of in _by_members(owner, member, top, bottom, ~bad):
-        draws = ratio_draws(tops_of, bottoms_of, n_resamples, seed)
-        low[wanted], high[wanted] = interval(draws, len(tops_of), ci)
-    n_clusters = np.where(unknown, -1, n_clusters)
+        squares = np.bincount(group, (top - estimate[group] * bottom) ** 2, minlength=n_groups)
+        se = np.sqrt(squares * correction) / np.abs(bottoms)
+        left_out = (tops[group] - top) / (bottoms[group] - bottom)
+        spread = np.bincount(group, (left_out - estimate[group]) ** 2, minlength=n_groups)
+        jackknife = np.sqrt(spread / correction)
+    se[n_clusters < 2] = np.nan
+    # A constant has errors of rounding only, which must not pass for a very precise estimate.
+    scale = np.abs(estimate) if limits is None else np.full(n_groups, limits[1] - limits[0])
+    constant = (n_clusters > 1) & (se <= 1e-12 * np.maximum(scale, 1e-300))
+    se[constant] = 0.0
+    if method == "bootstrap":
+        low, high = _bootstrap_interval(group, top, bottom, n_clusters, ci, n_resamples, seed)
+    else:
+        low, high = t_interval(estimate, jackknife, n_clusters, ci, limits)
+    low[constant], high[constant] = np.nan, np.nan
+    if limits is not None:
+        at_limit = constant & np.isin(estimate, limits)
+        low[at_limit], high[at_limit] = _wilson(estimate, n_clusters, ci, limits)[:, at_limit]
+    notes = [_note(int(n), bool(c)) for n, c in zip(n_clusters, constant & np.isnan(low), strict=True)]
     return pd.DataFrame(
-        {"estimate": estimate, "se": se, "low": low, "high": high, "n_clusters": n_clusters}
-    ).rename_axis("group")
+        {"estimate": estimate, "se": se, "low": low, "high": high, "n_clusters": n_clusters, "note": notes}
+    ).astype({"note": "str"})
 
 
-def _by_members(
-    owner: np.ndarray, member: np.ndarray, top: np.ndarray, bottom: np.ndarray, wanted: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Put groups with the same clusters together, as matrices with one row a cluster."""
+def _note(n_clusters: int, constant: bool) -> str:
+    """Return why an estimate has no interval, or that it rests on few dialogues."""
+    if n_clusters == 0:
+        return "no score"
+    if n_clusters == 1:
+        return "one dialogue: no interval"
+    if constant:
+        return f"no variation between {n_clusters} dialogues: no interval"
+    return f"rests on {n_clusters} dialogues" if n_clusters < FEW_DIALOGS else ""
+
+
+def t_interval(
+    estimate: np.ndarray,
+    se: np.ndarray,
+    n_clusters: np.ndarray,
+    ci: float,
+    limits: tuple[float, float] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the interval of Student's t with one degree of freedom less than there are clusters.
+
+    Parameters
+    ----------
+    estimate, se, n_clusters : numpy.ndarray, shape (n,)
+        Estimates and their errors.
+    ci : float
+        Width, such as 0.95.
+    limits : tuple of float, optional
+        Lowest and highest possible estimate; the interval is computed on the logit scale.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Low and high; NaN below two clusters.
+    """
+    import numpy as np
+    from scipy.special import expit, logit
+    from scipy.stats import t
+
+    reach = t.ppf((1 + ci) / 2, np.maximum(n_clusters - 1, 1))
+    reach = np.where(n_clusters > 1, reach, np.nan)
+    if limits is None:
+        return estimate - reach * se, estimate + reach * se
+    lowest, width = limits[0], limits[1] - limits[0]
+    share = np.clip((estimate - lowest) / width, 0, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre, half = logit(share), reach * se / width / (share * (1 - share))
+        low, high = lowest + width * expit(centre - half), lowest + width * expit(centre + half)
+    return low, high
+
+
+def _wilson(estimate: np.ndarray, n: np.ndarray, ci: float, limits: tuple[float, float]) -> np.ndarray:
+    """Return Wilson's interval of shares of n clusters, with Student's t; shape (2, n_groups)."""
+    import numpy as np
+    from scipy.stats import t
+
+    lowest, width = limits[0], limits[1] - limits[0]
+    share, n = (estimate - lowest) / width, np.maximum(n, 2)
+    square = t.ppf((1 + ci) / 2, n - 1) ** 2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = np.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
+    return lowest + width * np.clip(np.array([centre - half, centre + half]), 0, 1)
+
+
+def _bootstrap_interval(
+    group: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    n_clusters: np.ndarray,
+    ci: float,
+    n_resamples: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the expanded percentile interval of each group; the draws depend on its own clusters only."""
     import numpy as np
 
-    edges = np.searchsorted(owner, np.arange(len(wanted) + 1))
-    alike: dict[bytes, list[int]] = {}
-    for group in np.flatnonzero(wanted).tolist():
-        alike.setdefault(member[edges[group] : edges[group + 1]].tobytes(), []).append(group)
-    for groups in alike.values():
-        spans = [slice(edges[group], edges[group + 1]) for group in groups]
-        yield (
-            np.array(groups),
-            np.column_stack([top[span] for span in spans]),
-            np.column_stack([bottom[span] for span in spans]),
-        )
+    low, high = np.full((2, len(n_clusters)), np.nan)
+    order = np.argsort(group, kind="stable")
+    edges = np.concatenate([[0], np.cumsum(n_clusters)])
+    for number in np.flatnonzero(n_clusters > 1):
+        rows = order[edges[number] : edges[number + 1]]
+        draws = ratio_draws(top[rows, None], bottom[rows, None], n_resamples, seed)
+        low[number], high[number] = (edge.item() for edge in interval(draws, len(rows), ci))
+    return low, high
 
 
 def bootstrap_weights(n_clusters: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Draw how often each cluster stands in each resample.
+    """Draw how often each resample holds each cluster.
 
     Parameters
     ----------
     n_clusters, n_resamples, seed : int
-        The same three give the same weights.
+        The same three produce the same weights.
 
     Yields
     ------
@@ -130,7 +217,7 @@ def bootstrap_weights(n_clusters: int, n_resamples: int, seed: int) -> Iterator[
         yield _draw_weights(rng, n_clusters, min(block, n_resamples - start))
 
 
-@lru_cache(maxsize=2)  # the pairs of models ask for the same weights again and again
+@lru_cache(maxsize=2)  # the metrics of one model ask for the same weights again and again
 def _few_weights(n_clusters: int, n_resamples: int, seed: int) -> np.ndarray:
     import numpy as np
 
@@ -168,7 +255,7 @@ def ratio_draws(tops: np.ndarray, bottoms: np.ndarray, n_resamples: int, seed: i
 
 
 def interval(draws: np.ndarray, n_clusters: int, ci: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give the expanded percentile interval of bootstrap draws.
+    """Return the expanded percentile interval of bootstrap draws.
 
     Parameters
     ----------
@@ -189,10 +276,8 @@ def interval(draws: np.ndarray, n_clusters: int, ci: float) -> tuple[np.ndarray,
 
     wider = np.sqrt(n_clusters / (n_clusters - 1)) * t.ppf((1 - ci) / 2, n_clusters - 1)
     tail = norm.cdf(wider)
-    if np.isnan(draws).any():
-        low, high = np.nanquantile(draws, [tail, 1 - tail], axis=0)
-    else:
-        low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
+    quantile = np.nanquantile if np.isnan(draws).any() else np.quantile
+    low, high = quantile(draws, [tail, 1 - tail], axis=0)
     return low, high
 
 
@@ -202,7 +287,7 @@ def two_sided_p(estimate: np.ndarray, se: np.ndarray, n_clusters: np.ndarray) ->
     Parameters
     ----------
     estimate, se, n_clusters : numpy.ndarray, shape (n,)
-        From `cluster_ratios`.
+        From `clustered_ratio`.
 
     Returns
     -------
@@ -216,3 +301,37 @@ def two_sided_p(estimate: np.ndarray, se: np.ndarray, n_clusters: np.ndarray) ->
         statistic = np.abs(estimate) / se
         p = 2 * t.sf(statistic, np.maximum(n_clusters - 1, 1))
     return np.where((estimate == 0) & (se == 0), 1.0, p)
+
+
+def sign_flip_p(sums: np.ndarray) -> float:
+    """Test exactly that differences are symmetric around 0, by flipping the signs of clusters.
+
+    Parameters
+    ----------
+    sums : numpy.ndarray of float, shape (n_clusters,)
+        Sum of the differences of each cluster (dialogue).
+
+    Returns
+    -------
+    float
+        Share of all assignments of signs whose total is at least as far from 0, two-sided. With n clusters
+        it is at least ``2 ** (1 - n)``. Above 16 clusters 100,000 random assignments are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sign_flip_p(np.array([1.0, 1.0]))
+    0.5
+    """
+    import numpy as np
+
+    count = len(sums)
+    found = abs(sums.sum())
+    tolerance = 1e-9 * np.abs(sums).sum()
+    if found >= np.abs(sums).sum() - tolerance and np.abs(sums).all():
+        return float(2.0 ** (1 - count)) if found > 0 else 1.0
+    if count > 16:
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (99_999, count))
+        return float((1 + (np.abs(signs @ sums) >= found - tolerance).sum()) / 100_000)
+    flips = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
+    return float((np.abs((1 - 2 * flips) @ sums) >= found - tolerance).mean())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from mmdu_analysis.schema import PLACEHOLDERS, DataError
+from mmdu_analysis.schema import PLACEHOLDERS, DataError, is_synthetic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, thre
     Raises
     ------
     DataError
-        If the encoding is unknown, or tiktoken's file for it can't be had.
+        If `texts` is a single text, the encoding is unknown, or tiktoken's file for it is not available.
 
     Examples
     --------
@@ -66,6 +66,8 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, thre
     """
     import numpy as np
 
+    if isinstance(texts, str | bytes):
+        raise DataError("texts is one text, expected several; pass [text]")
     items = list(texts)
     if not items:
         return np.zeros(0, dtype=np.int64)
@@ -269,12 +271,12 @@ images in 110 dialogues, is 470; with 3.8 images as printed 474; what rounding a
 """
 
 
-def image_token_model(model: str) -> ImageTokenModel:
-    """Look an estimator up by name.
+def image_token_model(image_model: str) -> ImageTokenModel:
+    """Return an estimator by its name.
 
     Parameters
     ----------
-    model : str
+    image_model : str
         A key of `IMAGE_TOKEN_MODELS`, or ``fixed:N``.
 
     Returns
@@ -287,40 +289,42 @@ def image_token_model(model: str) -> ImageTokenModel:
     DataError
         If there is no such estimator.
     """
-    kind, _, number = model.partition(":")
+    kind, _, number = image_model.partition(":")
     if kind == "fixed" and number.isdecimal():
         return ImageTokenModel(
             _constant(int(number)), False, f"{int(number)} tokens an image, given by the user"
         )
-    if model not in IMAGE_TOKEN_MODELS:
+    if image_model not in IMAGE_TOKEN_MODELS:
         raise DataError(
-            f"no image-token model {model!r}; expected {', '.join(IMAGE_TOKEN_MODELS)} or fixed:N"
+            f"no image-token model {image_model!r}; expected {', '.join(IMAGE_TOKEN_MODELS)} or fixed:N"
         )
-    return IMAGE_TOKEN_MODELS[model]
+    return IMAGE_TOKEN_MODELS[image_model]
 
 
-def image_tokens(images: pd.DataFrame, model: str = "paper") -> pd.Series:
+def image_tokens(images: pd.DataFrame, image_model: str = "paper") -> pd.Series:
     """Estimate the tokens that each image costs in a model.
 
     Parameters
     ----------
     images : pandas.DataFrame
-        ``bench.images``: ``width`` and ``height`` in pixels, NA where the picture isn't at hand.
-    model : str, default "paper"
+        ``benchmark.images``: ``width`` and ``height`` in pixels, NA where the picture is not available.
+    image_model : str, default "paper"
         ``llava-1.5``, ``llava-1.6``, ``qwen-vl``, ``qwen2-vl``, ``internlm-xc2``, ``internvl-1.5``,
         ``gpt-4o``, ``gpt-4o-low``, ``claude``, ``paper``, ``fixed:N``; sources in `IMAGE_TOKEN_MODELS`.
 
     Returns
     -------
     pandas.Series
-        int64 tokens, with the index of `images`. ``attrs``: ``image_token_model``, ``source``, and
-        ``fallback``, the number of pictures whose size isn't known and for which `FALLBACK_SIZE` was
-        assumed (0 for estimators that don't use the size).
+        int64 tokens, with the index of `images`. A picture whose size isn't known counts with `FALLBACK_SIZE`.
 
     Raises
     ------
     DataError
         If there is no such estimator.
+
+    See Also
+    --------
+    count_unknown_sizes : The number of pictures for which a size was assumed.
 
     Examples
     --------
@@ -330,22 +334,24 @@ def image_tokens(images: pd.DataFrame, model: str = "paper") -> pd.Series:
     """
     import pandas as pd
 
-    rule = image_token_model(model)
+    rule = image_token_model(image_model)
     sizes = images[["width", "height"]].astype("Float64")
-    known = sizes.notna().all(axis=1) & sizes.gt(0).fillna(False).all(axis=1)
-    fallback = {"width": FALLBACK_SIZE[0], "height": FALLBACK_SIZE[1]}
-    sizes.loc[~known] = pd.NA
-    full = sizes.fillna(fallback).astype("int64")
+    sizes.loc[~_known_sizes(images)] = pd.NA
+    full = sizes.fillna({"width": FALLBACK_SIZE[0], "height": FALLBACK_SIZE[1]}).astype("int64")
     tokens = full.groupby(["width", "height"], sort=False)["width"].transform(
         lambda group: rule.rule(*full.loc[group.index[0]].tolist())
     )
-    result = tokens.astype("int64").rename("image_tokens")
-    result.attrs = {
-        "image_token_model": model,
-        "source": rule.source,
-        "fallback": int((~known).sum()) if rule.uses_size else 0,
-    }
-    return result
+    return tokens.astype("int64").rename("image_tokens")
+
+
+def _known_sizes(images: pd.DataFrame) -> pd.Series:
+    sizes = images[["width", "height"]].astype("Float64")
+    return sizes.notna().all(axis=1) & sizes.gt(0).fillna(False).all(axis=1)
+
+
+def count_unknown_sizes(images: pd.DataFrame, image_model: str = "paper") -> int:
+    """Return for how many pictures `image_tokens` assumes a size; 0 for estimators that don't use it."""
+    return int((~_known_sizes(images)).sum()) if image_token_model(image_model).uses_size else 0
 
 
 def compare_image_models(images: pd.DataFrame, models: Iterable[str] | None = None) -> pd.DataFrame:
@@ -356,30 +362,38 @@ def compare_image_models(images: pd.DataFrame, models: Iterable[str] | None = No
     images : pandas.DataFrame
         As in `image_tokens`.
     models : iterable of str, optional
-        By default all of `IMAGE_TOKEN_MODELS`.
+        Estimators; by default all of `IMAGE_TOKEN_MODELS`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model, rising: ``model``, ``mean``, ``median``, ``maximum`` (tokens an image),
-        ``difference`` (mean less the paper's 471), ``n_images``, ``fallback``, ``source``.
+        One row an estimator, rising: ``image_model``, ``mean``, ``median``, ``maximum`` (tokens an image),
+        ``difference`` (mean less the paper's 471), ``n_images``, ``n_unknown_size`` (pictures for which a size was
+        assumed), ``source``, ``synthetic``.
     """
     import pandas as pd
 
     rows = []
     for model in models or IMAGE_TOKEN_MODELS:
         tokens = image_tokens(images, model)
-        extremes = (tokens.mean(), tokens.median(), tokens.max())
-        rows.append((model, *extremes, len(tokens), tokens.attrs["fallback"], tokens.attrs["source"]))
-    columns = ["model", "mean", "median", "maximum", "n_images", "fallback", "source"]
-    frame = pd.DataFrame(rows, columns=columns).sort_values("mean", kind="stable", ignore_index=True)
-    frame.insert(4, "difference", frame["mean"] - IMAGE_TOKEN_MODELS["paper"].rule(0, 0))
-    frame.attrs = dict(images.attrs)
-    return frame
+        row = {
+            "image_model": model,
+            "mean": tokens.mean(),
+            "median": tokens.median(),
+            "maximum": tokens.max(),
+        }
+        row["difference"] = row["mean"] - IMAGE_TOKEN_MODELS["paper"].rule(0, 0)
+        row |= {"n_images": len(tokens), "n_unknown_size": count_unknown_sizes(images, model)}
+        rows.append(row | {"source": image_token_model(model).source})
+    frame = pd.DataFrame(rows).assign(synthetic=is_synthetic(images))
+    return frame.sort_values("mean", kind="stable", ignore_index=True)
 
 
 def context_growth(
-    questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, models: Iterable[str] = ("paper",)
+    questions: pd.DataFrame,
+    answers: pd.DataFrame,
+    images: pd.DataFrame,
+    image_model: str | Iterable[str] = "paper",
 ) -> pd.DataFrame:
     """Measure what a model has to read at each turn, with its own earlier answers as history.
 
@@ -391,37 +405,38 @@ def context_growth(
         One row a turn of one model: ``dialog_id``, ``turn``, ``answer_tokens``.
     images : pandas.DataFrame
         ``dialog_id``, ``first_turn``, ``width``, ``height``; images that were never placed don't count.
-    models : iterable of str, default ("paper",)
+    image_model : str or iterable of str, default "paper"
         Image-token estimators.
 
     Returns
     -------
     pandas.DataFrame
-        One row an estimator and turn: ``image_token_model``, ``turn``, ``median``, ``low`` and ``high`` (5 %
-        and 95 %) of the tokens over the dialogues that reach the turn, ``n_dialogs``.
+        One row an estimator and turn: ``image_model``, ``turn``, ``median``, ``low`` and ``high`` (5 %
+        and 95 %) of the tokens over the dialogues that reach the turn, ``n_dialogs``, ``synthetic``.
     """
     import pandas as pd
 
     parts = []
-    for model in models:
+    for model in [image_model] if isinstance(image_model, str) else image_model:
         turns = context_tokens(questions, answers, images, model)
         read = turns.groupby("turn")["context_tokens"]
         bands = read.quantile([0.05, 0.5, 0.95]).unstack().set_axis(["low", "median", "high"], axis=1)
-        parts.append(bands.assign(n_dialogs=read.size(), image_token_model=model).reset_index())
-    order = ["image_token_model", "turn", "median", "low", "high", "n_dialogs"]
-    return pd.concat(parts, ignore_index=True)[order]
+        parts.append(bands.assign(n_dialogs=read.size(), image_model=model).reset_index())
+    order = ["image_model", "turn", "median", "low", "high", "n_dialogs"]
+    frame = pd.concat(parts, ignore_index=True)[order]
+    return frame.assign(synthetic=is_synthetic(questions, answers, images))
 
 
 def context_tokens(
-    questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, model: str = "paper"
+    questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, image_model: str = "paper"
 ) -> pd.DataFrame:
-    """Count what a model has to read before it answers a turn: all so far, this question included.
+    """Count the tokens that a model has to read before it answers a turn, this question included.
 
     Parameters
     ----------
     questions, answers, images
         As in `context_growth`.
-    model : str, default "paper"
+    image_model : str, default "paper"
         Image-token estimator.
 
     Returns
@@ -437,7 +452,7 @@ def context_tokens(
     text = sums["question_tokens"] + sums["answer_tokens"] - turns["answer_tokens"]
     placed = images.dropna(subset="first_turn")
     place = [placed["dialog_id"], placed["first_turn"].astype("int64").rename("turn")]
-    costs = image_tokens(placed, model).groupby(place).sum().rename("new")
+    costs = image_tokens(placed, image_model).groupby(place).sum().rename("new")
     new = turns.join(costs, on=["dialog_id", "turn"])["new"].fillna(0)
     read = text + new.groupby(turns["dialog_id"]).cumsum()
     return turns[["dialog_id", "turn"]].assign(context_tokens=read.astype("int64"))
@@ -458,9 +473,10 @@ def tokens_by_image_model(images: pd.DataFrame, text_tokens: float, n_dialogs: i
     Returns
     -------
     pandas.DataFrame
-        One row a model, rising: ``model``, ``text``, ``images``, ``total`` (mean tokens a dialogue).
+        One row an estimator, rising: ``image_model``, ``text``, ``images``, ``total`` (mean tokens a dialogue),
+        ``synthetic``.
     """
-    frame = compare_image_models(images)[["model", "mean", "n_images"]]
+    frame = compare_image_models(images)[["image_model", "mean", "n_images", "synthetic"]]
     frame = frame.assign(text=text_tokens, images=frame["mean"] * frame["n_images"] / n_dialogs)
     frame["total"] = frame["text"] + frame["images"]
-    return frame[["model", "text", "images", "total"]]
+    return frame[["image_model", "text", "images", "total", "synthetic"]]

@@ -1,10 +1,12 @@
-"""What the dialogues are about: groups by their text, named by their top words, and a map of them."""
+"""Topics of the dialogues: clusters by their words, and a map of them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import NotAvailable
+from mmdu_analysis.stats.breakdowns import as_benchmark
 from mmdu_analysis.stats.tokens import without_placeholders
 from mmdu_analysis.stats.words import words_of
 
@@ -20,21 +22,21 @@ class Topics(NamedTuple):
     Attributes
     ----------
     dialogs : pandas.DataFrame
-        Index ``dialog_id``: ``topic`` (1..), ``x`` and ``y`` (place on the map), ``silhouette`` (-1 to 1).
+        Index ``dialog_id``: ``topic`` (1..), ``x`` and ``y`` (position on the map), ``silhouette`` (-1 to 1), ``synthetic``.
     topics : pandas.DataFrame
-        Index ``topic``: ``name`` (its top words), ``n_dialogs``, ``silhouette`` (mean).
+        Index ``topic``: ``name`` (its top words), ``n_dialogs``, ``silhouette`` (mean), ``synthetic``.
     """
 
     dialogs: pd.DataFrame
     topics: pd.DataFrame
 
 
-def topic_groups(bench: Benchmark, n_topics: int = 8, *, seed: int = 0) -> Topics:
-    """Group dialogues by their questions and references.
+def topic_groups(benchmark: Benchmark | str | Path, n_topics: int = 8, *, seed: int = 0) -> Topics:
+    """Cluster dialogues by the words of their questions and references.
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark, path or name
         The dialogues, at least `n_topics` + 1.
     n_topics : int, default 8
         Number of groups.
@@ -44,12 +46,12 @@ def topic_groups(bench: Benchmark, n_topics: int = 8, *, seed: int = 0) -> Topic
     Returns
     -------
     Topics
-        Groups by size. The silhouette tells how well a dialogue fits its own group; it is no accuracy, and
+        Groups by size. The silhouette measures how well a dialogue fits its own group. It is not an accuracy:
         the paper's 89-94 % (table ``cluster_accuracy``) were judged by people.
 
     Raises
     ------
-    DataError
+    NotAvailable
         If scikit-learn isn't installed, or there are too few dialogues.
 
     Notes
@@ -64,30 +66,35 @@ def topic_groups(bench: Benchmark, n_topics: int = 8, *, seed: int = 0) -> Topic
         from sklearn.manifold import TSNE
         from sklearn.metrics import silhouette_samples
     except ImportError:
-        raise DataError("topics need scikit-learn; pip install 'mmdu-analysis[topics]'") from None
+        raise NotAvailable("topics need scikit-learn; pip install 'mmdu-analysis[topics]'") from None
     import pandas as pd
 
-    if len(bench.dialogs) <= n_topics:
-        raise DataError(f"got {len(bench.dialogs)} dialogues, expected more than n_topics={n_topics}")
+    benchmark = as_benchmark(benchmark)
+    if len(benchmark.dialogs) <= n_topics:
+        raise NotAvailable(f"got {len(benchmark.dialogs)} dialogues, expected more than n_topics={n_topics}")
     texts = (
-        without_placeholders(bench.turns["question"])
+        without_placeholders(benchmark.turns["question"])
         + " "
-        + without_placeholders(bench.turns["answer"].fillna(""))
+        + without_placeholders(benchmark.turns["answer"].fillna(""))
     )
-    texts = texts.groupby(bench.turns["dialog_id"]).agg(" ".join).reindex(bench.dialogs.index, fill_value="")
+    texts = (
+        texts.groupby(benchmark.turns["dialog_id"])
+        .agg(" ".join)
+        .reindex(benchmark.dialogs.index, fill_value="")
+    )
     vectorizer = TfidfVectorizer(analyzer=words_of, sublinear_tf=True, min_df=2, max_df=0.5)
     weights = vectorizer.fit_transform(texts)
     groups = KMeans(n_topics, n_init=10, random_state=seed).fit_predict(weights)
     order = pd.Series(groups).value_counts().index
-    topic = pd.Series(groups, index=texts.index).map({group: place for place, group in enumerate(order, 1)})
+    topic = pd.Series(groups, index=texts.index).map({group: number for number, group in enumerate(order, 1)})
     latent = TruncatedSVD(min(50, *(side - 1 for side in weights.shape)), random_state=seed).fit_transform(
         weights
     )
     perplexity = min(30, (len(texts) - 1) / 3)
-    place = TSNE(2, metric="cosine", init="random", perplexity=perplexity, random_state=seed).fit_transform(
-        latent
-    )
-    dialogs = pd.DataFrame({"topic": topic, "x": place[:, 0], "y": place[:, 1]})
+    position = TSNE(
+        2, metric="cosine", init="random", perplexity=perplexity, random_state=seed
+    ).fit_transform(latent)
+    dialogs = pd.DataFrame({"topic": topic, "x": position[:, 0], "y": position[:, 1]})
     dialogs["silhouette"] = silhouette_samples(weights, groups, metric="cosine")
     names = vectorizer.get_feature_names_out()
     tops = {
@@ -99,6 +106,5 @@ def topic_groups(bench: Benchmark, n_topics: int = 8, *, seed: int = 0) -> Topic
         "topic"
     )
     topics = topics.assign(n_dialogs=by_topic.size(), silhouette=by_topic["silhouette"].mean())
-    for frame in (dialogs, topics):
-        frame.attrs = {"synthetic": bench.synthetic, "source": bench.name}
-    return Topics(dialogs, topics)
+    synthetic = bool(benchmark.synthetic)
+    return Topics(dialogs.assign(synthetic=synthetic), topics.assign(synthetic=synthetic))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import DataError, is_synthetic, require_columns
+from mmdu_analysis.stats.breakdowns import as_benchmark
 from mmdu_analysis.stats.tokens import without_placeholders
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _CHINESE_STOP = frozenset(
 
 
 def stop_words() -> frozenset[str]:
-    """Give the words that no cloud shows: wordcloud's English list and common Chinese particles."""
+    """Return the words that are left out: wordcloud's English list and common Chinese particles."""
     from wordcloud import STOPWORDS
 
     own = {"also", "may", "might", "can", "could", "would", "one", "two", "each", "shown", "using", "e", "g"}
@@ -114,7 +116,7 @@ def merge_plurals(counts: Counter[str]) -> Counter[str]:
     return merged
 
 
-def count_words(texts: Iterable[str]) -> pd.Series:
+def count_words(texts: Iterable[str]) -> pd.DataFrame:
     """Count the words of texts.
 
     Parameters
@@ -124,8 +126,8 @@ def count_words(texts: Iterable[str]) -> pd.Series:
 
     Returns
     -------
-    pandas.Series
-        int64 counts, index ``word``, falling; equal counts by the alphabet.
+    pandas.DataFrame
+        One row a word: ``word``, ``count`` (int64), falling; equal counts by the alphabet.
     """
     import pandas as pd
 
@@ -133,25 +135,26 @@ def count_words(texts: Iterable[str]) -> pd.Series:
     for text in texts:
         counts.update(words_of(text))
     ranked = sorted(merge_plurals(counts).items(), key=lambda item: (-item[1], item[0]))
-    index = pd.Index([word for word, _ in ranked], dtype="str", name="word")
-    return pd.Series([count for _, count in ranked], index=index, name="count", dtype="int64")
+    return pd.DataFrame(ranked, columns=["word", "count"]).astype({"word": "str", "count": "int64"})
 
 
-def word_frequencies(bench: Benchmark, field: str = "question") -> pd.Series:
+def word_frequencies(
+    benchmark: Benchmark | str | Path, field: Literal["question", "answer"] = "question"
+) -> pd.DataFrame:
     """Count the words of a benchmark's questions or references.
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark, path or name
         The dialogues.
     field : {"question", "answer"}, default "question"
         Which texts; empty references are left out.
 
     Returns
     -------
-    pandas.Series
-        int64 counts, index ``word``, falling. Stop words and image names such as ``Image1`` are left
-        out; ``building`` and ``Buildings`` are one word.
+    pandas.DataFrame
+        One row a word: ``word``, ``count`` (int64), falling, ``field``, ``synthetic``. Stop words and image names
+        such as ``Image1`` are left out; ``building`` and ``Buildings`` are one word.
 
     Raises
     ------
@@ -160,18 +163,18 @@ def word_frequencies(bench: Benchmark, field: str = "question") -> pd.Series:
     """
     if field not in ("question", "answer"):
         raise DataError(f"no field {field!r}; expected 'question' or 'answer'")
-    series = count_words(without_placeholders(bench.turns[field].dropna()))
-    series.attrs = {"synthetic": bench.synthetic, "field": field, "name": bench.name}
-    return series
+    benchmark = as_benchmark(benchmark)
+    counts = count_words(without_placeholders(benchmark.turns[field].dropna()))
+    return counts.assign(field=field, synthetic=bool(benchmark.synthetic))
 
 
-def distinctive_words(questions: pd.Series, answers: pd.Series, *, prior: float = 0.01) -> pd.DataFrame:
-    """Find the words that set questions apart from answers.
+def distinctive_words(questions: pd.DataFrame, answers: pd.DataFrame, *, prior: float = 0.01) -> pd.DataFrame:
+    """Find the words that distinguish questions from answers.
 
     Parameters
     ----------
-    questions, answers : pandas.Series
-        Counts by word, as `word_frequencies` gives them.
+    questions, answers : pandas.DataFrame
+        ``word`` and ``count``, from `word_frequencies`.
     prior : float, default 0.01
         Weight of the prior: each word's share in both together, times this share of all words.
 
@@ -179,7 +182,7 @@ def distinctive_words(questions: pd.Series, answers: pd.Series, *, prior: float 
     -------
     pandas.DataFrame
         One row a word: ``word``, ``count_question``, ``count_answer``, ``log_odds`` (positive: of
-        questions), ``z`` (log-odds by its standard error), falling by ``z``.
+        questions), ``z`` (log-odds by its standard error), falling by ``z``, ``synthetic``.
 
     Notes
     -----
@@ -189,7 +192,13 @@ def distinctive_words(questions: pd.Series, answers: pd.Series, *, prior: float 
     import numpy as np
     import pandas as pd
 
-    both = pd.concat({"count_question": questions, "count_answer": answers}, axis=1).fillna(0)
+    for frame in (questions, answers):
+        require_columns(frame, ["word", "count"], "a frame of word_frequencies")
+    counts = {
+        "count_question": questions.set_index("word")["count"],
+        "count_answer": answers.set_index("word")["count"],
+    }
+    both = pd.concat(counts, axis=1).fillna(0)
     total = both.to_numpy().sum()
     weight = both.sum(axis=1) * prior
     odds = {}
@@ -201,5 +210,4 @@ def distinctive_words(questions: pd.Series, answers: pd.Series, *, prior: float 
     both["z"] = both["log_odds"] / spread
     both = both.astype({"count_question": "int64", "count_answer": "int64"}).rename_axis("word")
     frame = both.sort_values("z", ascending=False, kind="stable").reset_index()
-    frame.attrs = dict(questions.attrs)
-    return frame
+    return frame.astype({"word": "str"}).assign(synthetic=is_synthetic(questions, answers))

@@ -62,7 +62,7 @@ def test_measured_tables_have_no_texts():
 def test_measured_tables_can_be_made_again(shared, tmp_path):
     import runpy
 
-    from conftest import ROOT
+    from builders import ROOT
 
     script = runpy.run_path(str(ROOT / "scripts" / "measure_real_data.py"))
     script["main"](shared / "data", tmp_path)
