@@ -130,7 +130,7 @@ def _by_estimator(study: Study) -> pd.DataFrame:
         text, origin = float(table[("MMDU", "text_tokens")]), "the paper's mean (Table 1)"
     else:
         text, origin = float(study.lengths()["text_tokens"].mean()), "measured"
-    frame = tokens_by_image_model(images, text, n_dialogs)
+    frame = tokens_by_image_model(images, text, n_dialogs).rename(columns={"image_model": "model"})
     return frame.assign(
         published=float(table[("MMDU", "image_text_tokens")]),
         text_origin=origin,

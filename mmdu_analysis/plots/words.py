@@ -38,7 +38,8 @@ def _counts(study: Study, field: str) -> tuple[pd.Series, str, bool]:
         from mmdu_analysis.stats.words import word_frequencies
 
         bench = study.benchmark
-        return word_frequencies(bench, field), bench.name, is_synthetic(bench.dialogs)
+        counts = word_frequencies(bench, field).set_index("word")["count"]
+        return counts, bench.name, is_synthetic(bench.dialogs)
     table = load_published("measured_words")
     counts = table.loc[table["field"] == field].set_index("word")["count"]
     return counts, f"{published_tables().loc['measured_words', 'source']}; words met twice or more", False
@@ -192,7 +193,7 @@ def _contrast(study: Study) -> pd.DataFrame:
     answers, *_ = _counts(study, "answer")
     if questions.empty or answers.empty:
         raise NotAvailable("it needs words of questions and of reference answers")
-    words = contrast(questions, answers)
+    words = contrast(questions.reset_index(), answers.reset_index())
     both = pd.concat([words.head(12), words.tail(12)]).drop_duplicates("word")
     return both.assign(n_words=len(words), source=source, synthetic=synthetic).reset_index(drop=True)
 

@@ -108,10 +108,10 @@ def test_agreement_on_turns_is_scikit_learns_weighted_kappa():
     wide = scores.pivot(index=["dimension", "dialog_id", "turn"], columns="judge", values="score")
     for dimension, row in frame.iterrows():
         part = wide.loc[dimension].astype(int)
-        expected = cohen_kappa_score(part["made-up judge"], part["second"], weights="quadratic")
+        expected = cohen_kappa_score(part["simulated judge"], part["second"], weights="quadratic")
         assert row["kappa"] == pytest.approx(expected)
         assert row["low"] < expected < row["high"]
-        assert row["exact"] == pytest.approx((part["made-up judge"] == part["second"]).mean())
+        assert row["exact"] == pytest.approx((part["simulated judge"] == part["second"]).mean())
     assert turn_agreement(two_judges(0), n_resamples=50)["kappa"].tolist() == [1, 1]
 
 

@@ -41,7 +41,10 @@ def test_a_trend_is_least_squares_with_a_level_for_each_dialogue():
 
 def test_the_samples_fall_is_inside_its_interval():
     frame = score_trend(sample_scores())
-    assert ((frame["low"] < -0.5) & (frame["high"] > -0.5)).sum() >= 4
+    assert (frame["high"] < 0).all()
+    assert frame["slope"].mean() == pytest.approx(
+        -0.5, abs=0.1
+    )  # the models' own falls differ by their traits
     flat = score_trend(sample_scores(fall=0.0, seed=2))
     assert (flat["p_value"] > 0.01).all()
 

@@ -22,7 +22,7 @@ from mmdu_analysis import (
 )
 from mmdu_analysis.schema import SHORT_NAMES
 from mmdu_analysis.stats.gap import paired_gap
-from mmdu_analysis.synthetic.sample import GAP, MODELS
+from mmdu_analysis.synthetic.scores import GAP, GAP_SLOPE, MODELS
 
 
 def test_the_findings_to_the_printed_digit():
@@ -67,9 +67,9 @@ def test_the_known_gap_and_fall_are_found(sample):
     assert gap["low"] < GAP < gap["high"]
     table = gap_analysis(score_table(summarize_scores(scores), MODELS)).set_index("dimension")
     assert table.loc["Overall Score", "low"] < GAP < table.loc["Overall Score", "high"]
-    for what in ("turn", "images", "context"):
+    for what, slope in (("turn", GAP_SLOPE), ("images", 0.0)):
         frame = gap_breakdown(scores, MODELS, what, sample)
-        assert frame["slope_low"].iloc[0] < 0 < frame["slope_high"].iloc[0]
+        assert frame["slope_low"].iloc[0] < slope < frame["slope_high"].iloc[0]
         assert frame["n_turns"].sum() == 1645
     falls = gap_breakdown(scores, MODELS, "turn").query("n_dialogs > 50")
     assert falls["closed_mean"].iloc[0] - falls["closed_mean"].iloc[-1] > 4
@@ -88,7 +88,7 @@ def test_a_gap_that_grows_is_found():
     closed = scores["model"].map(MODELS) == "closed"
     growing = scores.assign(score=scores["score"] + closed * scores["turn"].astype(float) * 0.05)
     frame = gap_breakdown(growing, MODELS, "turn")
-    assert frame["slope_low"].iloc[0] < 0.5 < frame["slope_high"].iloc[0]
+    assert frame["slope_low"].iloc[0] < 0.5 + GAP_SLOPE < frame["slope_high"].iloc[0]
     assert frame["p_value"].iloc[0] < 1e-6
 
 
