@@ -160,7 +160,7 @@ def wrap(text: str, inches: float, font: FontProperties) -> str:
     from matplotlib.backends.backend_agg import RendererAgg
 
     renderer: Any = RendererAgg(1, 1, _FINE)
-    limit = 0.95 * inches * _FINE  # hinting makes lines up to 4 % wider at low resolutions
+    limit = 0.93 * inches * _FINE  # hinting makes lines up to 6 % wider at low resolutions
 
     def fits(line: str) -> bool:
         return renderer.get_text_width_height_descent(line, font, False)[0] <= limit

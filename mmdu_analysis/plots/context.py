@@ -196,6 +196,9 @@ def _calendar(ax: Axes, frame: pd.DataFrame) -> None:
     import numpy as np
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
+    frame = frame.assign(
+        dialog_id=frame["dialog_id"].astype(str)
+    )  # a CSV file gives numbers, in another order
     table = frame.pivot(index="dialog_id", columns="turn", values="context_tokens")
     order = frame.groupby("dialog_id")["context_tokens"].max().sort_values(kind="stable").index
     table = table.loc[order]

@@ -24,8 +24,9 @@ _COLORS = {"published": PAPER, "measured": OURS}
 _RING = {"a": "#00425F", "b": "#5AA5BC", "c": "#FDBF35", "d": "#FF6230"}
 _HATCH = "////"
 _WIDTH = 0.8
-_ROOM = 0.3
-"""Width of a bar below which its label is shortened, in inches at the base font size."""
+_ROOM = (0.5, 0.24, 0.18)
+"""Widths of a bar, in inches at the base font size, below which ranges lose their decimals, values theirs, and counts
+are left out."""
 
 _EDGES = "Both numbers of a label belong to its bin."
 
@@ -170,7 +171,7 @@ def _label_bars(ax: Axes, frame: pd.DataFrame, bins: list[str], origins: list[st
     """Write value and count above each bar and hatch what was not observed; return the highest end."""
     width = _WIDTH / len(origins)
     top = float(frame.groupby(["bin", "origin"])["percent"].sum().max())
-    narrow = 0.8 * inches_wide(ax) * width / len(bins) < _ROOM
+    room = 0.8 * inches_wide(ax) * width / len(bins)
     for (label, origin), rows in frame.groupby([frame["bin"].astype(str), "origin"], sort=False):
         x = bins.index(str(label)) - _WIDTH / 2 + width * (origins.index(str(origin)) + 0.5)
         observed = rows["observed"].astype(bool)
@@ -181,7 +182,7 @@ def _label_bars(ax: Axes, frame: pd.DataFrame, bins: list[str], origins: list[st
         if observed.any():
             end = float(rows["percent"].sum())
             ax.annotate(
-                _value(rows["percent"], narrow=narrow) + _count(rows["count"]),
+                _value(rows["percent"], room) + (_count(rows["count"]) if room > _ROOM[-1] else ""),
                 (x, end),
                 (0, points(1)),
                 textcoords="offset points",
@@ -193,9 +194,9 @@ def _label_bars(ax: Axes, frame: pd.DataFrame, bins: list[str], origins: list[st
     return top
 
 
-def _value(percent: pd.Series, *, narrow: bool) -> str:
+def _value(percent: pd.Series, room: float) -> str:
     """Return the value of a bar, a range where a part of it was not observed."""
-    digits = 0 if narrow and len(percent) > 1 else 1
+    digits = int(room > _ROOM[0 if len(percent) > 1 else 1])
     return "-".join(f"{value:.{digits}f}" for value in percent.cumsum())
 
 
@@ -284,7 +285,7 @@ def _ring(ax: Axes, rows: pd.DataFrame) -> None:
         wedgeprops={"width": 0.42, "edgecolor": "white", "linewidth": points(0.8)},
         textprops={"fontsize": small(), "linespacing": 1.0},
     )
-    ax.set_xlim(-2.7, 2.7)
+    ax.set_xlim(-3, 3)
     ax.set_ylim(-1.5, 1.5)
     for text, row in zip(drawn[1], rows.itertuples(), strict=True):
         text.set_in_layout(False)

@@ -75,25 +75,22 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
         One row a model and image: ``model``, ``tokens``, ``by_size`` (bool; False: one row, all images take as many),
         ``sizes`` (which sizes of the pictures), ``n_images``, ``n_unknown``.
     """
-    import seaborn as sns
-
     order = list(frame.groupby("model")["tokens"].median().sort_values(kind="stable").index)
     set_plot_height(ax, 0.5 + 0.2 * len(order))
     ax.set_xscale("log")
     ax.axvspan(*_ALLOWED, color=HIGHLIGHT, alpha=0.35, lw=0, zorder=0)
     by_size = frame.loc[frame["by_size"].astype(bool)]
-    sns.boxplot(
-        data=by_size,
-        x="tokens",
-        y="model",
-        order=order,
-        color=OURS,
-        fill=False,
+    models = [model for model in order if (by_size["model"] == model).any()]
+    boxes = ax.boxplot(
+        [by_size.loc[by_size["model"] == model, "tokens"].astype(float) for model in models],
+        positions=[order.index(model) for model in models],
+        orientation="horizontal",
         whis=(0, 100),
-        width=0.6,
-        linewidth=points(0.9),
-        ax=ax,
+        widths=0.6,
+        manage_ticks=False,
     )
+    for artist in (line for lines in boxes.values() for line in lines):
+        artist.set(color=OURS, linewidth=points(0.9))
     for row in frame.loc[~frame["by_size"].astype(bool)].itertuples():
         color = PAPER if row.model == "paper" else OURS
         ax.plot(row.tokens, order.index(row.model), "D", color=color, ms=points(4))
@@ -105,7 +102,8 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
         )
     ax.set_xlim(frame["tokens"].min() / 1.4, right * 3)
     ax.set_xlabel("tokens of an image (logarithmic)")
-    ax.set_ylabel("")
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(len(order) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
     first = frame.iloc[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.plots._render import Drawing, figure
@@ -69,7 +69,9 @@ def _draw(frame: pd.DataFrame, ax: Axes, what: str) -> Drawing:
     tokens = frame["tokens"].astype(float)
     first = frame.iloc[0]
     sns.ecdfplot(x=tokens.to_numpy(), stat="percent", color=OURS, ax=ax)
-    lines = {f"mean {tokens.mean():,.0f}": (tokens.mean(), OURS, DASHES[1])}
+    lines: dict[str, tuple[float, str, Any]] = {
+        f"mean {tokens.mean():,.0f}": (tokens.mean(), OURS, DASHES[1])
+    }
     for name, column, dash in (("mean", "published_mean", 1), ("longest", "published_maximum", 2)):
         value = float(first[column])
         if value == value:

@@ -101,7 +101,7 @@ def wordcloud_answers(frame: pd.DataFrame, ax: Axes) -> Drawing:
 def _cloud(frame: pd.DataFrame, ax: Axes) -> Drawing:
     font = font_for("".join(frame["word"].astype(str)))
     beside = inches_wide(ax) > 5
-    shape = {"width_ratios": (2.2, 1)} if beside else {"height_ratios": (1.1, 1)}
+    shape: Any = {"width_ratios": (2.2, 1)} if beside else {"height_ratios": (1.1, 1)}
     if not beside:
         set_plot_height(ax, 0.9 * inches_wide(ax) + 0.6)
     left, right = panels(ax, 1 if beside else 2, 2 if beside else 1, **shape)
