@@ -255,7 +255,7 @@ def cluster_accuracy(sheet: pd.DataFrame | str | Path, *, ci: float = 0.95) -> p
     Returns
     -------
     pandas.DataFrame
-        One row: ``mean`` (share of accepted pairs, points on 0-100), ``se``, ``low``, ``high`` (Wilson's interval), ``n_pairs``,
+        One row: ``mean`` (share of accepted pairs, points on 0-100), ``se`` (NaN at 0 and 100), ``low``, ``high`` (Wilson's interval), ``n_pairs``,
         ``n_missing`` (pairs without a decision), ``ci``, ``synthetic``.
 
     Raises
@@ -295,7 +295,7 @@ def cluster_accuracy(sheet: pd.DataFrame | str | Path, *, ci: float = 0.95) -> p
     marked = frame.get("synthetic", pd.Series(False, frame.index)).astype(str).str.casefold() == "true"
     row = {
         "mean": 100 * share,
-        "se": 100 * (share * (1 - share) / total) ** 0.5,
+        "se": 100 * (share * (1 - share) / total) ** 0.5 if 0 < yes < total else float("nan"),
         "low": 100 * low,
         "high": 100 * high,
         "n_pairs": total,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.building.items import ITEM_COLUMNS
 from mmdu_analysis.io.files import atomic_path
+from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,11 @@ def sample_items(n_clusters: int = 5, per_cluster: int = 6, *, seed: int = SEED)
     pandas.DataFrame
         As `load_items` returns, marked ``synthetic``. The pictures exist only after `write_sample_items`.
 
+    Raises
+    ------
+    DataError
+        If there can't be so many.
+
     Examples
     --------
     >>> import mmdu_analysis as mmdu
@@ -58,6 +64,10 @@ def sample_items(n_clusters: int = 5, per_cluster: int = 6, *, seed: int = SEED)
     import numpy as np
     import pandas as pd
 
+    if not 1 <= n_clusters <= len(_SUBJECTS) or per_cluster < 1:
+        raise DataError(
+            f"got {n_clusters} clusters of {per_cluster} items, expected 1 to {len(_SUBJECTS)} of 1 or more"
+        )
     rng = np.random.default_rng(seed)
     rows = []
     for subject, listed in list(_SUBJECTS.items())[:n_clusters]:

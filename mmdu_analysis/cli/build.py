@@ -1,4 +1,4 @@
-"""The commands that build a benchmark: ``mmdu build cluster``, ``accuracy``, ``write``, ``review`` and ``export``."""
+"""The commands that build a benchmark: ``mmdu build cluster``, ``accuracy``, ``write``, ``review``, ``export`` and ``sample``."""
 
 from __future__ import annotations
 
@@ -239,6 +239,18 @@ def review(
 
     review_dialogs(dialogs, reviewer, port=port, open_browser=window, ready=ready)
     note("ended")
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
+    clusters: Annotated[int, typer.Option("--clusters", min=1, max=8, help="Planted clusters.")] = 5,
+    items: Annotated[int, typer.Option("--items", min=1, help="Items of each cluster.")] = 6,
+) -> None:
+    """Write generated items with pictures, to try the other commands."""
+    from mmdu_analysis import building
+
+    print(f"{building.write_sample_items(out, clusters, items)} (synthetic)")
 
 
 @app.command()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from io import StringIO
 
 import pandas as pd
 import pytest
+from builders import ROOT
 from typer.testing import CliRunner
 
 import mmdu_analysis as mmdu
@@ -114,3 +119,21 @@ def test_items_that_are_left_out_are_listed(tmp_path):
 def test_an_export_with_open_turns_ends_with_one(built, tmp_path):
     told = run("build", "export", built / "dialogs", "--accepted", 3, "--out", tmp_path / "b.json", code=1)
     assert "no turn is accepted" in told or told == ""
+
+
+def test_the_python_of_the_documentation_runs(tmp_path):
+    text = (ROOT / "docs" / "building.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MMDU_", "OPENAI_"))}
+    call = [sys.executable, "-W", "error::DeprecationWarning", "-c", code]
+    done = subprocess.run(
+        call, cwd=tmp_path, capture_output=True, text=True, env=env | {"PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_documentation_names_options_that_exist():
+    text = (ROOT / "docs" / "building.md").read_text()
+    commands = ("cluster", "accuracy", "write", "review", "export", "sample")
+    known = set().union(*(re.findall(r"--[a-z-]+", run("build", name, "--help")) for name in commands))
+    assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known
