@@ -18,7 +18,7 @@ from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.formats import InputFormat, check_input_format
 from mmdu_analysis.io.frames import Columns, columns, frames, map_columns, save_columns
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores
-from mmdu_analysis.io.pictures import names_of
+from mmdu_analysis.io.pictures import find_by_name, names_of, picture_roots, picture_size, why_no_picture
 from mmdu_analysis.io.stream import Engine, Work, find_files, local_engine, sequential, stream, with_prefix
 from mmdu_analysis.schema import DataError, Problem, is_synthetic, problems_frame, report, short_path, shorten
 
@@ -278,7 +278,8 @@ def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benc
         _raise_empty(name, problems)
     problems += duplicate_problems(name, made.twice)
     problems += _missing_references(made.turns, name)
-    problems += _missing_pictures(made.images, name)
+    problems += _find_by_name(made.images, folder, name)
+    problems += _missing_pictures(made.images, folder, name)
     about = problems_frame(problems)
     return Benchmark(files.stem(path), made.dialogs, made.turns, made.images, about, folder, path, made.forms)
 
@@ -334,20 +335,39 @@ def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
     return [Problem(name, "", f"{len(missing):,} of {len(turns):,} references are empty; they are NA")]
 
 
-def _missing_pictures(images: pd.DataFrame, name: str) -> list[Problem]:
-    lost = images.loc[images["width"].isna()]
-    if lost.empty:
+def _find_by_name(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]:
+    """Fill in the sizes of pictures that are found by their file name alone, and count them as one problem."""
+    lost = images["width"].isna()
+    if not lost.any():
         return []
-    if len(lost) == len(images):
-        text = (
-            f"none of the {len(lost)} pictures lies beside the file; unpack mmdu_pics.zip there to see them"
-        )
+    found = find_by_name(folder, images["path"], images.loc[lost, "path"])
+    sizes = {path: size for path, file in found.items() if (size := picture_size(file))}
+    used = lost & images["path"].isin(sizes)
+    if not used.any():
+        return []
+    for column, side in (("width", 0), ("height", 1)):
+        images.loc[used, column] = images.loc[used, "path"].map({p: size[side] for p, size in sizes.items()})
+    first = images.loc[used].iloc[0]
+    text = (
+        f"{int(used.sum()):,} pictures were found by their file name alone, the first: "
+        f"{shorten(first['path'], 60)} -> {shorten(short_path(found[first['path']]), 100)}"
+    )
+    return [Problem(name, f"dialogue {first['dialog_id']}, image {first['image']}", text, first["dialog_id"])]
+
+
+def _missing_pictures(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]:
+    """Name the pictures that are missing; where all are, count them."""
+    lost = images.loc[images["width"].isna()]
+    if len(lost) > 1 and len(lost) == len(images):
+        where = shorten(short_path(folder), 80)
+        text = f"none of the {len(lost):,} pictures was found below {where}; unpack their archive there"
         return [Problem(name, "", text)]
+    roots = picture_roots(folder)
     return [
         Problem(
             name,
             f"dialogue {row.dialog_id}, image {row.image}",
-            f"picture {shorten(row.path, 120)} is missing or unreadable",
+            f"picture {shorten(row.path, 80)} is missing or unreadable: {why_no_picture(roots, row.path)}",
             row.dialog_id,
         )
         for row in lost.itertuples()

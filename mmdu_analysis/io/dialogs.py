@@ -201,7 +201,7 @@ class _Pairing:
         self.waiting = False
         if message.text is None:
             for column in (self.dialog.questions, self.dialog.answers, self.positions, self.stated):
-                column.pop()  # type: ignore[attr-defined]
+                column.pop()
             return "the message is null; its turn is left out"
         self.dialog.answers[-1], self.stated[-1] = message.text, message.turn or 0
         return ""

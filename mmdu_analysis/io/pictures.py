@@ -1,31 +1,64 @@
-"""Find a dialogue's pictures on the disk, and read their size from the header only."""
+"""Find the pictures of a data set on the disk, and read their sizes from their headers only."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import os
+import re
 import warnings
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote_to_bytes
+
+from mmdu_analysis.schema import shorten
+
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""Formats that are opened; Pillow knows many more, some of which start other programs."""
+_MOST_ENTRIES = 2_000_000
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://")
 
 
 def picture_roots(folder: Path) -> list[Path]:
-    """List the folders that a benchmark's picture paths may start from.
+    """List the folders that picture paths may start from: the folder itself, and those in it.
 
-    The archive is met unpacked beside the JSON or one level deeper.
+    An archive is met unpacked beside the JSON or one level deeper.
     """
     try:
-        children = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+        children = sorted(e.path for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
     except OSError:
         return []
     return [folder, *map(Path, children)]
 
 
-class PictureNames:
-    """Tell quickly which pictures can't be there: every folder is listed once.
+def is_url(path: str) -> bool:
+    """Return whether a listed path is an address on the web, or another address with a scheme."""
+    return _URL.match(path) is not None
 
-    A benchmark of 135,000 pictures that aren't at hand would otherwise cost half a million looks at the disk.
+
+def data_url_bytes(path: str) -> bytes | None:
+    """Return the bytes of a data URL; None where the path is none, or is damaged."""
+    if not path.startswith("data:"):
+        return None
+    head, comma, body = path.partition(",")
+    if not comma:
+        return None
+    if not head.endswith(";base64"):
+        return unquote_to_bytes(body)
+    try:
+        return base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return None
+
+
+class PictureNames:
+    """Look up quickly which pictures are missing: every folder is listed once.
+
+    A data set of 135,000 pictures that aren't at hand would otherwise cost half a million looks at the disk.
     """
 
     def __init__(self, roots: list[Path]) -> None:
@@ -33,14 +66,19 @@ class PictureNames:
         self.listed: dict[str, frozenset[str]] = {}
 
     def may_exist(self, path: str) -> bool:
-        """Tell whether `find_picture` can succeed, roots and letter case as they are on the disk."""
-        parent, _, name = path.replace("\\", "/").strip("/").rpartition("/")
-        return any(
-            name in self._names(folder) for root in self.roots for folder in (f"{root}/{parent}", str(root))
-        )
+        """Return whether `find_picture` can succeed, roots and letter case as they are on the disk."""
+        clean = path.replace("\\", "/")
+        parent, _, name = clean.strip("/").rpartition("/")
+        folders = [f"{root}/{parent}" for root in self.roots]
+        if clean.startswith("/"):
+            folders.append(clean.rpartition("/")[0])
+        return any(name in self._names(folder) for folder in folders)
 
     def size(self, path: str) -> tuple[int, int] | None:
-        """Give width and height in pixels; None where the picture isn't there, or is none."""
+        """Return width and height in pixels; None where the picture isn't there, or is none."""
+        if path.startswith("data:"):
+            data = data_url_bytes(path)
+            return bytes_size(data) if data else None
         found = find_picture(self.roots, path) if self.may_exist(path) else None
         return picture_size(found) if found else None
 
@@ -60,67 +98,124 @@ def names_of(folder: Path) -> PictureNames:
 
 
 def find_picture(roots: list[Path], path: str) -> Path | None:
-    """Find a picture under one of `roots`.
+    """Find a picture by its path: as it is, and below one of `roots`.
 
     Parameters
     ----------
     roots : list of pathlib.Path
-        From `picture_roots`.
+        From `picture_roots`; nothing outside of the first one is found.
     path : str
-        As the benchmark gives it, such as ``/mmdu_pics/x.jpg``.
+        As the data set lists it, such as ``/mmdu_pics/x.jpg``.
 
     Returns
     -------
     pathlib.Path or None
-        None where there is no such file, or where it lies outside of the first root.
+        None where there is no such file, where two unpacked archives have one, where it lies outside of the first
+        root, or where the path is an address on the web.
     """
+    if is_url(path) or path.startswith("data:") or "\0" in path or not roots:
+        return None
     relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
-    if ".." in relative.parts or "\0" in path or not relative.name or not roots:
+    if ".." in relative.parts or not relative.name:
         return None
     boundary = roots[0].resolve()
-    for root in roots:
-        for tail in (relative, relative.name):
-            found = root / tail
-            try:
-                if found.is_file() and found.resolve().is_relative_to(boundary):
-                    return found
-            except OSError:  # a name too long for the file system
-                return None
+    as_it_is = _inside(Path(path), boundary) if path.startswith("/") else None
+    found = as_it_is or _inside(roots[0] / relative, boundary)
+    if found:
+        return found
+    if len(relative.parts) < 2:  # a name alone could be anyone's
+        return None
+    below = [file for root in roots[1:] if (file := _inside(root / relative, boundary))]
+    return below[0] if len(below) == 1 else None
+
+
+def _inside(candidate: Path, boundary: Path) -> Path | None:
+    """Return a file that lies inside a folder, links followed; None where it doesn't."""
+    try:
+        if candidate.is_file() and candidate.resolve().is_relative_to(boundary):
+            return candidate
+    except (OSError, ValueError):  # a name too long for the file system
+        pass
     return None
 
 
+def find_by_name(folder: Path, listed: Iterable[str], missing: Iterable[str]) -> dict[str, Path]:
+    """Find pictures by their file name alone, where nothing else can be meant.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Searched with its sub-folders; links and hidden folders aside.
+    listed : iterable of str
+        All picture paths of the data set.
+    missing : iterable of str
+        Those that `find_picture` doesn't find.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        For paths whose file name no other listed path has and exactly one file has.
+    """
+    names = Counter(_name(path) for path in set(listed) if not path.startswith("data:"))
+    wanted = {
+        _name(path): path
+        for path in set(missing)
+        if names[_name(path)] == 1 and ".." not in path and not is_url(path) and not path.startswith("data:")
+    }
+    wanted.pop("", None)
+    if not wanted:
+        return {}
+    found: dict[str, list[Path]] = {}
+    entries = 0
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        entries += len(files)
+        if entries > _MOST_ENTRIES:
+            return {}
+        for name in wanted.keys() & set(files):
+            found.setdefault(name, []).append(Path(parent, name))
+    boundary = folder.resolve()
+    return {wanted[name]: p[0] for name, p in found.items() if len(p) == 1 and _inside(p[0], boundary)}
+
+
+def _name(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
 def why_no_picture(roots: list[Path], path: str) -> str:
-    """Say in words why `find_picture` gives none.
+    """Return in words why a picture isn't found.
 
     Parameters
     ----------
     roots : list of pathlib.Path
         From `picture_roots`.
     path : str
-        As the benchmark gives it.
+        As the data set lists it.
 
     Returns
     -------
     str
         One line: what is wrong, and what to do.
     """
+    if path.startswith("data:"):
+        return "the data URL holds no readable picture"
+    if is_url(path):
+        return "it is an address on the web, which is not fetched; download it and list the file's path"
     if not roots:
         return "no folder of pictures is known"
     relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
     boundary = roots[0].resolve()
     if relative.parts and relative.parts[0].endswith(".tsv"):
-        return (
-            f"it is inside {relative.parts[0]} and isn't shown; load benchmark.json with its pictures instead"
-        )
+        return f"it is inside {shorten(relative.parts[0], 60)}; convert the file to show it"
     outside = ".." in relative.parts
     with suppress(OSError, ValueError):
-        candidates = [Path(path), *(root / tail for root in roots for tail in (relative, relative.name))]
+        candidates = [Path(path), *(root / relative for root in roots)]
         outside |= any(
             c.is_absolute() and c.is_file() and not c.resolve().is_relative_to(boundary) for c in candidates
         )
     if outside:
         return f"the path leads outside of {boundary.name}/ and is not followed"
-    return f"not found; unpack mmdu_pics.zip of laolao77/MMDU into {boundary.name}/"
+    return f"not found; unpack the archive of the pictures into {boundary.name}/"
 
 
 def bytes_size(data: bytes) -> tuple[int, int] | None:
@@ -134,14 +229,14 @@ def picture_size(path: Path | io.BytesIO) -> tuple[int, int] | None:
     Returns
     -------
     tuple of int, or None
-        None where the file is no picture.
+        None where the file is no picture of `PICTURE_FORMATS`.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # nothing is decompressed here
-            with Image.open(path) as picture:
+            warnings.simplefilter("ignore")  # nothing is decompressed here
+            with Image.open(path, formats=PICTURE_FORMATS) as picture:
                 return picture.size
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError):
+    except Exception:  # a decoder meets anything in a damaged file
         return None

@@ -1,14 +1,24 @@
-"""Pictures at the size that is shown or sent: scaled here, cached, given as bytes."""
+"""Pictures at the size that is shown or sent: scaled here, cached, returned as bytes."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from mmdu_analysis.io.pictures import find_picture, picture_roots, why_no_picture
+from mmdu_analysis.io.formats import file_kind, parquet
+from mmdu_analysis.io.pictures import (
+    PICTURE_FORMATS,
+    PictureNames,
+    data_url_bytes,
+    find_by_name,
+    find_picture,
+    picture_roots,
+    why_no_picture,
+)
 from mmdu_analysis.synthetic.pictures import draw_scene
 
 if TYPE_CHECKING:
@@ -16,7 +26,10 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
-_MOST_PIXELS = 250_000_000
+MOST_PIXELS = 64_000_000
+"""Pixels that are decoded at most: 192 MB as RGB. A larger JPEG is decoded at a fraction of its size."""
+_MOST_HEADER_PIXELS = 1_000_000_000
+_ONE_AT_A_TIME = Lock()
 _SENT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP")  # what every server that takes pictures reads
 _UPRIGHT = 1
 _ORIENTATION = 0x0112
@@ -52,11 +65,12 @@ class Pictures:
     def __init__(self, bench: Benchmark) -> None:
         self.drawn = bench.synthetic and bench.folder is None  # the sample itself, which has no files
         self.roots = picture_roots(bench.folder) if bench.folder else []
+        self.source = bench.path if bench.path is not None and bench.path.is_file() else None
         keys = bench.images[["dialog_id", "image"]].itertuples(index=False, name=None)
         self.paths = dict(zip(keys, bench.images["path"], strict=True))
 
     def get(self, dialog_id: str, image: int, side: int, *, keep: bool = False) -> Picture:
-        """Give one picture, scaled.
+        """Return one picture, scaled.
 
         Parameters
         ----------
@@ -67,7 +81,7 @@ class Pictures:
         side : int
             The longest side at most, in pixels.
         keep : bool, default False
-            Give the file's own bytes where it is small enough, upright, and JPEG, PNG or WebP. By default
+            Return the file's own bytes where it is small enough, upright, and JPEG, PNG or WebP. By default
             every picture is encoded anew, as JPEG or PNG.
 
         Returns
@@ -80,10 +94,32 @@ class Pictures:
             return Picture(b"", problem="the dialogue has no such image")
         if self.drawn:
             return _encode(draw_scene(int(dialog_id), image), side)
-        found = find_picture(self.roots, path)
-        if found is None:
-            return Picture(b"", problem=why_no_picture(self.roots, path))
-        return load_picture(found, side, keep=keep)
+        found = self.find(path)
+        if found is not None:
+            return load_picture(found, side, keep=keep)
+        data = data_url_bytes(path) or self._embedded(dialog_id, image)
+        if data:
+            return scale_bytes(data, side)
+        return Picture(b"", problem=why_no_picture(self.roots, path))
+
+    def find(self, path: str) -> Path | None:
+        """Return the file of a listed path; None where there is none."""
+        return find_picture(self.roots, path) or (self._by_name.get(path) if self.roots else None)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Path]:
+        """Files that are found by their name alone; each was counted in the problems when the data was loaded."""
+        listed = set(self.paths.values())
+        names = PictureNames(self.roots)
+        missing = [p for p in listed if not (names.may_exist(p) and find_picture(self.roots, p))]
+        return find_by_name(self.roots[0], listed, missing)
+
+    def _embedded(self, dialog_id: str, image: int) -> bytes | None:
+        """Return a picture that stands in the benchmark's own Parquet file."""
+        if self.source is None or file_kind(self.source) != "parquet":
+            return None
+        data = parquet.pictures_of(self.source, self.source.stat().st_mtime_ns, dialog_id)
+        return data[image - 1] if 0 < image <= len(data) else None
 
 
 def load_picture(path: Path, side: int, *, keep: bool = False) -> Picture:
@@ -119,22 +155,32 @@ def scale_bytes(data: bytes, side: int) -> Picture:
 
 
 def _decode(source: Path | io.BytesIO, side: int, keep: bool) -> Picture:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as picture:
-                if picture.width * picture.height > _MOST_PIXELS:
-                    text = f"{picture.width} x {picture.height} pixels are too many"
-                    return Picture(b"", problem=text)
-                if keep and isinstance(source, Path) and _can_stay(picture, side):
-                    picture.load()  # a damaged file is told here, not by the server
-                    return Picture(source.read_bytes(), Image.MIME[str(picture.format)])
-                picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or a half at once
-                return _encode(ImageOps.exif_transpose(picture), side)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        with (
+            _ONE_AT_A_TIME,
+            warnings.catch_warnings(),
+            Image.open(source, formats=PICTURE_FORMATS) as picture,
+        ):
+            warnings.simplefilter("ignore")
+            width, height = picture.size
+            if keep and isinstance(source, Path) and _can_stay(picture, side):
+                picture.load()  # a damaged file is reported here, not by the server
+                return Picture(source.read_bytes(), Image.MIME[str(picture.format)])
+            picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or a half at once
+            if picture.width * picture.height > MOST_PIXELS or width * height > _MOST_HEADER_PIXELS:
+                return Picture(b"", problem=f"{width:,} x {height:,} pixels are too many")
+            return _encode(ImageOps.exif_transpose(_eight_bits(picture)), side)
+    except Exception as error:  # a decoder meets anything in a damaged file
         return Picture(b"", problem=f"not a readable picture ({type(error).__name__}); fetch it again")
+
+
+def _eight_bits(picture: Image) -> Image:
+    """Scale greyscale of 16 bits to 8, which Pillow would clip to white."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return picture.convert("I").point(lambda value: value / 257).convert("L")
 
 
 def _can_stay(picture: Image, side: int) -> bool:

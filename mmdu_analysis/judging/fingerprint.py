@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.io.pictures import find_picture
 from mmdu_analysis.io.scaled import Pictures
 from mmdu_analysis.schema import is_synthetic
 
@@ -89,7 +88,7 @@ def fingerprint_pictures(bench: Benchmark, dialogues: Sequence[Dialogue]) -> dic
 
 def _digest_of(pictures: Pictures, dialog_id: str, image: int) -> str | None:
     path = pictures.paths.get((dialog_id, image))
-    file = find_picture(pictures.roots, path) if isinstance(path, str) else None
+    file = pictures.find(path) if isinstance(path, str) else None
     if file is None:
         return None if path is None or not path.startswith("data:") else digest_texts([path])
     stat = file.stat()

@@ -7,6 +7,8 @@ Source: huggingface.co/docs/datasets, "Image" feature (struct of ``bytes`` and `
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,8 @@ def read(path: Path, groups: tuple[int, int] | None = None) -> Iterator[tuple[st
     columns = file.schema_arrow.names
     talk = next((name for name in (*LISTS, "texts") if name in columns), None)
     if talk is None:
-        wanted = ", ".join((*LISTS, "texts"))
-        raise DataError(f"{short_path(path)}: got columns {columns[:8]}, expected one of {wanted}")
+        expected = ", ".join((*LISTS, "texts"))
+        raise DataError(f"{short_path(path)}: got columns {columns[:8]}, expected one of {expected}")
     wanted = [
         name for name in (talk, *_IMAGES, *_IDS, "system", "synthetic", "image_inds") if name in columns
     ]
@@ -72,6 +74,24 @@ def read(path: Path, groups: tuple[int, int] | None = None) -> Iterator[tuple[st
     except Exception as error:  # Arrow's own kinds: a damaged page, a type that Python can't hold
         reason = shorten(str(error) or type(error).__name__, 120)
         raise DataError(f"{short_path(path)}: row {number} can't be read ({reason})") from None
+
+
+@lru_cache(maxsize=16)
+def pictures_of(path: Path, _changed: int, dialog_id: str) -> list[bytes | None]:
+    """Return the pictures that a file carries of one dialogue; empty where it has none of that id."""
+    file = _open(path)
+    named = next((name for name in _IDS if name in file.schema_arrow.names), None)
+    number = 0
+    for group in range(file.num_row_groups):
+        size = file.metadata.row_group(group).num_rows
+        ids = file.read_row_group(group, columns=[named])[named].to_pylist() if named else []
+        keys = [str(number + at if key is None else key) for at, key in enumerate(ids or [None] * size)]
+        if dialog_id in keys:
+            skip = keys.index(dialog_id)
+            found = next(islice((dialog for _, dialog in read(path, (group, group + 1))), skip, None))
+            return found.pictures if isinstance(found, Dialog) else []
+        number += size
+    return []
 
 
 def _open(path: Path) -> Any:
@@ -91,7 +111,7 @@ def _row_dialog(row: dict[str, Any], talk: str, number: int) -> Dialog | Fault:
     """Return the dialogue of a row, or what is wrong with it."""
     ids = next((row[name] for name in _IDS if row.get(name) is not None), None)
     keys, entries = _messages(talk, row.pop(talk))
-    listed = next((row.pop(name) for name in _IMAGES if row.get(name) is not None), [])
+    listed: Any = next((row.pop(name) for name in _IMAGES if row.get(name) is not None), [])
     images = listed if isinstance(listed, list) else [listed]
     fields = {name: row[name] for name in ("system", "synthetic", "image_inds") if row.get(name) is not None}
     try:

@@ -97,9 +97,8 @@ def record_type(keys: Keys) -> Any:
         gc=False,
     )
     fields = [(f.name, f.type, f.default) for f in msgspec.structs.fields(Record)[1:]]
-    return msgspec.defstruct(
-        "Record", [("talk", list[message | None]), *fields], rename={"talk": keys.talk}, gc=False
-    )
+    messages: Any = list[message | None]  # type: ignore[valid-type]
+    return msgspec.defstruct("Record", [("talk", messages), *fields], rename={"talk": keys.talk}, gc=False)
 
 
 def find_keys(head: bytes, first: object) -> Keys:

@@ -1,0 +1,281 @@
+"""Training formats: all are recognised by their shape and load alike."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from builders import SHARED, record
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdu_analysis import DataError, dialog_lengths, load_benchmark
+from mmdu_analysis.io.dialogs import count_questions
+
+pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
+
+FILES = {
+    "llava.json": 3,
+    "llama_factory.json": 2,
+    "ms_swift.jsonl": 2,
+    "openai.jsonl": 2,
+    "mantis.json": 2,
+    "train-00000-of-00001.parquet": 2,
+}
+QUESTIONS = [
+    "Which square is warmer, the one in Image1 or in Image2?",
+    "And this one?",
+    "What is the colour?",
+    "Name a thing of that colour.",
+]
+
+
+@pytest.fixture
+def formats():
+    if not SHARED.is_dir():
+        pytest.skip("the cases aren't beside the project (../shared)")
+    return SHARED / "cases" / "formats"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_same_dialogues_load_alike(formats, name):
+    bench = load_benchmark(formats / name, strict=True)
+    assert len(bench.dialogs) == FILES[name]
+    first = bench.turns.head(4)
+    texts = [question.replace("<image>", "").strip() for question in first["question"]]
+    assert texts == QUESTIONS
+    assert first["answer"].tolist()[0::2] == ["Image1 is red, a warm colour.", "Blue."]
+    assert first["images_so_far"].tolist() == ([3, 3, 1, 1] if name == "mantis.json" else [2, 3, 1, 1])
+    assert len(bench.images) == 4
+    assert bench.images["first_turn"].tolist() == ([1, 1, 1, 1] if name == "mantis.json" else [1, 1, 2, 1])
+    assert bench.images[["width", "height"]].to_numpy().tolist() == [[8, 6]] * 4
+    systems = bench.dialogs["system"].dropna().tolist()
+    assert systems == (["Be brief."] * 2 if name == "ms_swift.jsonl" else [])
+    lengths = dialog_lengths(formats / name)
+    assert lengths["n_turns"].tolist() == bench.dialogs["n_turns"].tolist()
+
+
+def test_a_format_can_be_forced(formats):
+    assert len(load_benchmark(formats / "openai.jsonl", input_format="openai").dialogs) == 2
+    with pytest.raises(DataError, match="no usable dialogue"):
+        load_benchmark(formats / "openai.jsonl", input_format="llava")
+    with pytest.raises(DataError, match="no format 'coco'; expected one of mmdu, llava"):
+        load_benchmark(formats / "openai.jsonl", input_format="coco")
+
+
+def write(tmp_path, records, name="d.json"):
+    (tmp_path / name).write_text(json.dumps(records))
+    return tmp_path / name
+
+
+def chat(*messages, **more):
+    return {"messages": [{"role": role, "content": content} for role, content in messages], **more}
+
+
+def test_records_without_ids_get_their_position(tmp_path, monkeypatch):
+    made = [chat(("user", f"q{n}"), ("assistant", f"a{n}")) for n in range(400)]
+    wanted = [str(n) for n in range(400)]
+    lines = tmp_path / "d.jsonl"
+    lines.write_text("\n".join(map(json.dumps, made)))
+    for path in (write(tmp_path, made), lines):
+        with monkeypatch.context() as patch:
+            patch.setattr("mmdu_analysis.io.records.BLOCK_SIZE", 1_000)
+            patch.setattr("mmdu_analysis.io.stream.WORTH_SPLITTING", 1)
+            patch.setattr("mmdu_analysis.io.benchmark.WORTH_SPLITTING", 1)
+            bench = load_benchmark(path)
+            assert bench.dialogs.index.tolist() == wanted
+            assert bench.turns["question"].tolist() == [f"q{n}" for n in range(400)]
+            assert dialog_lengths(path).index.tolist() == wanted
+
+
+def test_a_file_with_ids_needs_them_in_every_record(tmp_path):
+    made = [record(1), record(2)]
+    del made[0]["id"]
+    bench = load_benchmark(write(tmp_path, made))
+    assert bench.dialogs.index.tolist() == ["2"]
+    assert "no 'id'" in bench.problems["problem"].iloc[0]
+
+
+MESSAGES = {
+    "system first": ([("system", "S"), ("user", "q"), ("assistant", "a")], 1, ""),
+    "system late": ([("user", "q"), ("system", "S"), ("assistant", "a")], 1, "late system message"),
+    "two questions": ([("user", "q"), ("user", "r"), ("assistant", "a")], 2, "a question follows a question"),
+    "two answers": (
+        [("user", "q"), ("assistant", "a"), ("assistant", "b")],
+        1,
+        "an answer follows an answer",
+    ),
+    "answer first": ([("assistant", "a"), ("user", "q"), ("assistant", "b")], 1, "without a question"),
+    "null answer": ([("user", "q"), ("assistant", None), ("user", "r"), ("assistant", "b")], 1, "null"),
+    "null question": ([("user", None), ("assistant", "a"), ("user", "r"), ("assistant", "b")], 1, "null"),
+    "tool": ([("user", "q"), ("tool", "x"), ("assistant", "a")], 1, "speaker 'tool'"),
+}
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_messages_that_fit_nowhere_are_reported(tmp_path, case):
+    messages, turns, problem = MESSAGES[case]
+    bench = load_benchmark(write(tmp_path, [chat(*messages), chat(("user", "q"), ("assistant", "a"))]))
+    assert bench.dialogs["n_turns"].tolist() == [turns, 1]
+    found = bench.problems["problem"].tolist()
+    assert any(problem in text for text in found) if problem else not found
+    assert (bench.problems["dialog_id"].dropna() == "0").all()
+
+
+def test_turns_after_one_that_is_left_out_keep_their_numbers(tmp_path):
+    for case in ("null answer", "null question"):
+        bench = load_benchmark(write(tmp_path, [chat(*MESSAGES[case][0])]))
+        assert bench.turns[["turn", "question", "answer"]].to_numpy().tolist() == [[2, "r", "b"]]
+    talk = [
+        {"from": "user", "value": "q"},
+        None,
+        {"from": "user", "value": "r"},
+        {"from": "gpt", "value": "b"},
+    ]
+    bench = load_benchmark(write(tmp_path, [{"id": 1, "conversations": talk}]))
+    assert bench.turns["turn"].tolist() == [2]
+
+
+def test_pictures_in_parts_stand_where_they_were(tmp_path):
+    parts = [
+        {"type": "text", "text": "Is "},
+        {"type": "image", "image": "a.png"},
+        {"type": "text", "text": " like "},
+        {"type": "image_url", "image_url": "b.png"},
+        "?",
+    ]
+    bench = load_benchmark(
+        write(tmp_path, [chat(("user", parts), ("assistant", [{"type": "text", "text": "No."}]))])
+    )
+    assert bench.turns["question"].tolist() == ["Is <image> like <image>?"]
+    assert bench.turns["answer"].tolist() == ["No."]
+    assert bench.images["path"].tolist() == ["a.png", "b.png"]
+
+
+def test_shards_whose_ids_repeat(tmp_path):
+    if not SHARED.is_dir():
+        pytest.skip("the cases aren't beside the project (../shared)")
+    shards = SHARED / "cases" / "files"
+    for shard in ("shard-0.json", "shard-1.json"):
+        (tmp_path / shard).write_bytes((shards / shard).read_bytes())
+    bench = load_benchmark(tmp_path)
+    assert len(bench.dialogs) == 2
+    assert bench.problems["problem"].str.contains(r"duplicated; .*prefix the ids").sum() == 2
+    bench = load_benchmark(tmp_path, ids="prefix")
+    assert bench.dialogs.index.tolist() == ["shard-0-0", "shard-0-1", "shard-1-0", "shard-1-1"]
+    assert bench.turns["question"].tolist() == ["a?", "c?", "e?", "g?"]
+    assert len(dialog_lengths(tmp_path, ids="prefix")) == 4
+
+
+def test_questions_in_one_turn_are_reported():
+    if not SHARED.is_dir():
+        pytest.skip("the cases aren't beside the project (../shared)")
+    bench = load_benchmark(SHARED / "cases" / "files" / "questions_in_one_turn.json")
+    row = bench.problems.loc[bench.problems["problem"].str.contains("questions in one turn")].iloc[0]
+    assert (row["dialog_id"], row["turn"]) == ("64", 1)
+    assert bench.dialogs["n_turns"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Questions:\n1) What?\n2) Who?", 2),
+        ("**Questions**:\n- What?\n- Who?\n- When?", 3),
+        ("What is shown?\nAnswer briefly.", 0),
+        ("1. What is the first step?", 0),
+        ("Steps:\n1. Open it.\n2. Close it.\nIs that right?", 0),
+        ("1. A?\n2. B?\n3. C？", 3),
+    ],
+)
+def test_lists_of_questions_are_counted(text, count):
+    assert count_questions(text) == count
+
+
+COLUMNS = {
+    "no messages": {"id": ["1"], "text": ["x"]},
+    "messages are texts": {"messages": ["x"]},
+    "messages are numbers": {"messages": [[1]]},
+    "messages are null": {"messages": pa.array([None], pa.list_(pa.struct([("role", pa.string())])))},
+    "images are numbers": {"messages": [[{"role": "user", "content": "q"}]], "images": [[1.5]]},
+    "ids are lists": {"messages": [[{"role": "user", "content": "q"}]], "id": [[1]]},
+    "ids are huge": {"messages": [[{"role": "user", "content": "q"}]], "id": [1e300]},
+    "struct of struct": {"conversations": [[{"from": {"x": 1}, "value": "q"}]]},
+    "system is a number": {"messages": [[{"role": "user", "content": "q"}]], "system": [5]},
+}
+
+
+@pytest.mark.parametrize("case", COLUMNS)
+def test_odd_columns_end_in_a_result_or_one_line(tmp_path, case):
+    pq.write_table(pa.table(COLUMNS[case]), tmp_path / "d.parquet")
+    try:
+        bench = load_benchmark(tmp_path / "d.parquet")
+    except DataError as error:
+        assert "d.parquet" in str(error)  # noqa: PT017 - it may end in a result as well
+        assert "\n" not in str(error)  # noqa: PT017
+    else:
+        assert len(bench.dialogs) == 1
+
+
+EXTREME = st.sampled_from(
+    [
+        2**63,
+        -(2**63) - 1,
+        10**400,
+        1e300,
+        -0.0,
+        True,
+        None,
+        "",
+        "\ud800",
+        "\0",
+        [],
+        {},
+        [[]],
+        "x" * 5_000,
+        -1,
+        0.5,
+    ]
+)
+FIELDS = [
+    "id",
+    "image",
+    "images",
+    "image_inds",
+    "system",
+    "synthetic",
+    "conversations",
+    "messages",
+    "conversation",
+]
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), EXTREME | st.lists(EXTREME, max_size=3), max_size=4),
+    st.dictionaries(st.sampled_from(["from", "value", "turn", "role", "content"]), EXTREME, max_size=3),
+    st.sampled_from(["list", "lines", "dict"]),
+    st.sampled_from([None, "mmdu", "openai", "mantis"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_extreme_values_in_every_field(tmp_path_factory, fields, message, layout, form):
+    entry = record(3) | fields
+    if isinstance(entry.get("conversations"), list) and entry["conversations"]:
+        first = entry["conversations"][0]
+        entry["conversations"][0] = first | message if isinstance(first, dict) else message
+    made = [record(1), entry]
+    text = {
+        "list": lambda: json.dumps(made),
+        "lines": lambda: "\n".join(map(json.dumps, made)),
+        "dict": lambda: json.dumps({str(n): value for n, value in enumerate(made)}),
+    }[layout]()
+    path = tmp_path_factory.mktemp("x") / "d.json"
+    path.write_text(text)
+    for load in (load_benchmark, dialog_lengths):
+        try:
+            found = load(path, input_format=form)
+        except DataError as error:
+            assert form in ("openai", "mantis") or "d.json" in str(error)  # noqa: PT017
+            continue
+        kept = len(found.dialogs if load is load_benchmark else found)
+        assert kept in (1, 2)
