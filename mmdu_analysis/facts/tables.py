@@ -39,7 +39,7 @@ def load_published(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Scores on 0-100 as printed. ``attrs["source"]`` says where they stand.
+        Scores are points on 0-100 as printed. `published_tables` has the source.
 
     Raises
     ------
@@ -55,10 +55,7 @@ def load_published(name: str) -> pd.DataFrame:
     index = published_tables()
     if name not in index.index:
         raise DataError(f"no published table {name!r}; expected one of {', '.join(index.index)}")
-    frame = _read(name)
-    frame.attrs["source"] = index.loc[name, "source"]
-    frame.attrs["kind"] = index.loc[name, "kind"]
-    return frame
+    return _read(name)
 
 
 def _read(name: str) -> pd.DataFrame:

@@ -35,7 +35,8 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
     frame : pandas.DataFrame
         The table; a named index becomes a column.
     form : {"csv", "json", "latex", "markdown", "html"}
-        CSV and JSON keep all digits and the column ``synthetic``; the others mark synthetic numbers in words.
+        CSV and JSON keep all digits and columns; the others mark synthetic numbers in words and leave out columns
+        without any value.
     digits : int, default 2
         Decimals in the forms for people.
     bold : str, optional
@@ -53,7 +54,12 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
         records = json.loads(table.to_json(orient="records", force_ascii=False, double_precision=15))
         return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
     marks = table[bold].fillna(False).astype(bool).tolist() if bold else [False] * len(table)
-    shown = table.drop(columns=[name for name in ("synthetic", bold) if name and name in table])
+    empty = [
+        name
+        for name in table
+        if len(table) and (table[name].isna() | (table[name].astype(object) == "")).all()
+    ]
+    shown = table.drop(columns=[name for name in ("synthetic", bold, *empty) if name and name in table])
     head = [str(name) for name in shown]
     columns = [_cells(shown[name], digits) for name in shown]
     rows = [list(row) for row in zip(*columns, strict=True)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from mmdu_analysis.facts.tables import load_published
+from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.io.benchmark import Benchmark
 from mmdu_analysis.schema import DIMENSIONS, DataError
 from mmdu_analysis.stats.agreement import judge_agreement
@@ -86,7 +86,7 @@ def audit_paper(bench: Benchmark | None = None) -> pd.DataFrame:
     columns = ["claim_id", "claim", "where", "stated", "recomputed", "difference", "verdict", "note"]
     frame = pd.DataFrame(rows, columns=columns).set_index("claim_id")
     frame = frame.astype(dict.fromkeys(frame.columns.drop("difference"), "str") | {"difference": "Float64"})
-    source = claims.attrs["source"]
+    source = published_tables().loc["claims", "source"]
     frame.attrs = {"source": source, "synthetic": bool(bench is not None and bench.synthetic)}
     return frame
 

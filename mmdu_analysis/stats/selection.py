@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_MODELS = 3
+_STARTS = 20
 
 
 def rating_plan(
@@ -99,8 +100,9 @@ class DialogSelection:
         The chosen dialogues.
     table : pandas.DataFrame
         One row: ``n_dialogs``, ``n_all``, ``n_models``, ``error_in_sample``, ``error_left_out``, ``error_random``,
-        ``error_random_low``, ``error_random_high`` (root mean square error of a model's mean, in points), ``better``
-        (whether the error of left-out models lies below that of all but 2.5 % of random draws), ``synthetic``.
+        ``error_random_low``, ``error_random_high`` (root mean square error of a model's mean, in points),
+        ``beats_random`` (share of random draws whose error is larger than that of the left-out models; one half where
+        the choice is no better than a draw by lot), ``synthetic``.
     """
 
     dialog_ids: tuple[str, ...]
@@ -181,7 +183,7 @@ def select_dialogs(
         "error_random": float(np.sqrt((random**2).mean())),
         "error_random_low": float(np.quantile(random, 0.025)),
         "error_random_high": float(np.quantile(random, 0.975)),
-        "better": bool(error < np.quantile(random, 0.025)),
+        "beats_random": float((random > error).mean()),
         "synthetic": is_synthetic(scores),
     }
     return DialogSelection(tuple(sorted(means.index[chosen])), pd.DataFrame([row]))
@@ -200,7 +202,7 @@ def _choose(values: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
     centred = values - values.mean(axis=0)
     best, best_cost = np.arange(n), np.inf
-    for _ in range(4):
+    for _ in range(_STARTS):
         rows = rng.choice(len(values), n, replace=False)
         cost = np.inf
         while True:

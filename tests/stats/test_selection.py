@@ -60,20 +60,22 @@ def test_the_choice_is_as_good_as_the_best_of_all_on_a_small_case():
         ((means[list(c)].mean(0) - means.mean(0)) ** 2).mean() ** 0.5 for c in combinations(range(11), 3)
     )
     assert found.table["error_in_sample"].item() == pytest.approx(cost)
-    assert cost <= 1.25 * best  # exchanges need not find the very best
+    assert cost <= 1.5 * best  # exchanges need not find the very best
 
 
 def test_shared_difficulty_can_be_used_and_noise_cannot():
     rng = np.random.default_rng(1)
     difficulty = rng.normal(0, 15, (80, 1))
     useful = select_dialogs(scores_of(50 + difficulty + rng.normal(0, 3, (80, 10))), 8).table.iloc[0]
-    assert useful["better"]
+    assert useful["beats_random"] > 0.8
     assert useful["error_in_sample"] < useful["error_left_out"] < 0.5 * useful["error_random"]
-    claims = [
-        select_dialogs(scores_of(rng.uniform(20, 80, (40, 5))), 5, seed, n_random=100).table["better"].item()
+    shares = [
+        select_dialogs(scores_of(rng.uniform(20, 80, (40, 5))), 5, seed, n_random=100)
+        .table["beats_random"]
+        .item()
         for seed in range(25)
     ]
-    assert sum(claims) <= 4
+    assert 0.3 < np.mean(shares) < 0.7  # on noise a choice is no better than a draw by lot
 
 
 def test_refusals():
