@@ -59,6 +59,7 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
         for name in table
         if len(table) and (table[name].isna() | (table[name].astype(object) == "")).all()
     ]
+    empty = empty if len(empty) < len(table.columns) else []
     shown = table.drop(columns=[name for name in ("synthetic", bold, *empty) if name and name in table])
     head = [str(name) for name in shown]
     columns = [_cells(shown[name], digits) for name in shown]
