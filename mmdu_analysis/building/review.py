@@ -54,8 +54,13 @@ class Review:
     def turns(self, dialog_id: str, events: list[Event] | None = None) -> list[TurnState]:
         """Return the state of each turn of a dialogue."""
         found = self.events()[dialog_id] if events is None else events
-        pairs = self.dialogs[dialog_id].pairs
-        return [replay_turn(p.question, p.answer, number, found) for number, p in enumerate(pairs, 1)]
+        whole = [event for event in found if event.turn is None]
+        own: dict[int, list[Event]] = {}
+        for event in found:
+            if event.turn is not None:
+                own.setdefault(event.turn, []).append(event)
+        pairs = enumerate(self.dialogs[dialog_id].pairs, 1)
+        return [replay_turn(p.question, p.answer, n, whole + own.get(n, [])) for n, p in pairs]
 
     def whole(self, dialog_id: str, events: list[Event] | None = None) -> dict[str, str]:
         """Return each reviewer's last decision about the dialogue as a whole."""
@@ -166,16 +171,6 @@ class Review:
         if last is not None:
             self.log.append(new_event(reviewer, "undo", last.dialog_id, last.turn, undoes=last.event))
         return last
-
-    def progress(self, reviewer: str) -> dict[str, int]:
-        """Return how many turns a reviewer has decided about, of how many."""
-        decided = total = 0
-        for key, events in self.events().items():
-            states = self.turns(key, events)
-            total += len(states)
-            rejected = self.whole(key, events).get(reviewer) == "reject"
-            decided += len(states) if rejected else sum(reviewer in state.decisions for state in states)
-        return {"decided": decided, "turns": total}
 
     def table(self) -> pd.DataFrame:
         """Return all decisions as a frame.

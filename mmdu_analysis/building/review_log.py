@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mmdu_analysis.io.append import append_records
 from mmdu_analysis.schema import DataError, Problem, short_path
 
 LOG = "review.jsonl"
@@ -67,11 +66,9 @@ class Event:
     undoes: str = ""
     time: str = ""
 
-    def line(self) -> bytes:
-        """Return the event as a line of the log."""
-        values = {name: value for name, value in self.__dict__.items() if value or name == "turn"}
-        text = json.dumps(values, ensure_ascii=True)
-        return text.encode() + b"\n"
+    def record(self) -> dict[str, Any]:
+        """Return what a line of the log holds: the fields that are not empty."""
+        return {name: value for name, value in self.__dict__.items() if value or name == "turn"}
 
 
 def new_event(reviewer: str, kind: str, dialog_id: str, turn: int | None = None, **values: Any) -> Event:
@@ -146,34 +143,8 @@ class ReviewLog:
         DataError
             If the disk is full or the file can't be written; the log before stays as it is.
         """
-        import filelock
-
-        try:
-            with filelock.FileLock(self.path.with_name(f".{LOG}.lock"), timeout=30):
-                self._write(event.line())
-        except filelock.Timeout:
-            raise DataError(f"{short_path(self.path)}: another process holds the lock for 30 s") from None
-        except OSError as error:
-            text = f"{short_path(self.path)}: can't be written ({error.strerror}); the decision was not kept"
-            raise DataError(text) from None
+        append_records(self.path, [event.record()])
         self.refresh()
-
-    def _write(self, line: bytes) -> None:
-        """Append under the lock; what a crash left of a line is closed first."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-        handle = os.open(self.path, flags, 0o666)
-        try:
-            end = os.lseek(handle, 0, os.SEEK_END)
-            if end:
-                os.lseek(handle, end - 1, os.SEEK_SET)
-                if os.read(handle, 1) != b"\n":
-                    line = b"\n" + line
-            if os.write(handle, line) != len(line):  # a disk that fills takes a part
-                os.ftruncate(handle, end)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
     def effective(self) -> list[Event]:
         """Return the decisions that count: without those undone, and without the undoing."""

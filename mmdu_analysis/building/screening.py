@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,7 +88,7 @@ def screen_items(
     Raises
     ------
     DataError
-        If an argument makes no sense.
+        If an argument makes no sense, or the extra ``building`` is not installed.
 
     Warns
     -----
@@ -103,6 +104,8 @@ def screen_items(
     require_columns(items, ("id", "image", "folder", "title", "caption", "tags", "text"), "a frame of items")
     if not 0 <= max_distance <= _BANDS - 1:
         raise DataError(f"max_distance: got {max_distance}, expected 0 to {_BANDS - 1} bits")
+    if find_spec("imagehash") is None:
+        raise DataError("screening pictures needs imagehash; pip install 'mmdu-analysis[building]'")
     ordered = items.sort_values("id")
     facts = [_measure_item(item) for item in ordered.to_dict("records")]
     seen = _Fingerprints(max_distance)

@@ -225,6 +225,8 @@ class _Writing:
 
     def tracks(self) -> list[Track]:
         """List the dialogues with the steps that are left, the longest first."""
+        for leftover in (self._request.out / PICTURES).glob(".*.tmp"):  # of a run that was killed
+            leftover.unlink(missing_ok=True)
         found = []
         for plan in self._plans.values():
             entries = self.folder.entries[plan.id]

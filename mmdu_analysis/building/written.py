@@ -92,6 +92,8 @@ def _written(record: dict[str, Any]) -> Written:
     pairs = []
     for entry in record["pairs"]:
         origin = {name: value for name, value in entry.items() if name not in ("question", "answer")}
+        about = origin.get("items")
+        origin["items"] = [str(key) for key in about] if isinstance(about, list) else []
         pairs.append(Pair(str(entry["question"]), str(entry["answer"]), origin))
     items = tuple({str(k): str(v) for k, v in item.items()} for item in record["items"])
     images = tuple(str(path) for path in record["image"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import multiprocessing
 import os
@@ -149,21 +150,18 @@ def test_a_full_disk_keeps_the_log_as_it_was(review, folder, monkeypatch):
     decide(review, "A", "accept", "d1", 1)
     before = (folder / "review.jsonl").read_bytes()
     real = os.write
-    monkeypatch.setattr(
-        os, "write", lambda handle, data: real(handle, data[:5]) if data[:2] == b'{"' else real(handle, data)
-    )
+
+    def full(handle, data):
+        if bytes(data[:2]) == b'{"':
+            return real(handle, data[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(DataError, match="can't be written"):
         decide(review, "A", "accept", "d1", 2)
     monkeypatch.undo()
     assert (folder / "review.jsonl").read_bytes() == before
     decide(review, "A", "accept", "d1", 2)
-
-
-def test_a_link_in_place_of_the_log_is_not_followed(review, folder, tmp_path):
-    (folder / "review.jsonl").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DataError, match="can't be written"):
-        decide(review, "A", "accept", "d1", 1)
-    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 61])
