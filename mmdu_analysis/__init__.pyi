@@ -34,6 +34,7 @@ from .stats.breakdowns import turns_behind as turns_behind
 from .stats.calibration import calibrate_scores as calibrate_scores
 from .stats.compare import compare_distributions as compare_distributions
 from .stats.compare import compare_statistics as compare_statistics
+from .stats.convert import convert as convert
 from .stats.dataset import dataset_statistics as dataset_statistics
 from .stats.dataset import distribution as distribution
 from .stats.decay import decay_curve as decay_curve

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mmdu_analysis import __version__
-from mmdu_analysis.cli import build, data, figures, judging, plan, reading, scores, validate
+from mmdu_analysis.cli import build, convert, data, figures, judging, plan, reading, scores, validate
 from mmdu_analysis.cli.options import note
 from mmdu_analysis.schema import DataError, DataWarning, shorten
 
@@ -29,6 +29,7 @@ for command in (
     plan.plan,
     validate.validate,
     data.subset,
+    convert.convert,
     data.download,
     data.sample,
     reading.browse,

@@ -153,7 +153,7 @@ def load_benchmark(
     benchmark: str | Path | None = None,
     *,
     strict: bool = False,
-    pictures: str | Path | None = None,
+    picture_folder: str | Path | None = None,
     input_format: InputFormat | None = None,
     ids: Literal["keep", "prefix"] = "keep",
 ) -> Benchmark:
@@ -167,7 +167,7 @@ def load_benchmark(
         By default the path or name in ``$MMDU_DATA``.
     strict : bool, default False
         Raise the first problem instead of collecting them.
-    pictures : str or path, optional
+    picture_folder : str or path, optional
         Folder of the pictures. By default the folder of the file.
     input_format : str, optional
         ``mmdu``, ``llava``, ``llama-factory``, ``ms-swift``, ``openai``, ``internvl``, ``mantis``, ``parquet``,
@@ -207,7 +207,7 @@ def load_benchmark(
         from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
-    folder = None if pictures is None else _picture_folder(pictures)
+    folder = None if picture_folder is None else _picture_folder(picture_folder)
     if parquet_copy.is_copy(found):
         made = Benchmark(**parquet_copy.read_parquet(found))
         made = replace(made, folder=folder or found)

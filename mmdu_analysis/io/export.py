@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 
 from mmdu_analysis.io import files
 from mmdu_analysis.io.decode import record_id
-from mmdu_analysis.io.formats import file_kind
+from mmdu_analysis.io.dialogs import Dialog
+from mmdu_analysis.io.formats import file_kind, mmdu
 from mmdu_analysis.io.frames import rows_by_dialog
 from mmdu_analysis.io.records import find_layout
 from mmdu_analysis.io.walk import json_records
@@ -22,66 +23,88 @@ from mmdu_analysis.schema import DataError, short_path
 if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
+JSON_NAMES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
-def write_json(bench: Benchmark, path: Path) -> None:
+
+def write_json(benchmark: Benchmark, path: Path) -> None:
     """Write a benchmark's frames in the authors' form; what `Benchmark.to_json` does."""
-    with _writing(path) as out:
-        out.write_all(msgspec.json.encode(record) for record in _records(bench))
+    with open_records(path) as out:
+        out.write_all(msgspec.json.encode(mmdu.write(dialog)) for dialog in benchmark_dialogs(benchmark))
 
 
-def _records(bench: Benchmark) -> Iterator[dict[str, Any]]:
-    """Put the dialogues together again."""
-    ids = bench.dialogs.index
-    turns, images = rows_by_dialog(bench.turns, ids), rows_by_dialog(bench.images, ids)
-    forms = bench.forms.reindex(ids).itertuples() if bench.forms is not None else repeat(None)
-    marks = bench.dialogs["synthetic"].tolist()
-    for key, asked, shown, form, synthetic in zip(ids, turns, images, forms, marks, strict=False):
-        user, assistant = (form.user, form.assistant) if form else ("user", "assistant")
-        record: dict[str, Any] = {"id": int(key) if form and form.number_id else key}
-        record["image"] = [row.path for row in shown]
-        numbers = [row.image for row in shown]
-        if numbers != list(range(1, len(numbers) + 1)):
-            record["image_inds"] = numbers
-        record["conversations"] = [
-            {"from": speaker, "value": text if isinstance(text, str) else ""}
-            for row in asked
-            for speaker, text in ((user, row.question), (assistant, row.answer))
-        ]
-        yield record | ({"synthetic": True} if synthetic else {})
+def benchmark_dialogs(benchmark: Benchmark) -> Iterator[Dialog]:
+    """Join the frames of a benchmark to dialogues again, in their order."""
+    ids = benchmark.dialogs.index
+    turns, images = rows_by_dialog(benchmark.turns, ids), rows_by_dialog(benchmark.images, ids)
+    forms = benchmark.forms.reindex(ids).itertuples() if benchmark.forms is not None else repeat(None)
+    abouts = benchmark.dialogs.reindex(columns=["system", "synthetic"]).itertuples()
+    for about, asked, shown, form in zip(abouts, turns, images, forms, strict=False):
+        dialog = Dialog(str(about.Index), synthetic=about.synthetic is True)
+        dialog.questions = [row.question for row in asked]
+        dialog.answers = [row.answer if isinstance(row.answer, str) else "" for row in asked]
+        dialog.images, dialog.image_numbers = [row.path for row in shown], [row.image for row in shown]
+        dialog.system = about.system if isinstance(about.system, str) else ""
+        numbers = [row.turn for row in asked]
+        dialog.stated_turns = None if numbers == list(range(1, len(numbers) + 1)) else numbers
+        if form:
+            dialog.number_id = bool(form.number_id) and dialog.dialog_id.lstrip("-").isdecimal()
+            dialog.speakers = (form.user, form.assistant)
+        yield dialog
 
 
-class _Writer:
-    """Records behind one another: as one JSON list, or each on a line."""
+class RecordWriter:
+    """Records one after another: as one JSON list, or each on a line."""
 
     def __init__(self, stream: BinaryIO, lines: bool) -> None:
         self.stream, self.lines, self.count = stream, lines, 0
 
+    @property
+    def between(self) -> bytes:
+        """What stands between two records."""
+        return b"\n" if self.lines else b",\n"
+
+    def write(self, raw: bytes) -> None:
+        """Write one record, or some with `between` between them."""
+        self.stream.write((self.between if self.count else b"" if self.lines else b"[\n") + raw)
+        self.count += 1
+
+    def close(self) -> None:
+        """Write the end."""
+        empty = b"" if self.lines else b"[\n]\n"
+        self.stream.write((b"\n" if self.lines else b"\n]\n") if self.count else empty)
+
     def write_all(self, records: Iterable[bytes]) -> None:
-        self.stream.write(b"" if self.lines else b"[")
+        """Write all records."""
         for raw in records:
-            self.stream.write((b"" if self.lines else b",\n" if self.count else b"\n") + raw)
-            self.stream.write(b"\n" if self.lines else b"")
-            self.count += 1
-        self.stream.write(b"" if self.lines else b"\n]\n")
+            self.write(raw)
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[_Writer]:
-    """Open a file to be written whole or not at all; its name says whether lines, and whether gzip."""
+def open_records(path: Path) -> Iterator[RecordWriter]:
+    """Open a file that is written whole or not at all; its name says whether as lines, and whether packed.
+
+    Raises
+    ------
+    DataError
+        If the name ends in none of `JSON_NAMES`, or is a folder's.
+    """
     name = path.name.lower()
-    if not name.endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz")):
+    if not name.endswith(JSON_NAMES):
         raise DataError(
             f"{short_path(path)}: expected a name that ends with .json or .jsonl, with .gz or not"
         )
     if path.is_dir():
         raise DataError(f"{short_path(path)}: got a folder, expected a file to write")
-    with files.atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary, temporary.open("wb") as raw:
         if name.endswith(".gz"):
-            with temporary.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-                yield _Writer(cast("BinaryIO", packed), ".jsonl" in name)
+            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+                writer = RecordWriter(cast("BinaryIO", packed), ".jsonl" in name)
+                yield writer
+                writer.close()
         else:
-            with temporary.open("wb") as raw:
-                yield _Writer(raw, ".jsonl" in name)
+            writer = RecordWriter(raw, ".jsonl" in name)
+            yield writer
+            writer.close()
 
 
 def write_subset(sources: Sequence[Path], dialog_ids: Iterable[str], path: Path) -> int:
@@ -100,9 +123,14 @@ def write_subset(sources: Sequence[Path], dialog_ids: Iterable[str], path: Path)
     -------
     int
         How many were written.
+
+    Raises
+    ------
+    DataError
+        If `path` is one of the sources, or a source isn't JSON.
     """
     refuse_own_input(sources, path)
-    with _writing(path) as out:
+    with open_records(path) as out:
         out.write_all(_chosen(sources, set(dialog_ids), lines=out.lines))
         return out.count
 
@@ -140,7 +168,7 @@ def _chosen(sources: Sequence[Path], wanted: set[str], *, lines: bool) -> Iterat
 
 
 def _with_id(raw: bytes, found: int | str | None, key: str, lines: bool) -> bytes:
-    """Give a record as it stands; one that only its key named gets that as its id."""
+    """Return a record as it stands; one that only its key or position named gets that as its id."""
     if found is None:
         fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         fields.pop("id", None)

@@ -178,7 +178,7 @@ def write(dialog: Dialog) -> dict[str, Any]:
     plain = list(range(1, len(dialog.images) + 1))
     return {
         "id": dialog.dialog_id,
-        "images": [{"bytes": b, "path": path} for b, path in zip(data, dialog.images, strict=True)],
+        "images": [{"bytes": b, "path": path or None} for b, path in zip(data, dialog.images, strict=True)],
         "messages": messages(dialog, ("role", "content"), ("user", "assistant"), "<image>", system="system"),
         "image_inds": None if dialog.image_numbers == plain else dialog.image_numbers,
         "synthetic": dialog.synthetic,

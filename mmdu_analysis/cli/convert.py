@@ -1,0 +1,99 @@
+"""The command ``mmdu convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mmdu_analysis.cli.options import FilesOption, ImageModelOption, note, show
+from mmdu_analysis.io.formats import FormatName, InputFormat
+from mmdu_analysis.io.placing import PictureMode
+from mmdu_analysis.io.tables import Format
+
+
+def convert(
+    to: Annotated[FormatName, typer.Option("--to", help="Format to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="File to write: .json, .jsonl or .parquet; JSON also with .gz.")
+    ],
+    data: FilesOption = None,
+    input_format: Annotated[
+        InputFormat | None,
+        typer.Option("--input-format", help="Format to read; recognised by its shape by default."),
+    ] = None,
+    pictures: Annotated[
+        PictureMode | None,
+        typer.Option(
+            "--pictures",
+            help="keep: paths as listed; copy, link: into a folder beside the file; embed: into the file "
+            "(the default of parquet).",
+        ),
+    ] = None,
+    picture_folder: Annotated[
+        Path | None,
+        typer.Option("--picture-folder", help="Folder of the pictures; that of the data by default."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", help="Dialogues to keep, as in 'mmdu subset'."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, help="Draw this many of the kept dialogues.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random draw.")] = 0,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Leave out and list what a trainer would reject; exit code 1 if there is anything.",
+        ),
+    ] = False,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option("--max-tokens", min=1, help="Leave out dialogues of more tokens, text and images."),
+    ] = None,
+    image_model: ImageModelOption = "paper",
+    ids: Annotated[
+        Literal["keep", "prefix"],
+        typer.Option("--ids", help="prefix: file name before each id, for shards whose ids repeat."),
+    ] = "keep",
+) -> None:
+    """Convert a data set to a trainer's format: LLaVA, LLaMA-Factory, ms-swift, OpenAI, InternVL, Parquet ..."""
+    import warnings
+
+    from mmdu_analysis.cli.data import data_source
+    from mmdu_analysis.schema import ProblemWarning
+    from mmdu_analysis.stats.convert import convert as run
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProblemWarning)  # they are listed below
+        done = run(
+            data_source(data),
+            out,
+            to,
+            input_format=input_format,
+            pictures=pictures,
+            picture_folder=picture_folder,
+            where=where,
+            sample=sample,
+            seed=seed,
+            check=check,
+            max_tokens=max_tokens,
+            image_model=image_model,
+            ids=ids,
+        )
+    for row in done.problems.head(20).itertuples():
+        key = "" if row.dialog_id != row.dialog_id else f"dialogue {row.dialog_id}: "
+        note(f"{row.where or row.file}: {key}{row.problem}")
+    if len(done.problems) > 20:
+        note(f"... and {len(done.problems) - 20:,} more problems")
+    if done.n_missing_pictures:
+        note(f"{done.n_missing_pictures:,} pictures were not found; their paths are listed as they were")
+    show(done.steps, Format.markdown, None)
+    print(done.path)
+    if done.sidecar:
+        print(done.sidecar)
+    if len(done.problems):
+        raise typer.Exit(1)

@@ -1,0 +1,136 @@
+"""What becomes of the pictures when a data set is converted: kept as listed, copied, linked or embedded."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from mmdu_analysis.io.dialogs import Dialog
+from mmdu_analysis.io.files import TEMPORARY
+from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, is_url
+
+PictureMode = Literal["keep", "copy", "link", "embed"]
+_KINDS = {
+    b"\xff\xd8\xff": ("jpg", "image/jpeg"),
+    b"\x89PNG": ("png", "image/png"),
+    b"GIF8": ("gif", "image/gif"),
+    b"RIFF": ("webp", "image/webp"),
+    b"BM": ("bmp", "image/bmp"),
+    b"II*\x00": ("tif", "image/tiff"),
+    b"MM\x00*": ("tif", "image/tiff"),
+}
+
+
+class Placing(NamedTuple):
+    """Where pictures go.
+
+    Attributes
+    ----------
+    mode : {"keep", "copy", "link", "embed"}
+        What is done with them.
+    folder : pathlib.Path
+        Folder of copies and links.
+    base : pathlib.Path
+        Folder of the written file, from which listed paths start.
+    bytes_apart : bool
+        True where the format holds the bytes beside the path (Parquet) instead of as a data URL.
+    """
+
+    mode: PictureMode
+    folder: Path
+    base: Path
+    bytes_apart: bool
+
+
+def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int:
+    """Place the pictures of a dialogue, and list their new paths.
+
+    Parameters
+    ----------
+    dialog : Dialog
+        Its `images` are changed to what the written record lists, its `pictures` to the bytes that it holds.
+    names : PictureNames
+        Finds the files.
+    placing : Placing
+        What to do.
+
+    Returns
+    -------
+    int
+        How many pictures are missing. Addresses on the web are not fetched, and are not missing.
+    """
+    missing = 0
+    carried = dialog.pictures or [None] * len(dialog.images)
+    paths: list[str] = []
+    held: list[bytes | None] = []
+    for path, inside in zip(dialog.images, carried, strict=True):
+        file = None if inside else (find_picture(names.roots, path) if names.may_exist(path) else None)
+        data = inside or data_url_bytes(path)
+        missing += not (file or data or is_url(path))
+        new, bytes_ = _place(path, file, data, placing)
+        paths.append(new)
+        held.append(bytes_)
+    dialog.images, dialog.pictures = paths, held
+    return missing
+
+
+def _place(path: str, file: Path | None, data: bytes | None, placing: Placing) -> tuple[str, bytes | None]:
+    """Place one picture; returns the path to list and the bytes to hold."""
+    if placing.mode == "embed":
+        content = data or (file.read_bytes() if file else None)
+        if content is None or placing.bytes_apart:
+            return ("" if path.startswith("data:") and content else path), content
+        return f"data:{_kind(content)[1]};base64,{base64.b64encode(content).decode()}", None
+    if file is not None and placing.mode in ("copy", "link"):
+        return _listed(_write(placing, _target(file, placing), file, None), placing), None
+    if data and (placing.mode in ("copy", "link") or not path.startswith("data:")):
+        name = f"{hashlib.sha256(data).hexdigest()[:24]}.{_kind(data)[0]}"
+        return _listed(_write(placing, placing.folder / name, None, data), placing), None
+    return path, None
+
+
+def _target(file: Path, placing: Placing) -> Path:
+    """Return where a file goes: distinct files never to one place."""
+    digest = hashlib.sha256(str(file.parent.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return placing.folder / digest / file.name
+
+
+def _write(placing: Placing, target: Path, file: Path | None, data: bytes | None) -> Path:
+    """Write a picture where there is none yet: whole or not at all."""
+    if target.exists() and (file is None or target.stat().st_size == file.stat().st_size):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{uuid.uuid4().hex}{TEMPORARY}")
+    try:
+        if data is not None:
+            temporary.write_bytes(data)
+        elif file is not None and placing.mode == "link":
+            _link(file, temporary)
+        elif file is not None:
+            shutil.copyfile(file, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def _link(file: Path, target: Path) -> None:
+    """Link a file: hard, so that it lies in the folder itself; by its path where that is another disk."""
+    try:
+        os.link(file.resolve(), target)
+    except OSError:
+        os.symlink(file.resolve(), target)
+
+
+def _listed(target: Path, placing: Placing) -> str:
+    return target.relative_to(placing.base).as_posix()
+
+
+def _kind(data: bytes) -> tuple[str, str]:
+    """Return the ending and the media type of a picture."""
+    return next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), ("bin", "image/png"))

@@ -1,0 +1,271 @@
+"""`convert`: a data set from any format to a trainer's, cut to size and checked on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from mmdu_analysis.io import files
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark, resolve_source
+from mmdu_analysis.io.conversion import Recipe, Totals, open_output, write_part, write_sidecar
+from mmdu_analysis.io.export import benchmark_dialogs, refuse_own_input
+from mmdu_analysis.io.formats import FORMATS, FormatName, InputFormat, check_input_format
+from mmdu_analysis.io.placing import PictureMode, Placing
+from mmdu_analysis.io.stream import Part, find_files, local_engine, stream, with_prefix
+from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
+from mmdu_analysis.stats.lengths import Source, dialog_lengths, find_paths
+from mmdu_analysis.stats.measure import Options, measure_batch
+from mmdu_analysis.stats.subsets import choose_dialogs
+from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_token_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmdu_analysis.io.dialogs import Dialog
+
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What `convert` wrote, and what not.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    sidecar : pathlib.Path or None
+        What the trainer needs beside it: ``dataset_info.json``, InternVL's meta file.
+    n_dialogs : int
+        Dialogues in the file.
+    n_missing_pictures : int
+        Pictures of these dialogues that were not found.
+    steps : pandas.DataFrame
+        One row a step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
+    problems : pandas.DataFrame
+        What could not be read, and with `check` what was left out and why.
+    """
+
+    path: Path
+    sidecar: Path | None
+    n_dialogs: int
+    n_missing_pictures: int
+    steps: pd.DataFrame
+    problems: pd.DataFrame
+
+
+def convert(
+    benchmark: Source,
+    out: str | Path,
+    to: FormatName,
+    *,
+    input_format: InputFormat | None = None,
+    pictures: PictureMode | None = None,
+    picture_folder: str | Path | None = None,
+    where: str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    check: bool = False,
+    max_tokens: int | None = None,
+    image_model: str = "paper",
+    encoding: str = DEFAULT_ENCODING,
+    ids: Literal["keep", "prefix"] = "keep",
+) -> Converted:
+    """Convert a data set to a trainer's format.
+
+    Parameters
+    ----------
+    benchmark : Benchmark, path, name or list of paths
+        As in `dialog_lengths`.
+    out : str or path
+        File to write. Formats of JSON Lines (``ms-swift``, ``openai``, ``internvl``) need ``.jsonl``, Parquet
+        ``.parquet``; the others are lists in ``.json`` or lines in ``.jsonl``. With ``.gz`` JSON is packed.
+    to : {"mmdu", "llava", "llama-factory", "ms-swift", "openai", "internvl", "mantis", "parquet"}
+        Format to write.
+    input_format : str, optional
+        Format to read; by default it is recognised.
+    pictures : {"keep", "copy", "link", "embed"}, optional
+        ``keep`` lists the paths as they are, ``copy`` and ``link`` put the pictures into the folder
+        ``NAME_pictures`` beside the file, ``embed`` writes them into it. By default ``embed`` for Parquet and
+        ``keep`` for the others. Pictures that stand in the input itself are written as files with ``keep``.
+    picture_folder : str or path, optional
+        Folder of the pictures; by default that of each file.
+    where, sample, seed
+        As in `choose_dialogs`.
+    check : bool, default False
+        Leave out, and report, what a trainer would reject: placeholders that don't match the images, missing
+        pictures, empty messages, messages out of turn.
+    max_tokens : int, optional
+        Leave out, and report, dialogues of more tokens (text and images).
+    image_model, encoding : str
+        As in `dialog_lengths`, for `where` and `max_tokens`.
+    ids : {"keep", "prefix"}, default "keep"
+        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
+
+    Returns
+    -------
+    Converted
+        Paths, counts and problems; one warning counts the problems.
+
+    Raises
+    ------
+    DataError
+        If an argument is not valid, nothing can be read, or `out` is a file that is read.
+
+    Notes
+    -----
+    Files are read and written block by block on all cores. Texts are not changed, except for the spelling of
+    placeholders; ids, system messages and references are kept. The file is written whole or not at all.
+
+    See Also
+    --------
+    load_benchmark : Lists the formats.
+
+    Examples
+    --------
+    >>> import mmdu_analysis as mmdu, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> mmdu.convert("sample", f"{folder}/train.jsonl", "ms-swift", where="n_turns <= 10").n_dialogs
+    27
+    """
+    out = Path(out).expanduser()
+    _check_arguments(out, to, pictures, max_tokens)
+    check_input_format(input_format)
+    image_token_model(image_model)
+    source = _source(benchmark)
+    listed = [] if isinstance(source, Benchmark) else [f for p in find_paths(source) for f in find_files(p)]
+    refuse_own_input(listed, out)
+    options = Options(encoding, image_model)
+    chosen, steps = None, None
+    if where is not None or sample is not None:
+        lengths = dialog_lengths(
+            source, encoding=encoding, image_model=image_model, input_format=input_format, ids=ids
+        )
+        chosen, steps = choose_dialogs(lengths, where, sample, seed)
+    limit = None if max_tokens is None else partial(too_long, max_tokens=max_tokens, options=options)
+    totals, found = Totals(short_path(out)), list[Problem]()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name[:50]}.", suffix=files.TEMPORARY, dir=out.parent) as scratch:
+        recipe = Recipe(
+            to,
+            Placing(
+                _mode(pictures, to), out.parent / f"{files.stem(out)}_pictures", out.parent, to == "parquet"
+            ),
+            Path(scratch),
+            ".jsonl" in out.name.lower(),
+            _folder(source, picture_folder),
+            None if chosen is None else frozenset(chosen),
+            check,
+            limit,
+        )
+        with open_output(out, to, totals) as take:
+            for part in _parts(source, listed, recipe, input_format, ids, encoding):
+                found += part.problems
+                for written in part.results:
+                    take(written)
+            if not totals.seen:
+                raise DataError(_why_empty(short_path(out), [*found, *totals.problems]))
+    sidecar = write_sidecar(out, to, len(totals.seen))
+    problems = [*found, *totals.problems]
+    report(problems, strict=False, advice="convert(...).problems")
+    return Converted(
+        out,
+        sidecar,
+        len(totals.seen),
+        totals.missing,
+        _steps(steps, totals, source),
+        problems_frame(problems),
+    )
+
+
+def too_long(dialogs: list[Dialog], path: Path, max_tokens: int, options: Options) -> list[str]:
+    """Return for each dialogue why it is too long; empty where it isn't."""
+    if not dialogs:
+        return []
+    tokens = measure_batch(dialogs, path, options).columns["image_text_tokens"].tolist()
+    return [f"{n:,} tokens, more than {max_tokens:,}" if n > max_tokens else "" for n in tokens]
+
+
+def _check_arguments(out: Path, to: str, pictures: str | None, max_tokens: int | None) -> None:
+    if to not in FORMATS:
+        raise DataError(f"no format {to!r} to write; expected one of {', '.join(FORMATS)}")
+    suffixes = FORMATS[to].suffixes
+    if not out.name.lower().endswith(suffixes):
+        raise DataError(f"{short_path(out)}: {to} is written to a file that ends in {' or '.join(suffixes)}")
+    if pictures is not None and pictures not in get_args(PictureMode):
+        raise DataError(f"pictures is {pictures!r}, expected {', '.join(get_args(PictureMode))}")
+    if max_tokens is not None and max_tokens < 1:
+        raise DataError(f"max_tokens is {max_tokens}, expected a positive number")
+
+
+def _source(benchmark: Source) -> Benchmark | Path | Sequence[str | Path]:
+    if isinstance(benchmark, str | Path):
+        return resolve_source(benchmark) or load_benchmark("sample")
+    return benchmark
+
+
+def _mode(pictures: PictureMode | None, to: str) -> PictureMode:
+    return pictures or ("embed" if to == "parquet" else "keep")
+
+
+def _folder(source: Any, given: str | Path | None) -> Path | None:
+    if given is not None:
+        folder = Path(given).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"{short_path(folder)}: no such folder of pictures; check the path")
+        return folder
+    if isinstance(source, Benchmark):
+        return source.folder
+    return source if isinstance(source, Path) and source.is_dir() else None
+
+
+def _parts(
+    source: Any, listed: list[Path], recipe: Recipe, input_format: str | None, ids: str, encoding: str
+) -> Iterator[Part]:
+    """Yield the written parts of a data set in their order."""
+    work: Any = partial(write_part, recipe=recipe)
+    if isinstance(source, Benchmark):
+        dialogs = benchmark_dialogs(source)
+        folder = source.folder or recipe.scratch
+        while batch := list(islice(dialogs, _BATCH)):
+            yield Part([work(batch, folder / "benchmark.json")], [])
+        return
+    from tqdm import tqdm
+
+    work = partial(with_prefix, work=work) if ids == "prefix" else work
+    size = sum(file.stat().st_size for file in listed)
+    prepare = partial(count_tokens, ["" if recipe.limit is None else "a word"], encoding, threads=1)
+    engine = local_engine(size, prepare if recipe.limit else _nothing)
+    with tqdm(
+        total=size, unit="B", unit_scale=True, unit_divisor=1024, desc="converting", disable=None
+    ) as bar:
+        yield from stream(listed, work, engine, input_format=input_format, progress=bar)
+
+
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
+def _why_empty(name: str, problems: list[Problem]) -> str:
+    if len(problems) == 1 and not problems[0].where and problems[0].file != name:
+        return str(problems[0])
+    hint = f"; the first problem: {problems[0]}" if problems else ""
+    return f"{name}: not written, since no dialogue is left{hint}"
+
+
+def _steps(steps: pd.DataFrame | None, totals: Totals, source: Any) -> pd.DataFrame:
+    """Return one row a step: what was chosen, and what is left of it in the file."""
+    import pandas as pd
+
+    synthetic = isinstance(source, Benchmark) and source.synthetic
+    left = len(totals.seen)
+    before = int(steps["n_dialogs"].iloc[-1]) if steps is not None else left + len(totals.problems)
+    last = pd.DataFrame(
+        [("written", left, before - left, synthetic)], columns=["step", "n_dialogs", "n_cut", "synthetic"]
+    )
+    return last if steps is None else pd.concat([steps, last], ignore_index=True)
