@@ -17,7 +17,7 @@ import pandas as pd
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.stats.answer_metrics import METRICS, answer_metrics
-from mmdu_analysis.stats.audit import measure_claims
+from mmdu_analysis.stats.data_claims import measure_claims
 from mmdu_analysis.stats.dataset import answer_tokens, question_tokens
 from mmdu_analysis.stats.references import question_images
 from mmdu_analysis.stats.topics import topic_groups

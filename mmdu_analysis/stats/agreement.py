@@ -106,7 +106,7 @@ def judge_agreement(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = M
     Examples
     --------
     >>> from mmdu_analysis import load_published
-    >>> judge_agreement(load_published("judges")).query("dimension == 'Overall Score'")["kendall"].tolist()
+    >>> judge_agreement(load_published("judges")).query("dimension == 'Overall Score'")["kendall"].round(6).tolist()
     [1.0, 1.0, 1.0]
     """
     import numpy as np
@@ -328,9 +328,9 @@ def turn_agreement(
             part = both.loc[both["dimension"] == dimension]
             if part.empty:
                 continue
-            points = [rubric.to_percent(part[judge].to_numpy(float)) for judge in (a, b)]
+            first, second = (rubric.to_percent(part[judge].to_numpy(float)) for judge in (a, b))
             row = {"judge_a": a, "judge_b": b, "dimension": dimension}
-            row |= _kappas(*points, part["model"], part["dialog_id"], ci, n_resamples, seed)
+            row |= _kappas(first, second, part["model"], part["dialog_id"], ci, n_resamples, seed)
             rows.append(row | {"ci": ci, "synthetic": bool(marked[a] or marked[b])})
     if not rows:
         raise NotAvailable(

@@ -365,8 +365,9 @@ def score_table(
     table = table[order].rename_axis(columns=None)
     named = [(access or {}).get(model) for model in table.index.get_level_values("model")]
     table.insert(0, "access", pd.array(named, dtype="str"))
-    main = names[rubric.overall] if rubric.overall in set(short["dimension"]) else order[0]
-    if main in order and (len(order) == 1 or main == names.get(str(rubric.overall))):
+    overall = names.get(str(rubric.overall))
+    main = overall if overall in order else order[0]
+    if main == overall or len(order) == 1:
         table = table.join(short.loc[short["short"] == main].set_index(keys)[["low", "high"]])
     if "synthetic" in short:
         table["synthetic"] = short.groupby(keys)["synthetic"].any()

@@ -7,9 +7,11 @@ import re
 import pandas as pd
 import pytest
 
-from mmdu_analysis import audit_paper, load_published
+from mmdu_analysis import DataError, audit_paper, load_published
 from mmdu_analysis.stats import audit
-from mmdu_analysis.stats.audit import Outcome, measure_claims, measured_outcomes, stated_number
+from mmdu_analysis.stats.audit import judge_claim, stated_number
+from mmdu_analysis.stats.claims import Recomputed
+from mmdu_analysis.stats.data_claims import measure_claims, measured_claims
 
 KNOWN_TO_DIFFER = {
     "sum/questions": ("100 %", "90 %"),
@@ -97,16 +99,16 @@ def test_printed_numbers(text, number, unit):
 
 
 def test_rounding_decides_the_verdict():
-    assert audit._judge("24.5 %", Outcome(24.545)) == ("holds", pytest.approx(0.045))
-    assert audit._judge("24.6 %", Outcome(24.545))[0] == "differs"
-    assert audit._judge("8.2k", Outcome(8_249.0))[0] == "holds"
-    assert audit._judge("8.2k", Outcome(8_251.0))[0] == "differs"
+    assert judge_claim("24.5 %", Recomputed(24.545)) == ("holds", pytest.approx(0.045))
+    assert judge_claim("24.6 %", Recomputed(24.545))[0] == "differs"
+    assert judge_claim("8.2k", Recomputed(8_249.0))[0] == "holds"
+    assert judge_claim("8.2k", Recomputed(8_251.0))[0] == "differs"
     assert stated_number("especially") is None
 
 
 def test_the_shipped_measurements_are_those_of_the_real_data(real):
     measured = measure_claims(real)
-    shipped = measured_outcomes()
+    shipped = measured_claims()
     assert measured.keys() == shipped.keys()
     for claim, outcome in measured.items():
         assert shipped[claim].note == outcome.note
@@ -130,7 +132,8 @@ def test_a_whole_benchmark_leaves_nothing_of_the_data_open(sample):
     assert not (data["verdict"] == "needs data").any()
     assert frame.loc["data/turns/maximum", "verdict"] == "holds"
     assert frame.loc["data/tokens/average", "verdict"] == "holds"
-    assert frame.attrs["synthetic"]
+    assert data["synthetic"].all()
+    assert not frame["synthetic"].all()
 
 
 def test_claims_are_told_in_our_own_words():
@@ -138,3 +141,21 @@ def test_claims_are_told_in_our_own_words():
     assert claims["claim_id"].is_unique
     assert claims["claim"].str.len().max() < 120
     assert not claims["claim"].str.contains(re.compile("wrong|error|mistake|false", re.IGNORECASE)).any()
+
+
+def test_each_table_is_read_once_and_each_claim_has_one_function():
+    from mmdu_analysis.stats.claims import Tables, recompute
+
+    read = []
+
+    def load(name):
+        read.append(name)
+        return load_published(name)
+
+    tables = Tables(load)
+    for claim_id, beside in load_published("claims")[["claim_id", "beside"]].itertuples(index=False):
+        if claim_id.split("/")[0] not in ("data", "open") and not isinstance(beside, str):
+            assert recompute(claim_id, tables).value is not None
+    assert len(read) == len(set(read))
+    with pytest.raises(DataError, match="no recomputation"):
+        recompute("mood/of/the/day", tables)
