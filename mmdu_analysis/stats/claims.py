@@ -172,8 +172,14 @@ def _sum(tables: Tables, rest: str) -> Recomputed:
 
 
 _ARCS = {
-    "questions": ("multi image related", "the arcs are 27.0 and 73.0: 62.9 is very likely a misprint of 72.9"),
-    "images": ("2", "the arcs of 2 and 3-10 images are 46.4 and 47.4: the two labels are very likely swapped"),
+    "questions": (
+        "multi image related",
+        "the arcs are 27.0 and 73.0: 62.9 is very likely a misprint of 72.9",
+    ),
+    "images": (
+        "2",
+        "the arcs of 2 and 3-10 images are 46.4 and 47.4: the two labels are very likely swapped",
+    ),
 }
 _ARC_ERROR = 0.5  # points within which an arc of the picture can be measured
 
