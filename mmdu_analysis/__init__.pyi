@@ -1,5 +1,6 @@
 from . import building as building
 from . import plots as plots
+from .browser.explore import explore as explore
 from .browser.site import export_site as export_site
 from .browser.widget import browse as browse
 from .facts.tables import load_published as load_published

@@ -51,6 +51,16 @@ class PageWidget(anywidget.AnyWidget):
         """Act on a message that was answered."""
 
 
+def display_with_still(widget: Any, still: str) -> None:
+    """Display HTML for readers without a kernel, and a widget, which hides it where it is live."""
+    from IPython.display import HTML, display
+
+    bundle = widget._repr_mimebundle_()
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    display(HTML(still))
+    display(data, metadata=metadata, raw=True)
+
+
 class DialogBrowser(PageWidget):
     """A widget that shows the dialogues of a benchmark; returned by `browse`.
 
@@ -69,12 +79,15 @@ class DialogBrowser(PageWidget):
     def _handled(self) -> None:
         self.set_trait("selection", dict(self._session.selection))
 
+    def __repr__(self) -> str:
+        session = self._session
+        return (
+            f"DialogBrowser({session.benchmark.name!r}, {len(session.order):,} dialogues, {self.selection})"
+        )
+
     def _ipython_display_(self) -> None:
         """Display a still picture, which the live widget hides, and the widget."""
-        from IPython.display import HTML, display
-
-        display(HTML(still_html(self._session, self._key)))
-        display(self._repr_mimebundle_(), raw=True)
+        display_with_still(self, still_html(self._session, self._key))
 
     @property
     def filtered(self) -> pd.DataFrame:
@@ -145,6 +158,9 @@ class DialogBrowser(PageWidget):
 
 class RatingBrowser(PageWidget):
     """A widget in which a person rates answers; returned by ``browse(rate=True)``."""
+
+    def __repr__(self) -> str:
+        return f"RatingBrowser({self._session.rater!r}, {self.progress})"
 
     @property
     def progress(self) -> dict[str, int]:

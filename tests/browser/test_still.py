@@ -57,5 +57,6 @@ def test_it_is_displayed_with_the_widget(sample, monkeypatch):
     view._ipython_display_()
     (still, _), (bundle, options) = shown
     assert f"mmdu-still-{view._key}" in still.data
-    assert options == {"raw": True}
-    assert "application/vnd.jupyter.widget-view+json" in str(bundle)
+    assert options["raw"]
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
+    assert bundle["text/plain"].startswith("DialogBrowser('synthetic sample', 110 dialogues")
