@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -292,14 +293,31 @@ def write_figure(
         drawn: Any = ax.figure
         files = [folder / f"{figure.name}.{form}" for form in formats]
         for path, form in zip(files, formats, strict=True):
-            with atomic_path(path) as temporary:
+            with atomic_path(path) as temporary, _plain_fonts():
                 drawn.savefig(temporary, format=form, dpi=RESOLUTION, metadata=_UNDATED[form])
+            drawn.set_layout_engine("none")  # the other formats keep the layout of the first
         title = read_texts(ax).get("title", "")
         plt.close(drawn)
     files.append(folder / f"{figure.name}.csv")
     with atomic_path(files[-1]) as temporary:
         write_numbers(frame, temporary)
     return Result(figure.name, True, "", title, tuple(str(path) for path in files))
+
+
+@contextmanager
+def _plain_fonts() -> Iterator[None]:
+    """Leave the tables for shaping out of the fonts that are embedded: no PDF reads them, and subsetting them is slow."""
+    from fontTools.subset import Options
+
+    before = getattr(Options, "_drop_tables_default", None)
+    if before is None:  # another version of fontTools: slower, and the same pictures
+        yield
+        return
+    Options._drop_tables_default = [*before, "GDEF", "GPOS", "GSUB"]
+    try:
+        yield
+    finally:
+        Options._drop_tables_default = before
 
 
 def write_numbers(frame: pd.DataFrame, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.plots._layout import inches_wide, panels, set_plot_height
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.study import Study
 
+Field = Literal["question", "answer"]
+
 _SHOWN = 60
 """Words of a cloud."""
 
@@ -29,10 +31,10 @@ _KEPT = 0.85
 """Part of the wanted size that every word must keep in a layout."""
 
 _CANVAS = (1200, 620)
-_KIND = {"question": "questions", "answer": "reference answers"}
+_KIND: dict[Field, str] = {"question": "questions", "answer": "reference answers"}
 
 
-def _counts(study: Study, field: str) -> tuple[pd.Series, str, bool]:
+def _counts(study: Study, field: Field) -> tuple[pd.Series, str, bool]:
     """Return the counts of words, their source, and whether they are synthetic."""
     if study.benchmark is not None:
         from mmdu_analysis.stats.words import word_frequencies
@@ -45,7 +47,7 @@ def _counts(study: Study, field: str) -> tuple[pd.Series, str, bool]:
     return counts, f"{published_tables().loc['measured_words', 'source']}; words met twice or more", False
 
 
-def _cloud_numbers(field: str) -> Callable[[Study], pd.DataFrame]:
+def _cloud_numbers(field: Field) -> Callable[[Study], pd.DataFrame]:
     """Return the function that counts the words of questions or of references."""
 
     def numbers(study: Study) -> pd.DataFrame:
