@@ -1,172 +1,270 @@
-"""Load models' answers: the authors' folders of JSON, single files, VLMEvalKit's predictions."""
+"""Load models' answers: the authors' folders of JSON, tables, VLMEvalKit's predictions."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mmdu_analysis.io import files
-from mmdu_analysis.io.dialogs import Dialog, is_about_images
-from mmdu_analysis.io.formats.mmdu_tsv import literal_list
+from mmdu_analysis.io.cells import clean_text, dialog_ids, is_absent, truth, unified, whole_number
+from mmdu_analysis.io.dialogs import is_about_images
+from mmdu_analysis.io.folders import ModelFile, model_files, output_name
+from mmdu_analysis.io.predictions import AnswerRow, is_failure, prediction_rows
 from mmdu_analysis.io.stream import read_dialogs
 from mmdu_analysis.io.walk import json_records
-from mmdu_analysis.schema import DataError, Problem, report, short_path
+from mmdu_analysis.schema import (
+    ANSWER_COLUMNS,
+    DataError,
+    Problem,
+    fold_name,
+    problems_frame,
+    report,
+    short_path,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
-    from msgspec import Raw
 
-_BATCH = re.compile(r"\d+\s*-\s*\d+")  # the authors' scripts write into folders such as "0-10"
+    from mmdu_analysis.io.benchmark import Benchmark
+
+Paths = str | Path | Sequence[str | Path]
 
 
-def load_answers(path: str | Path, model: str | None = None, *, strict: bool = False) -> pd.DataFrame:
+@overload
+def load_answers(
+    path: Paths,
+    *,
+    benchmark: Benchmark | None = None,
+    model: str | None = None,
+    strict: bool = False,
+    return_problems: Literal[False] = False,
+) -> pd.DataFrame: ...
+@overload
+def load_answers(
+    path: Paths,
+    *,
+    benchmark: Benchmark | None = None,
+    model: str | None = None,
+    strict: bool = False,
+    return_problems: Literal[True],
+) -> tuple[pd.DataFrame, pd.DataFrame]: ...
+def load_answers(
+    path: Paths,
+    *,
+    benchmark: Benchmark | None = None,
+    model: str | None = None,
+    strict: bool = False,
+    return_problems: bool = False,
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame]:
     """Load models' answers.
 
     Parameters
     ----------
-    path : str or path
-        A folder with one ``{id}.json`` a dialogue, a folder of such folders (one a model), a file of
-        many dialogues, or VLMEvalKit's prediction table (tsv, csv, xlsx, json).
+    path : str or path, or several
+        A folder with one ``{id}.json`` a dialogue, a folder of such folders (one a model), an output folder of
+        VLMEvalKit, a file of many dialogues, VLMEvalKit's prediction table (TSV, CSV, Excel, JSON), or a table with
+        this function's columns.
+    benchmark : Benchmark, optional
+        Answers to turns that it doesn't have are left out and reported.
     model : str, optional
-        The model's name. By default the folder's or file's name; given, it holds for all of `path`.
+        The model's name. By default the folder's or file's name.
     strict : bool, default False
         Raise the first problem instead of collecting them.
+    return_problems : bool, default False
+        Return the problems too, instead of warning.
 
     Returns
     -------
     pandas.DataFrame
-        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``. Where the file states turns,
-        as `mmdu answer` does, they count; else a turn is its place.
-        ``attrs["problems"]`` holds what could not be used, ``attrs["synthetic"]`` is True where files are
-        marked as made up.
+        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``, ``synthetic``. Where the file states
+        turns, they count; otherwise a turn is its position. What a failed request left instead of an answer is no
+        row.
+    pandas.DataFrame
+        The problems, with `return_problems`: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
 
     Raises
     ------
     DataError
         If there is no usable answer, or with `strict` at the first problem.
+
+    Warns
+    -----
+    ProblemWarning
+        If there are problems and they aren't returned.
+
+    See Also
+    --------
+    load_scores : The scores of the answers.
     """
-    path = Path(path).expanduser()
+    paths = [Path(item).expanduser() for item in ([path] if isinstance(path, str | Path) else path)]
     problems: list[Problem] = []
-    rows: list[tuple[str, str, int, str]] = []
-    synthetic: list[Path] = []
-    for name, file in model_files(path, model):
-        if files.has_suffix(file, files.TABLE_SUFFIXES):
-            found = _prediction_rows(files.read_table(file), file, problems)
-        else:
-            found = _json_rows(file, problems, synthetic)
-        rows += [(name, *row) for row in found]
-    frame = _frame(rows, problems, short_path(path))
-    frame.attrs["synthetic"] = bool(synthetic)
-    if frame.empty:
-        hint = f"; the first fault: {problems[0]}" if problems else ""
+    rows: list[AnswerRow] = []
+    for one in paths:
+        found = [
+            row
+            for file in model_files(one, model, _is_answers, "answers")
+            for row in _rows(file, model, problems)
+        ]
+        found = list(_without_failures(found, short_path(one), problems))
+        if not found:
+            hint = f"; the first problem: {problems[0]}" if problems else ""
+            raise DataError(
+                f"{short_path(one)}: no usable answer, expected dialogues with 'conversations'{hint}"
+            )
+        rows += found
+    if benchmark is not None:
+        rows = list(_known(rows, benchmark, short_path(paths[0]), problems))
+    frame = _frame(rows, problems, short_path(paths[0]))
+    if return_problems and not strict:
+        return frame, problems_frame(problems)
+    report(problems, strict=strict, advice="the frame that return_problems=True adds")
+    return (frame, problems_frame(problems)) if return_problems else frame
+
+
+def _is_answers(file: Path) -> bool:
+    """Return whether a file in a folder holds answers: JSON, or a prediction table of VLMEvalKit."""
+    output = output_name(file)
+    if output is not None:
+        return output.judge is None and files.has_suffix(file, (*files.JSON_SUFFIXES, *files.TABLE_SUFFIXES))
+    return files.has_suffix(file, files.JSON_SUFFIXES)
+
+
+def _rows(file: ModelFile, model: str | None, problems: list[Problem]) -> Iterator[AnswerRow]:
+    """Return the answers of one file, by what it holds."""
+    if files.has_suffix(file.path, files.TABLE_SUFFIXES):
+        return _table_rows(files.read_table(file.path).to_dict("records"), file, model, problems)
+    first = _first(file.path)
+    if isinstance(first, dict) and "conversations" not in first:
+        keys = {fold_name(str(key)) for key in first}
+        if "prediction" in keys or {"dialogid", "turn", "answer"} <= keys:
+            records = [record for record in _decoded(file.path) if isinstance(record, dict)]
+            return _table_rows(records, file, model, problems)
+    return _dialog_rows(file, problems)
+
+
+def _decoded(path: Path) -> Iterator[Any]:
+    for record in json_records(path):
+        if not record.fault:
+            yield files.decode_loosely(record.raw)
+
+
+def _first(path: Path) -> Any:
+    """Return the first record of a file, if it is one that is JSON."""
+    try:
+        return next(_decoded(path), None)
+    except (DataError, ValueError, RecursionError):
+        return None  # reported by the reader that comes next
+
+
+def _table_rows(
+    records: Sequence[Mapping[str, Any]], file: ModelFile, model: str | None, problems: list[Problem]
+) -> Iterator[AnswerRow]:
+    """Return the answers of a table: VLMEvalKit's predictions, or one row an answer."""
+    name = short_path(file.path)
+    table = unified(records, name)
+    columns = set(table[0]) if table else set()
+    if {"index", "prediction"} <= columns:
+        return prediction_rows(table, file.model, file.path, problems)
+    if {"dialog_id", "turn", "answer"} <= columns:
+        return _long_rows(table, file, model, problems)
+    shown = [str(column) for column in (records[0] if records else {})][:8]
+    raise DataError(
+        f"{name}: got columns {shown}, expected VLMEvalKit's index and prediction, or {list(ANSWER_COLUMNS)}"
+    )
+
+
+def _long_rows(
+    table: Sequence[Mapping[str, Any]], file: ModelFile, model: str | None, problems: list[Problem]
+) -> Iterator[AnswerRow]:
+    """Yield the answers of a table with one row an answer."""
+    name = short_path(file.path)
+    if zeros := sum(whole_number(row.get("turn")) == 0 for row in table):
         raise DataError(
-            f"{short_path(path)}: no usable answer, expected dialogues with 'conversations'{hint}"
+            f"{name}: turn is 0 in {zeros} rows, expected turns counted from 1; add 1 to the column"
         )
-    report(problems, strict=strict, advice='answers.attrs["problems"]')
-    return frame
+    for number, (row, dialog_id) in enumerate(
+        zip(table, dialog_ids([r.get("dialog_id") for r in table]), strict=True), 2
+    ):
+        turn = whole_number(row.get("turn"))
+        if turn is None or is_absent(dialog_id):
+            text = f"turn is {clean_text(row['turn'])[:20]!r}, expected a whole number from 1; the row is left out"
+            problems.append(Problem(name, f"row {number}", text, dialog_id))
+            continue
+        said = clean_text(row.get("model")) if not is_absent(row.get("model")) else file.model
+        answer = row.get("answer")
+        text = "" if answer is None or answer != answer else clean_text(answer)
+        yield AnswerRow(model or said, dialog_id, turn, text, truth(row.get("synthetic")))
 
 
-def model_files(
-    path: Path, model: str | None, suffixes: tuple[str, ...] = files.JSON_SUFFIXES
-) -> list[tuple[str, Path]]:
-    """List a path's files with the model that each belongs to.
+def _dialog_rows(file: ModelFile, problems: list[Problem]) -> Iterator[AnswerRow]:
+    """Yield the answers of dialogues in the authors' form."""
+    found: list[Problem] = []
+    try:
+        for dialog in read_dialogs(file.path, found):
+            for turn, answer in zip(dialog.turns, dialog.answers, strict=True):
+                yield AnswerRow(file.model, dialog.dialog_id, turn, answer, dialog.synthetic)
+    except DataError as error:
+        if not found:
+            name = short_path(file.path)
+            found.append(Problem(name, "", str(error).removeprefix(f"{name}: ")))
+    problems += [problem for problem in found if not is_about_images(problem)]  # of no matter to answers
 
-    The first sub-folder names the model, unless it is a batch such as ``0-10``; without
-    sub-folders the folder itself does.
+
+def _without_failures(rows: list[AnswerRow], name: str, problems: list[Problem]) -> Iterator[AnswerRow]:
+    """Yield the rows that are answers; a failed request is a missing answer, and an empty one is reported."""
+    for row in rows:
+        where = f"{row.model}, dialogue {row.dialog_id}, turn {row.turn}"
+        if is_failure(row.answer):
+            text = f"the request failed ({row.answer.strip()!r}); the answer is missing"
+            problems.append(Problem(name, where, text, row.dialog_id, row.turn))
+            continue
+        if not row.answer.strip():
+            problems.append(Problem(name, where, "the answer is empty", row.dialog_id, row.turn))
+        yield row
+
+
+def _known(
+    rows: list[AnswerRow], benchmark: Benchmark, name: str, problems: list[Problem]
+) -> Iterator[AnswerRow]:
+    """Yield the answers to turns that the benchmark has; report the others by dialogue.
 
     Raises
     ------
     DataError
-        If there is no file, or one that can't be had.
+        If there is none.
     """
-    if not path.is_dir():
-        if not path.exists():
-            raise DataError(f"{short_path(path)}: no such file or folder; check the path")
-        return [(model or files.stem(path), path)]
-    found = []
-    for file in files.json_files(path):
-        parts = file.relative_to(path).parts[:-1]
-        named = [part for part in parts[:1] if not _BATCH.fullmatch(part)]
-        if file.name != "run.json" and files.has_suffix(file, suffixes):
-            found.append((model or (named[0] if named else path.resolve().name), file))
-    return found
-
-
-def _json_rows(file: Path, problems: list[Problem], synthetic: list[Path]) -> list[tuple[str, int, str]]:
-    """Rows of the authors' form; a VLMEvalKit JSON holds rows with 'prediction' instead.
-
-    A file whose dialogues are marked as made up is added to `synthetic`.
-    """
-    records = [files.decode_loosely(raw) for raw in _first(file)]
-    if records and isinstance(records[0], dict) and "prediction" in records[0]:
-        import pandas as pd
-
-        table = pd.DataFrame([files.decode_loosely(raw) for raw in _raws(file)])
-        return _prediction_rows(table, file, problems)
-    rows = []
-    found: list[Problem] = []
-    try:
-        for dialog in read_dialogs(file, found):
-            rows += _dialog_rows(dialog)
-            synthetic += [file] * dialog.synthetic
-    except DataError as error:
-        if not found:
-            found.append(Problem(short_path(file), "", str(error).removeprefix(f"{short_path(file)}: ")))
-    problems += [problem for problem in found if not is_about_images(problem)]  # of no matter to answers
-    return rows
-
-
-def _raws(file: Path) -> Iterator[bytes | Raw]:
-    return (record.raw for record in json_records(file) if not record.fault)
-
-
-def _first(file: Path) -> list[bytes | Raw]:
-    """Give a file's first record, if it has one that is JSON."""
-    try:
-        for raw in _raws(file):
-            files.decode_loosely(raw)
-            return [raw]
-    except (DataError, ValueError, RecursionError):
-        pass  # told by the reader that comes next
-    return []
-
-
-def _dialog_rows(dialog: Dialog) -> list[tuple[str, int, str]]:
-    return [
-        (dialog.dialog_id, turn, answer) for turn, answer in zip(dialog.turns, dialog.answers, strict=True)
-    ]
-
-
-def _prediction_rows(table: pd.DataFrame, file: Path, problems: list[Problem]) -> list[tuple[str, int, str]]:
-    """Rows of VLMEvalKit's table: ``prediction`` holds a dialogue's answers as a list literal."""
-    name = short_path(file)
-    if "prediction" not in table or "index" not in table:
+    lengths = dict(benchmark.dialogs["n_turns"].items())
+    foreign: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        if row.turn <= lengths.get(row.dialog_id, 0):
+            yield row
+        else:
+            foreign.setdefault((row.model, row.dialog_id), []).append(row.turn)
+    for (model, dialog_id), turns in foreign.items():
+        length = lengths.get(dialog_id)
+        has = "not in the benchmark" if length is None else f"of {length} turns in the benchmark"
+        text = f"dialogue {dialog_id!r} is {has}; {len(turns)} answers of {model} are left out"
+        problems.append(Problem(name, "", text, dialog_id, turns[0]))
+    if sum(map(len, foreign.values())) == len(rows):
+        got, expected = next(iter(foreign))[1], next(iter(lengths), "")
         raise DataError(
-            f"{name}: got columns {list(table.columns)[:8]}, expected VLMEvalKit's index and prediction"
+            f"{name}: no answered dialogue is in the benchmark: got ids such as {got!r}, expected such as {expected!r}"
         )
-    rows = []
-    for number, (key, cell) in enumerate(zip(table["index"], table["prediction"], strict=True), 2):
-        try:
-            answers = cell if isinstance(cell, list) else literal_list(str(cell))
-        except ValueError as error:
-            problems.append(Problem(name, f"row {number}", f"{error}; the row is left out"))
-            continue
-        rows += [(str(key), turn, str(answer)) for turn, answer in enumerate(answers, 1)]
-    return rows
 
 
-def _frame(rows: list[tuple[str, str, int, str]], problems: list[Problem], name: str) -> pd.DataFrame:
+def _frame(rows: list[AnswerRow], problems: list[Problem], name: str) -> pd.DataFrame:
+    """Return rows as a frame; of a turn that is answered twice the first answer is kept."""
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=["model", "dialog_id", "turn", "answer"])
-    frame = frame.astype({"model": "str", "dialog_id": "str", "turn": "int64", "answer": "str"})
+    columns = [*ANSWER_COLUMNS, "synthetic"]
+    frame = pd.DataFrame({column: [getattr(row, column) for row in rows] for column in columns})
+    frame = frame.astype(
+        {"model": "str", "dialog_id": "str", "turn": "int64", "answer": "str", "synthetic": "bool"}
+    )
     twice = frame.duplicated(["model", "dialog_id", "turn"])
     for row in frame.loc[twice].drop_duplicates(["model", "dialog_id"]).itertuples():
         where = f"{row.model}, dialogue {row.dialog_id}"
-        problems.append(Problem(name, where, "the dialogue is duplicated; its first answers are kept"))
-    frame = frame.loc[~twice].reset_index(drop=True)
-    frame.attrs["problems"] = tuple(problems)
-    return frame
+        text = "the dialogue is duplicated; its first answers are kept"
+        problems.append(Problem(name, where, text, str(row.dialog_id), int(row.turn)))
+    return frame.loc[~twice].reset_index(drop=True)

@@ -228,9 +228,9 @@ def read_table(path: Path) -> Any:
     try:
         if has_suffix(path, (".xlsx",)):
             return read_sheet(path)
-        with open_unpacked(path):
-            pass  # what is no text at all is described there
-        separator = "\t" if ".tsv" in path.name.lower() else ","
+        with open_unpacked(path) as (stream, _):  # what is no text at all is described there
+            head = read_part(stream, path, _PIECE).partition(b"\n")[0]
+        separator = _separator(head, "\t" if ".tsv" in path.name.lower() else ",")
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except DataError:
         raise
@@ -238,6 +238,12 @@ def read_table(path: Path) -> Any:
         kind = path.suffix.lstrip(".")
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{name}: not a readable {kind} table ({reason})") from None
+
+
+def _separator(head: bytes, usual: str) -> str:
+    """Return what separates the columns of a header line; spreadsheets also write ``;`` and tabs into .csv."""
+    counts = {separator: head.count(separator.encode()) for separator in (usual, ";", "\t", ",")}
+    return usual if counts[usual] else max(counts, key=lambda separator: counts[separator])
 
 
 def read_sheet(path: Path) -> Any:

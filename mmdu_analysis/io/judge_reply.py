@@ -13,7 +13,7 @@ from mmdu_analysis.io.replies.names import names_of
 from mmdu_analysis.io.replies.numbers import PLAIN, read_score
 from mmdu_analysis.io.replies.statements import Statement, structure_statements
 from mmdu_analysis.io.replies.tables import table_statements
-from mmdu_analysis.io.replies.thinking import split_thinking
+from mmdu_analysis.io.thinking import split_thinking
 from mmdu_analysis.schema import MMDU, Rubric
 
 MAX_LENGTH = 100_000
@@ -80,9 +80,10 @@ def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | 
     >>> parse_judge_reply("Creativity: 7/10. No, make it 5.").scores
     {}
     """
-    _, reply = split_thinking(text)
-    if reply is None:
+    split = split_thinking(text)
+    if not split.complete:
         return JudgeReply(problem="the reply ends inside its thinking")
+    reply = split.rest
     if len(reply) > MAX_LENGTH:
         return JudgeReply(problem=f"a reply of {len(reply):,} characters, expected at most {MAX_LENGTH:,}")
     plain = reply.translate(PLAIN)

@@ -38,7 +38,7 @@ def problems_of(load, found, path):
     if load in (load_benchmark, dialog_lengths):
         frame = found.problems if load is load_benchmark else measure_dataset(path).problems
         return list(frame.itertuples(index=False))
-    return found.attrs["problems"]
+    return list(load(path, return_problems=True)[1].itertuples(index=False))
 
 
 GOOD = json.dumps([record(1), record(2)])
@@ -210,10 +210,10 @@ def test_bad_scores_are_told(tmp_path, case):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "1.json").write_bytes(data)
     (tmp_path / "m" / "2.json").write_text(json.dumps([dict.fromkeys(DIMENSION_NAMES, 5)]))
-    found = load_scores(tmp_path)
+    found, problems = load_scores(tmp_path, return_problems=True)
     assert found["dialog_id"].unique().tolist() == ["2"]
-    assert "1.json" in str(found.attrs["problems"][0])
-    assert SCORE_FILES[case][1] in str(found.attrs["problems"][0])
+    assert "1.json" in problems["file"][0]
+    assert SCORE_FILES[case][1] in problems["problem"][0]
     (tmp_path / "m" / "2.json").unlink()
     with pytest.raises(DataError):
         load_scores(tmp_path)

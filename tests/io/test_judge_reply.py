@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from reply_composer import AFTER, BEFORE, FORMS, THINKING, compose, lines
 
 from mmdu_analysis import Rubric, parse_judge_reply
-from mmdu_analysis.io.replies.thinking import split_thinking
 from mmdu_analysis.schema import DIMENSION_NAMES, Dimension
 
 SCORES = {name: float(v) for name, v in zip(DIMENSION_NAMES, (5, 4, 6, 8, 7, 3, 6), strict=True)}
@@ -193,13 +192,6 @@ def test_statements_must_agree():
 def test_thinking_changes_nothing(thinking):
     draft = json.dumps(dict.fromkeys(DIMENSION_NAMES, 1))
     assert parse_judge_reply(thinking.format(draft=draft) + JSON) == parse_judge_reply(JSON)
-
-
-def test_split_thinking():
-    assert split_thinking("plain") == ("", "plain")
-    assert split_thinking("a</think>b</think> c ") == ("ab", "c")
-    assert split_thinking("<think>a</think>b<think>c") == ("a\nc", None)
-    assert split_thinking("[THINK]x[/THINK]y") == ("x", "y")
 
 
 def test_a_cut_reply_loses_its_last_number():

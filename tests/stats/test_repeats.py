@@ -132,7 +132,7 @@ def test_files_say_which_repeat_and_which_judge(tmp_path, sample):
     assert scored.groupby("repeat")["turn"].unique().map(list).to_dict() == {1: [2], 2: [2]}
     assert set(frame["judge"]) == {"J"}
     length = int(sample.dialogs.loc["0", "n_turns"])
-    absent = frame.loc[frame["score"].isna(), "turn"].unique().tolist()
+    absent = frame.loc[frame["score"].isna() & (frame["dialog_id"] == "0"), "turn"].unique().tolist()
     assert absent == [turn for turn in range(1, length + 1) if turn != 2]
     assert as_scores(scored)["reason"].unique().tolist() == ["r1\n\nr2"]
     assert set(load_scores(tmp_path, judge="mine")["judge"]) == {"mine"}

@@ -327,27 +327,6 @@ def test_a_summary_laid_out_as_table_2():
     assert table["synthetic"].all()
 
 
-def test_a_duplicate_turn_is_told_with_file_and_place(tmp_path):
-    entry = dict.fromkeys(DIMENSION_NAMES, 7)
-    (tmp_path / "4.json").write_text(json.dumps([entry | {"turn": 1}, entry | {"turn": 1, "Richness": 2}]))
-    with pytest.warns(DataWarning, match="scored twice"):
-        frame = load_scores(tmp_path, model="m")
-    assert len(frame) == 7
-    assert (frame["score"] == 7).all()
-    (problem,) = frame.attrs["problems"]
-    assert problem.file.endswith("4.json")
-    assert problem.where == "$[1]"
-    (tmp_path / "t.csv").write_text(
-        "dialog_id,turn,dimension,score\n1,1,Avg,7\n1,1,Overall Score,3\n1,2,Avg,seven\n"
-    )
-    with pytest.warns(DataWarning, match="2 problems"):
-        table = load_scores(tmp_path / "t.csv")
-    told = {problem.where: problem.problem for problem in table.attrs["problems"]}
-    assert "twice" in told["row 3"]
-    assert "'seven'" in told["row 4"]
-    assert len(table) == 2
-
-
 def test_several_folders_are_several_models(tmp_path):
     entry = dict.fromkeys(DIMENSION_NAMES, 7)
     for name in ("one", "two"):

@@ -1,1 +1,1 @@
-"""Parts of the parser of judge replies: thinking, literals, numbers, names, statements, doubts."""
+"""Parts of the parser of judge replies: literals, numbers, names, statements, doubts."""

@@ -100,14 +100,13 @@ def _of_pairs(pairs: Pairs, names: Names) -> Iterator[tuple[str, Any]]:
 
 
 def _read(value: Any, rubric: Rubric) -> tuple[float | None, str]:
-    """Read the score of a dimension: a number, or the one number of a dict or list below its name."""
+    """Read the score of a dimension: a number, the one ``score`` of a dict, or the one number of a list."""
     if isinstance(value, Pairs):
         for key, item in value:
             if fold_name(key) in _MAXIMA and not _is_maximum(item, rubric):
                 return None, f"is out of {str(item)[:20]}, not out of {rubric.scale[1]:g}"
         marked = [item for key, item in value if fold_name(key) in _SCORE_KEYS]
-        candidates = marked or [item for key, item in value if fold_name(key) not in _MAXIMA]
-        return _only(candidates, rubric)
+        return _only(marked, rubric) if marked else (None, "has no 'score'")
     if isinstance(value, list):
         return _only(value, rubric)
     return read_score(value, rubric)
