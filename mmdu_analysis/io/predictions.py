@@ -49,8 +49,8 @@ def is_failure(answer: str) -> bool:
     return answer.strip() in FAILURES
 
 
-def whole_items(cell: str) -> list[str]:
-    """Return the whole items of a list literal that is cut, without executing anything."""
+def whole_items(cell: str) -> tuple[list[str], str]:
+    """Return the whole items of a list literal that is cut, and what follows them; nothing is executed."""
     items, position = [], cell.find("[") + 1
     while match := _ITEM.match(cell, position):
         try:
@@ -58,7 +58,7 @@ def whole_items(cell: str) -> list[str]:
         except (ValueError, SyntaxError):
             break
         position = match.end()
-    return items
+    return items, cell[position:].strip()
 
 
 def prediction_rows(
@@ -118,9 +118,9 @@ def _answers(cell: Any) -> tuple[list[str], str]:
     try:
         return literal_list(text), ""
     except ValueError:
-        whole = whole_items(text)
-        if not whole and text.rstrip().endswith("]"):
-            raise
+        whole, rest = whole_items(text)
+        if rest[:1] not in ("'", '"') and not (rest == "" and text.rstrip().endswith(",")):
+            raise  # a list of something else, not one that is cut inside a text
         noun = "answer" if len(whole) == 1 else "answers"
         return whole, (
             f"the cell is cut after {len(text):,} characters (a spreadsheet keeps {CELL_LIMIT:,}); {len(whole)} whole "
