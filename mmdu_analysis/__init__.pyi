@@ -53,6 +53,7 @@ from .stats.gap import size_effect as size_effect
 from .stats.length_control import adjust_for_length as adjust_for_length
 from .stats.lengths import dialog_lengths as dialog_lengths
 from .stats.metric_validity import metric_validity as metric_validity
+from .stats.overlap import find_overlap as find_overlap
 from .stats.pairs import compare_all_models as compare_all_models
 from .stats.pairs import compare_models as compare_models
 from .stats.pairs import rank_models as rank_models

@@ -1,4 +1,4 @@
-"""Choose dialogues by their lengths, and say what each condition cuts."""
+"""Choose dialogues by their lengths, and count what each condition cuts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ALLOWED = (
     ast.Name,
     ast.Constant,
 )
-"""What a condition may be made of: no calls, no attributes, no subscripts."""
+"""Parts of a condition: no calls, no attributes, no subscripts."""
 
 
 def choose_dialogs(
@@ -56,7 +56,7 @@ def choose_dialogs(
     sample : int, optional
         How many to draw of those, without replacement.
     seed : int, default 0
-        Of the draw.
+        Seed of the random draw.
 
     Returns
     -------
@@ -78,10 +78,12 @@ def choose_dialogs(
         steps.append((part, len(kept), len(left) - len(kept)))
         left = kept
     if left.empty:
-        raise DataError(f"--where {where!r} keeps none of {len(lengths):,} dialogues; loosen it")
+        raise DataError(f"the condition {where!r} keeps none of {len(lengths):,} dialogues; loosen it")
     if sample is not None:
         if sample > len(left):
-            raise DataError(f"--sample {sample:,}: only {len(left):,} dialogues are left; ask for no more")
+            raise DataError(
+                f"a sample of {sample:,} of {len(left):,} dialogues was asked for; ask for no more"
+            )
         drawn = left.sample(sample, random_state=seed)
         steps.append((f"draw of {sample:,}, seed {seed}", len(drawn), len(left) - len(drawn)))
         left = left.loc[left.index.isin(drawn.index)]
@@ -95,13 +97,13 @@ def _parts(where: str, lengths: pd.DataFrame) -> list[str]:
     try:
         tree = ast.parse(where.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise DataError(f"--where {where!r} can't be read; expected such as 'n_images <= 3'") from None
+        raise DataError(f"the condition {where!r} can't be read; expected such as 'n_images <= 3'") from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id not in known:
-            raise DataError(f"--where names {node.id!r}; expected {', '.join(known)}")
+            raise DataError(f"the condition names {node.id!r}; expected {', '.join(known)}")
         if not isinstance(node, _ALLOWED):
             raise DataError(
-                f"--where {where!r}: got a {type(node).__name__.lower()}, "
+                f"the condition {where!r}: got a {type(node).__name__.lower()}, "
                 "expected comparisons of columns, joined by and, or, not"
             )
     match tree.body:
@@ -115,7 +117,7 @@ def _holds(frame: pd.DataFrame, condition: str) -> pd.Series:
     try:
         result = frame.eval(condition, engine="python")
     except Exception as error:  # pandas' own kinds: a text compared with a number, a division of texts
-        raise DataError(f"--where {condition!r} can't be evaluated ({error})") from None
+        raise DataError(f"the condition {condition!r} can't be evaluated ({error})") from None
     if getattr(getattr(result, "dtype", None), "kind", None) != "b":
-        raise DataError(f"--where {condition!r} is no condition; expected such as 'n_images <= 3'")
+        raise DataError(f"{condition!r} is not a condition; expected such as 'n_images <= 3'")
     return result

@@ -1,0 +1,325 @@
+"""`find_overlap`: training dialogues that share pictures or text with a benchmark, and duplicates among them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark, resolve_source
+from mmdu_analysis.io.dialogs import Dialog
+from mmdu_analysis.io.export import benchmark_dialogs
+from mmdu_analysis.io.formats import InputFormat, check_input_format
+from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, names_of
+from mmdu_analysis.io.stream import Work, find_files, local_engine, stream, with_prefix
+from mmdu_analysis.schema import DataError, Problem, report, shorten
+from mmdu_analysis.stats.lengths import Source, find_paths
+from mmdu_analysis.stats.measure import plain_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+OVERLAP_COLUMNS = ("dialog_id", "kind", "other", "count", "example", "synthetic")
+_CJK = "\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
+_FACTOR = 0x9E3779B97F4A7C15
+
+
+class Index(NamedTuple):
+    """What is known of the benchmark.
+
+    Attributes
+    ----------
+    n : int
+        Words of a run.
+    vocabulary : dict of str to int
+        Word -> number, from 1.
+    words : numpy.ndarray
+        The numbers of all words of all texts, one text after another.
+    hashes : numpy.ndarray
+        uint64, one a run of `n` words, sorted.
+    starts : numpy.ndarray
+        Where in `words` each run of `hashes` starts.
+    owners : numpy.ndarray
+        Number of the dialogue of each run.
+    dialogs : list of str
+        Ids by number.
+    paths : dict of str to str
+        Picture path -> id of the first dialogue that has it.
+    files : dict of tuple of (int, str) to str
+        Size and SHA-256 of a picture -> id of the first dialogue that has it.
+    """
+
+    n: int
+    vocabulary: dict[str, int]
+    words: np.ndarray
+    hashes: np.ndarray
+    starts: np.ndarray
+    owners: np.ndarray
+    dialogs: list[str]
+    paths: dict[str, str]
+    files: dict[tuple[int, str], str]
+
+
+class Found(NamedTuple):
+    """What one dialogue shares: rows of `kind`, `other`, `count`, `example`; and what tells duplicates."""
+
+    dialog_id: str
+    synthetic: bool
+    digest: bytes
+    rows: list[tuple[str, str, int, str]]
+
+
+def find_overlap(
+    benchmark: Source,
+    against: Benchmark | str | Path,
+    *,
+    n: int = 13,
+    input_format: InputFormat | None = None,
+    ids: Literal["keep", "prefix"] = "keep",
+) -> pd.DataFrame:
+    """Find dialogues that share pictures or text with a benchmark, and duplicates.
+
+    Parameters
+    ----------
+    benchmark : Benchmark, path, name or list of paths
+        The data to check, such as a training set; as in `dialog_lengths`.
+    against : Benchmark, path or name
+        The benchmark that it should share nothing with.
+    n : int, default 13
+        Words of a run of text that counts as shared.
+    input_format, ids
+        As in `dialog_lengths`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a dialogue, kind and other dialogue: ``dialog_id``; ``kind``: ``text`` (runs of `n` words),
+        ``image path``, ``image file`` (the same bytes), ``duplicate`` (the same texts and pictures as an earlier
+        dialogue of the data); ``other``: id in `against`, for duplicates in the data; ``count``: runs or pictures,
+        int64; ``example``; ``synthetic``.
+
+    Raises
+    ------
+    DataError
+        If something can't be read, or `n` is below 3.
+
+    Notes
+    -----
+    Counts are exact: runs are found by hashes and compared word by word. Words are compared without case and
+    punctuation, within one message; of Chinese and Japanese each character counts as a word. The data is streamed
+    on all cores; memory holds the benchmark, and some bytes for each dialogue.
+
+    References
+    ----------
+    Runs of 13 words: Brown et al. 2020 (arXiv 2005.14165), appendix C.
+
+    Examples
+    --------
+    >>> import mmdu_analysis as mmdu
+    >>> from mmdu_analysis.stats.overlap import find_overlap
+    >>> sample = mmdu.load_benchmark("sample")
+    >>> found = find_overlap(sample.select(["3", "4"]), sample.select(["4"]))
+    >>> found.loc[found["kind"] == "image path", "dialog_id"].unique().tolist()
+    ['4']
+    """
+    import pandas as pd
+
+    if n < 3:
+        raise DataError(f"n is {n}, expected at least 3 words")
+    check_input_format(input_format)
+    index = build_index(against if isinstance(against, Benchmark) else load_benchmark(against), n)
+    rows: list[tuple[str, str, str, int, str, bool]] = []
+    seen: dict[bytes, str] = {}
+    for found in _compare_all(benchmark, index, input_format, ids):
+        first = seen.setdefault(found.digest, found.dialog_id)
+        shared = [*found.rows, ("duplicate", first, 1, "")] if first is not found.dialog_id else found.rows
+        rows += [(found.dialog_id, *row, found.synthetic) for row in shared]
+    frame = pd.DataFrame(rows, columns=list(OVERLAP_COLUMNS))
+    texts = dict.fromkeys(("dialog_id", "kind", "other", "example"), "str")
+    return frame.astype(texts | {"count": "int64", "synthetic": "bool"})
+
+
+def build_index(benchmark: Benchmark, n: int) -> Index:
+    """Index the texts and pictures of a benchmark."""
+    import numpy as np
+
+    vocabulary: dict[str, int] = {}
+    texts, hashes, starts, owners = [], [], [], []
+    at, dialogs = 0, []
+    paths: dict[str, str] = {}
+    files: dict[tuple[int, str], str] = {}
+    names = names_of(benchmark.folder) if benchmark.folder else PictureNames([])
+    for number, dialog in enumerate(benchmark_dialogs(benchmark)):
+        dialogs.append(dialog.dialog_id)
+        for text in (*dialog.questions, *dialog.answers):
+            words = [vocabulary.setdefault(word, len(vocabulary) + 1) for word in split_words(text)]
+            found = _hash_runs(np.array(words, dtype=np.uint64), n)
+            texts.append(np.array(words, dtype=np.int64))
+            hashes.append(found)
+            starts.append(at + np.arange(len(found)))
+            owners.append(np.full(len(found), number))
+            at += len(words)
+        for path in dialog.images:
+            paths.setdefault(_plain_path(path), dialog.dialog_id)
+            if (content := _content(path, None, names)) is not None:
+                files.setdefault(content, dialog.dialog_id)
+    joined = np.concatenate(hashes or [np.zeros(0, np.uint64)])
+    order = np.argsort(joined, kind="stable")
+    return Index(
+        n,
+        vocabulary,
+        np.concatenate(texts or [np.zeros(0, np.int64)]),
+        joined[order],
+        np.concatenate(starts or [np.zeros(0, np.int64)])[order],
+        np.concatenate(owners or [np.zeros(0, np.int64)])[order],
+        dialogs,
+        paths,
+        files,
+    )
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without placeholders and punctuation."""
+    return _WORD.findall(plain_text(text).lower())
+
+
+def _hash_runs(words: np.ndarray, n: int) -> np.ndarray:
+    """Return a hash of each run of `n` words; they wrap around at 64 bits."""
+    import numpy as np
+
+    size = len(words) - n + 1
+    if size <= 0:
+        return np.zeros(0, np.uint64)
+    result = np.zeros(size, np.uint64)
+    with np.errstate(over="ignore"):
+        for offset in range(n):
+            result = result * np.uint64(_FACTOR) + words[offset : offset + size]
+    return result
+
+
+def _compare_all(benchmark: Source, index: Index, input_format: str | None, ids: str) -> Iterator[Found]:
+    """Compare all dialogues of the data, in their order."""
+    if isinstance(benchmark, str | Path):
+        benchmark = resolve_source(benchmark) or load_benchmark("sample")
+    if isinstance(benchmark, Benchmark):
+        folder = benchmark.folder or Path("/nonexistent")
+        yield from compare_dialogs(list(benchmark_dialogs(benchmark)), folder / "benchmark.json", index)
+        return
+    listed = [file for path in find_paths(benchmark) for file in find_files(path)]
+    size = sum(file.stat().st_size for file in listed)
+    work: Work = partial(compare_dialogs, index=index)
+    work = partial(with_prefix, work=work) if ids == "prefix" else work
+    problems: list[Problem] = []
+    for part in stream(listed, work, local_engine(size, _prepare), input_format=input_format):
+        problems += part.problems
+        for batch in part.results:
+            yield from batch
+    report(problems, strict=False, advice="measure_dataset(...).problems")
+
+
+def _prepare() -> None:
+    import numpy  # noqa: F401 - the processes share it
+
+
+def compare_dialogs(dialogs: list[Dialog], path: Path, index: Index) -> list[Found]:
+    """Compare some dialogues of a file with the benchmark; this is what runs on other cores."""
+    names = names_of(path.parent)
+    return [
+        Found(
+            dialog.dialog_id,
+            dialog.synthetic,
+            _digest(dialog),
+            [*_shared_texts(dialog, index), *_shared_images(dialog, names, index)],
+        )
+        for dialog in dialogs
+    ]
+
+
+def _digest(dialog: Dialog) -> bytes:
+    found = hashlib.blake2b(digest_size=16)
+    for text in (*dialog.questions, "", *dialog.answers, "", *dialog.images):
+        data = text.encode("utf-8", "surrogatepass")
+        found.update(len(data).to_bytes(8, "little") + data)
+    return found.digest()
+
+
+def _shared_texts(dialog: Dialog, index: Index) -> Iterator[tuple[str, str, int, str]]:
+    """Yield the runs that a dialogue shares, counted for each dialogue of the benchmark."""
+    counts: dict[int, int] = {}
+    examples: dict[int, str] = {}
+    for text in (*dialog.questions, *dialog.answers):
+        words = split_words(text)
+        for start, owner in _shared_runs(words, index):
+            counts[owner] = counts.get(owner, 0) + 1
+            examples.setdefault(owner, " ".join(words[start : start + index.n]))
+    for owner, count in counts.items():
+        yield "text", index.dialogs[owner], count, shorten(examples[owner], 120)
+
+
+def _shared_runs(words: list[str], index: Index) -> Iterator[tuple[int, int]]:
+    """Yield each shared run's start with the first dialogue of the benchmark that has it."""
+    import numpy as np
+
+    if len(words) < index.n or not len(index.hashes):
+        return
+    get = index.vocabulary.get
+    numbers = np.array([get(word, 0) for word in words], dtype=np.int64)
+    hashes = _hash_runs(numbers.astype(np.uint64), index.n)
+    places = np.searchsorted(index.hashes, hashes)
+    inside = places < len(index.hashes)
+    inside[inside] = index.hashes[places[inside]] == hashes[inside]
+    for start in np.flatnonzero(inside).tolist():
+        run, place = numbers[start : start + index.n], int(places[start])
+        while place < len(index.hashes) and index.hashes[place] == hashes[start]:
+            at = index.starts[place]
+            if (index.words[at : at + index.n] == run).all():
+                yield start, int(index.owners[place])
+                break
+            place += 1
+
+
+def _shared_images(dialog: Dialog, names: PictureNames, index: Index) -> Iterator[tuple[str, str, int, str]]:
+    """Yield the pictures that a dialogue shares, by path and by content."""
+    carried = dialog.pictures or [None] * len(dialog.images)
+    by_path = [(index.paths.get(_plain_path(path)), path) for path in dialog.images]
+    sizes = {size for size, _ in index.files}
+    by_file = [
+        (index.files.get(content) if content else None, path)
+        for path, data in zip(dialog.images, carried, strict=True)
+        for content in [_content(path, data, names, sizes)]
+    ]
+    yield from _counted("image path", by_path)
+    yield from _counted("image file", by_file)
+
+
+def _counted(kind: str, found: Iterable[tuple[str | None, str]]) -> Iterator[tuple[str, str, int, str]]:
+    counts: dict[str, list[str]] = {}
+    for other, path in found:
+        if other is not None:
+            counts.setdefault(other, []).append(path)
+    for other, paths in counts.items():
+        yield kind, other, len(paths), shorten(paths[0], 120)
+
+
+def _plain_path(path: str) -> str:
+    return path if path.startswith("data:") else path.replace("\\", "/").lstrip("/")
+
+
+def _content(
+    path: str, data: bytes | None, names: PictureNames, sizes: set[int] | None = None
+) -> tuple[int, str] | None:
+    """Return size and SHA-256 of a picture; None where it isn't at hand, or no picture of that size is looked for."""
+    data = data or data_url_bytes(path)
+    file = None if data or not names.may_exist(path) else find_picture(names.roots, path)
+    if data is None and file is None:
+        return None
+    size = len(data) if data is not None else file.stat().st_size  # type: ignore[union-attr]
+    if sizes is not None and size not in sizes:
+        return None
+    content = data if data is not None else file.read_bytes()  # type: ignore[union-attr]
+    return size, hashlib.sha256(content).hexdigest()
