@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mmdu_analysis.schema import SCORE_COLUMNS, DataError, require_columns
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Level = Literal["ordinal", "interval"]
 UNIT = ["model", "dialog_id", "turn", "dimension"]
 """What is rated once by each rater."""
-_BLOCK = 4_000_000
+_BLOCK = 2_000_000
 
 
 def krippendorff_alpha(
@@ -96,82 +97,87 @@ def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, se
 
     sizes = part.groupby(UNIT, observed=True)["score"].transform("size")
     paired = part.loc[sizes >= 2]
-    values, tables = _coincidences(paired)
     row: dict[str, object] = {
-        "alpha": float(_alpha(tables.sum(axis=0)[None], values, level)[0]) if len(paired) else np.nan,
+        "alpha": np.nan,
         "low": np.nan,
         "high": np.nan,
         "n_units": int(paired.groupby(UNIT, observed=True).ngroups),
         "n_raters": int(paired["judge"].nunique()),
-        "n_dialogs": len(tables),
+        "n_dialogs": int(paired["dialog_id"].nunique()),
         "level": level,
         "ci": ci,
         "synthetic": bool(part["synthetic"].any()) if "synthetic" in part else False,
     }
-    if len(tables) >= 2:
-        draws = _resampled(tables, values, level, n_resamples, seed)
+    if paired.empty:
+        return row
+    ratings = _ratings_of(paired)
+    n_dialogs = int(ratings.dialog.max()) + 1
+    row["alpha"] = float(_alpha(ratings, np.ones((1, n_dialogs)), level)[0])
+    if n_dialogs >= 2:
+        draws = _resampled(ratings, n_dialogs, level, n_resamples, seed)
         if np.isfinite(draws).mean() > 0.5:
             row["low"], row["high"] = np.nanquantile(draws, [(1 - ci) / 2, (1 + ci) / 2]).tolist()
     return row
 
 
-def _coincidences(paired: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct values, and each dialogue's coincidence matrix of them.
+@dataclass(frozen=True)
+class _Ratings:
+    """Ratings sorted by unit: their distinct values, codes, first positions of units, sizes and dialogues of units."""
 
-    A unit with m ratings contributes each ordered pair of them with the weight 1 / (m - 1).
-    """
+    levels: np.ndarray
+    code: np.ndarray
+    start: np.ndarray
+    size: np.ndarray
+    dialog: np.ndarray
+
+
+def _ratings_of(paired: pd.DataFrame) -> _Ratings:
     import numpy as np
     import pandas as pd
 
-    values, codes = np.unique(paired["score"].to_numpy(float), return_inverse=True)
-    dialogs, labels = pd.factorize(paired["dialog_id"].astype("str"), sort=True)
     unit = paired.groupby(UNIT, observed=True).ngroup().to_numpy()
-    left = pd.DataFrame({"unit": unit, "code": codes, "dialog": dialogs, "row": np.arange(len(paired))})
-    pairs = left.merge(left[["unit", "code", "row"]], on="unit", suffixes=("", "_other"))
-    pairs = pairs.loc[pairs["row"] != pairs["row_other"]]
-    weight = 1 / (np.bincount(unit)[pairs["unit"]] - 1)
-    tables = np.zeros((len(labels), len(values), len(values)))
-    np.add.at(tables, (pairs["dialog"], pairs["code"], pairs["code_other"]), weight)
-    return values, tables
+    order = np.argsort(unit, kind="stable")
+    values, code = np.unique(paired["score"].to_numpy(float)[order], return_inverse=True)
+    start = np.flatnonzero(np.diff(unit[order], prepend=-1))
+    dialog = pd.factorize(paired["dialog_id"].astype("str"), sort=True)[0][order]
+    return _Ratings(values, code, start, np.diff(start, append=len(order)), dialog[start])
 
 
-def _alpha(tables: np.ndarray, values: np.ndarray, level: Level) -> np.ndarray:
-    """Return alpha of coincidence matrices of shape (n, V, V)."""
+def _alpha(ratings: _Ratings, weights: np.ndarray, level: Level) -> np.ndarray:
+    """Return alpha for each row of weights of the dialogues, shape (n, n_dialogs).
+
+    The sum of the squared differences of all ordered pairs of m numbers is ``2 (m sum x^2 - (sum x)^2)``, within a unit
+    for the observed and over all ratings for the expected disagreement. For the ordinal level the numbers are the
+    mid-ranks of the values among the weighted ratings, whose difference is Krippendorff's ordinal distance.
+    """
     import numpy as np
 
-    totals = tables.sum(axis=2)
-    distance = _distances(totals, values, level)
-    count = totals.sum(axis=1)
-    observed = (tables * distance).sum(axis=(1, 2))
-    expected = (totals[:, :, None] * totals[:, None, :] * distance).sum(axis=(1, 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(expected > 0, 1 - (count - 1) * observed / expected, np.nan)
-
-
-def _distances(totals: np.ndarray, values: np.ndarray, level: Level) -> np.ndarray:
-    """Return the squared distances between values, shape (n, V, V) or (1, V, V)."""
-    import numpy as np
-
+    unit_weight = weights[:, ratings.dialog]
     if level == "interval":
-        return ((values[:, None] - values[None, :]) ** 2)[None]
-    middle = (
-        np.cumsum(totals, axis=1) - totals / 2
-    )  # ordinal: half of the ratings of each end and all between
-    return (middle[:, :, None] - middle[:, None, :]) ** 2
+        numbers = np.broadcast_to(ratings.levels[ratings.code], (len(weights), len(ratings.code)))
+    else:
+        rating_weight = np.repeat(unit_weight, ratings.size, axis=1)
+        counts = np.zeros((len(weights), len(ratings.levels)))
+        np.add.at(counts, (slice(None), ratings.code), rating_weight)
+        numbers = (np.cumsum(counts, axis=1) - counts / 2)[:, ratings.code]
+    sums = np.add.reduceat(numbers, ratings.start, axis=1)
+    squares = np.add.reduceat(numbers**2, ratings.start, axis=1)
+    observed = (unit_weight * 2 * (ratings.size * squares - sums**2) / (ratings.size - 1)).sum(axis=1)
+    count = (unit_weight * ratings.size).sum(axis=1)
+    expected = 2 * (count * (unit_weight * squares).sum(axis=1) - (unit_weight * sums).sum(axis=1) ** 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(expected > 1e-9 * count, 1 - (count - 1) * observed / expected, np.nan)
 
 
-def _resampled(
-    tables: np.ndarray, values: np.ndarray, level: Level, n_resamples: int, seed: int
-) -> np.ndarray:
+def _resampled(ratings: _Ratings, n_dialogs: int, level: Level, n_resamples: int, seed: int) -> np.ndarray:
     """Return alpha of bootstrap samples over dialogues, in blocks of bounded size."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    n_dialogs, size = len(tables), tables[0].size
-    flat, parts = tables.reshape(n_dialogs, size), []
-    block = max(1, _BLOCK // max(size, n_dialogs))
+    block = max(1, _BLOCK // max(len(ratings.code), n_dialogs))
+    parts = []
     for start in range(0, n_resamples, block):
         count = min(block, n_resamples - start)
         weights = rng.multinomial(n_dialogs, np.full(n_dialogs, 1 / n_dialogs), count).astype(float)
-        parts.append(_alpha((weights @ flat).reshape(count, *tables.shape[1:]), values, level))
+        parts.append(_alpha(ratings, weights, level))
     return np.concatenate(parts)
