@@ -145,4 +145,8 @@ def _read_part(folder: Path, part: str, file: str) -> pd.DataFrame:
     types = {c: _TYPES.get(c, "str") for c in _COLUMNS[part]} | (
         {"turn": "Int64"} if part == "problems" else {}
     )
+    for column, kind in types.items():
+        whole = pd.api.types.is_bool_dtype if kind == "bool" else pd.api.types.is_integer_dtype
+        if kind != "str" and not whole(frame[column].dtype):
+            raise ValueError(f"{column} is {frame[column].dtype}, expected {kind}")
     return frame.astype(types)
