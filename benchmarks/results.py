@@ -95,10 +95,10 @@ def draw_ratios(frame: pd.DataFrame) -> None:
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    from mmdu_analysis.figures.style import house_style
+    from mmdu_analysis.plots._style import style_context
 
     frame = frame.iloc[::-1]
-    with house_style():
+    with style_context("paper"):
         figure, ax = plt.subplots(figsize=(7, 0.28 * len(frame) + 1), layout="constrained")
         labels = frame["what"] + "\nagainst " + frame["peer"]
         ax.hlines(range(len(frame)), 1, frame["ratio"], color="0.7", lw=1)

@@ -2,68 +2,135 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmdu_analysis.cli.options import AccessOption, AnswersOption, DataOption, ScoresOption
-from mmdu_analysis.schema import DataError, parse_access
+from mmdu_analysis.cli.options import (
+    AccessOption,
+    AnswersOption,
+    DataOption,
+    RatingsOption,
+    RubricOption,
+    ScoresOption,
+    note,
+    study_of,
+)
+from mmdu_analysis.schema import NotAvailable
 
 if TYPE_CHECKING:
-    from mmdu_analysis.figures.inputs import Inputs
+    from mmdu_analysis.registry import Figure
+    from mmdu_analysis.study import Study
+
+
+class FigureContext(StrEnum):
+    """Where figures are shown."""
+
+    paper = "paper"
+    notebook = "notebook"
+    slides = "slides"
 
 
 def figures(
     data: DataOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("figures"),
-    scores: ScoresOption = None,
     answers: AnswersOption = None,
+    scores: ScoresOption = None,
+    ratings: RatingsOption = None,
     access: AccessOption = None,
+    rubric: RubricOption = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("figures"),
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Draw this figure alone; may be repeated.")
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the figures and end.")] = False,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="Formats of the pictures, of png, pdf and svg, with commas between."),
+    ] = "png,pdf",
+    width: Annotated[float | None, typer.Option("--width", help="Width in inches, such as 3.3.")] = None,
+    height: Annotated[float | None, typer.Option("--height", help="Height in inches.")] = None,
+    font_size: Annotated[
+        float | None, typer.Option("--font-size", help="Size of labels in points, such as 7.")
+    ] = None,
+    context: Annotated[
+        FigureContext, typer.Option("--context", help="Sizes and looks for a paper, a notebook or slides.")
+    ] = FigureContext.paper,
+    title: Annotated[bool, typer.Option("--title/--no-title", help="Write the title.")] = True,
+    note_: Annotated[
+        bool, typer.Option("--note/--no-note", help="Write n, definitions and source below.")
+    ] = True,
 ) -> None:
-    """Draw the figures, each as PNG and PDF, with a CSV of its numbers."""
-    import matplotlib as mpl
+    """Draw the figures that the data support, each with a CSV file of its numbers, and an index page.
 
-    mpl.use("agg")
+    Without data, the published and measured facts are drawn, and what only judged scores or references can show goes
+    into the folder 'sample' as demonstrations. Figures that are left out are listed with the reason.
+    """
+    from mmdu_analysis.registry import find_figures
+
+    found = find_figures(only or None)
+    study = study_of(data, answers, scores, ratings, access, rubric)
+    if list_:
+        _list(found, study)
+        return
+    _check_wanted(found if only else [], study)
+    formats: Any = tuple(part.strip().lower() for part in form.split(",") if part.strip())
+    written = _write(
+        study,
+        out,
+        only=only or None,
+        formats=formats,
+        width=width,
+        height=height,
+        font_size=font_size,
+        context=context.value,
+        title=title,
+        note=note_,
+    )
+    left_out = written.loc[~written["available"]]
+    if only and len(left_out):
+        first = left_out.iloc[0]
+        raise NotAvailable(f"figure {first['figure']!r} can't be drawn: {first['reason']}")
+    for row in left_out.itertuples():
+        note(f"left out: {row.figure}: {row.reason}")
+    drawn = written.loc[written["available"], "files"]
+    sample = drawn.str.contains("/sample/", regex=False).sum()
+    extra = f", {sample} of them demonstrations on the synthetic sample" if sample else ""
+    print(f"{len(drawn)} figures with their numbers in {out}{extra}")
+
+
+def _list(found: list[Figure], study: Study) -> None:
+    """Print name, availability, place in the paper and caption of figures."""
+    for figure in found:
+        reason = study.unavailable(figure)
+        state = "" if reason is None else f" [not with this data: {reason}]"
+        print(f"{figure.name:24} {figure.paper or 'beyond the paper':18} {figure.caption}{state}")
+
+
+def _check_wanted(wanted: list[Figure], study: Study) -> None:
+    """Raise NotAvailable for the first figure that was asked for by name and can't be drawn."""
+    for figure in wanted:
+        reason = study.unavailable(figure)
+        if reason is not None:
+            raise NotAvailable(
+                f"figure {figure.name!r} can't be drawn: {reason}; '--data sample' demonstrates it"
+            )
+
+
+def _write(study: Study, out: Path, **options: Any) -> Any:
+    """Write the figures with a progress bar."""
+    import matplotlib as mpl
     from tqdm import tqdm
 
-    from mmdu_analysis.figures.registry import find_specs, write_all, write_index
+    from mmdu_analysis.plots._export import save_figures
 
-    specs = find_specs(only)
-    if list_:
-        for spec in specs:
-            print(f"{spec.name:22} {spec.stands_for:13} {spec.shows}")
-        return
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out}: got a file, expected a folder for the figures")
-    inputs = _own_inputs(data, answers, scores, access)
-    names = [spec.name for spec in specs]
-    drawn = write_all(names, inputs, out)
-    titles = dict(tqdm(drawn, total=len(names), desc="figures", unit="figure", disable=None))
-    if not only:
-        write_index(titles, out)
-    print(f"{len(specs)} figures with their numbers in {out}{'/' if out.is_dir() else ''}")
+    mpl.use("agg")
+    with tqdm(desc="figures", unit="figure", disable=None) as bar:
 
+        def show(done: int, total: int, name: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(name, refresh=False)
+            bar.update(done - bar.n)
 
-def _own_inputs(
-    data: str | None, answers: list[Path] | None, scores: list[Path] | None, access: list[str] | None
-) -> Inputs:
-    """Load what figures and reports are drawn from."""
-    from mmdu_analysis.figures.inputs import Inputs
-    from mmdu_analysis.io.answers import load_answers
-    from mmdu_analysis.io.benchmark import load_benchmark
-    from mmdu_analysis.io.scores import load_scores
-
-    if (scores or answers) and not data:
-        raise DataError("--scores and --answers need --data, the benchmark that they belong to")
-    bench = load_benchmark(data) if data else None
-    return Inputs(
-        bench,
-        load_scores(scores, benchmark=bench) if scores else None,
-        load_answers(answers[0]) if answers else None,
-        parse_access(access or [], "--access"),
-    )
+        return save_figures(study, out, progress=show, **options)

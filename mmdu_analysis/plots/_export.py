@@ -252,11 +252,15 @@ def _study_of(task: Task) -> Study:
 
 def _draw(task: Task) -> Result:
     """Compute a figure's numbers, draw it and write its files."""
+    (figure,) = find_figures([task.figure])
+    study = _study_of(task)
+    reason = study.unavailable(figure)  # of the sample, which lacks some parts too
+    if reason is not None:
+        return Result(task.figure, False, reason)
     try:
-        frame = _study_of(task).numbers(task.figure)
+        frame = study.numbers(task.figure)
     except NotAvailable as error:
         return Result(task.figure, False, str(error))
-    (figure,) = find_figures([task.figure])
     return write_figure(figure, frame, task.folder, task.formats, task.options)
 
 

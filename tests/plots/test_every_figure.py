@@ -27,7 +27,7 @@ SIZES = {
 def studies():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {"facts": mmdu.Study(), "sample": mmdu.Study("sample", answers=mmdu.sample_answers())}
+        return {"facts": mmdu.Study(), "sample": mmdu.Study.sample()}
 
 
 @pytest.fixture(autouse=True)
