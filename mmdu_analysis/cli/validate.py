@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmdu_analysis.cli.options import FormatOption
+from mmdu_analysis.cli.options import (
+    AnswersOption,
+    FormatOption,
+    OutOption,
+    RubricOption,
+    ScoresOption,
+    note,
+    show,
+)
 from mmdu_analysis.io.tables import Format
-from mmdu_analysis.schema import DataWarning
+from mmdu_analysis.schema import MMDU, DataError, Rubric
 
 
 def validate(
-    path: Annotated[str, typer.Argument(help="Benchmark file or folder.")],
+    path: Annotated[
+        str | None, typer.Argument(help="Benchmark file, folder or name; else $MMDU_DATA.")
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(
@@ -21,23 +32,60 @@ def validate(
             help="Benchmark that the data should share no pictures and no text with; also duplicates.",
         ),
     ] = None,
+    answers: AnswersOption = None,
+    scores: ScoresOption = None,
+    rubric: RubricOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Print every problem instead of the kinds.")] = False,
     form: FormatOption = Format.markdown,
+    out: OutOption = None,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Read scores from a .pkl, which executes code: only your own."),
+    ] = False,
 ) -> None:
-    """Print what the loader of a benchmark could not use; exit code 1 if there is anything."""
-    import sys
-
+    """Print what the loaders could not use, by kind with counts and the first place; exit code 1 if there is anything."""
     from mmdu_analysis.cli.overlap import print_overlap
+    from mmdu_analysis.io.validate import validate_files
 
+    data = path or os.environ.get("MMDU_DATA") or None
     if against is not None:
-        raise typer.Exit(int(print_overlap(path, against, form)))
+        raise typer.Exit(int(print_overlap(_named(data), against, form, out)))
+    if path is None:  # a benchmark that is named stands alone
+        answers, scores = answers or _paths("MMDU_ANSWERS"), scores or _paths("MMDU_SCORES")
+    if not (answers or scores):
+        data = _named(data)
+    rules = rubric or os.environ.get("MMDU_RUBRIC") or None
+    found = validate_files(
+        data,
+        answers=answers,
+        scores=scores,
+        rubric=Rubric.from_file(rules) if rules else MMDU,
+        allow_pickle=allow_pickle,
+    )
+    if len(found.problems) or form is not Format.markdown or out is not None:
+        show(found.problems if every else found.kinds, form, out)
+    for line in found.loaded:
+        note(line)
+    if not len(found.problems):
+        note("no problems")
+        return
+    n_problems, n_kinds = len(found.problems), len(found.kinds)
+    note(
+        f"{n_problems:,} problem{'s' * (n_problems != 1)} of {n_kinds} kind{'s' * (n_kinds != 1)}; what to do:"
+    )
+    for line in [
+        *found.advice,
+        "the rest is loaded as it is" + ("" if every else "; list every problem with --all"),
+    ]:
+        note(f"- {line}")
+    raise typer.Exit(1)
 
-    from mmdu_analysis.io.benchmark import load_benchmark
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # they are printed in full
-        bench = load_benchmark(path)
-    for row in bench.problems.itertuples():
-        print(f"{row.file}: {row.where}: {row.problem}" if row.where else f"{row.file}: {row.problem}")
-    print(repr(bench), file=sys.stderr)
-    if len(bench.problems):
-        raise typer.Exit(1)
+def _paths(variable: str) -> list[Path] | None:
+    return [Path(part) for part in os.environ.get(variable, "").split(os.pathsep) if part] or None
+
+
+def _named(data: str | None) -> str:
+    if not data:
+        raise DataError("nothing to validate: name a benchmark, or pass --answers or --scores")
+    return data
