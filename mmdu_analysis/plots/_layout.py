@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 HOST_ROWS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """Host of panels in a user's figure to its rows: texts above, panels, note."""
+
+_PANEL_SHAPE = 1.5
+"""Width by height of a panel that reads best."""
 
 
 def new_axes(width: float, height: float, *, grows: bool = False) -> Axes:
@@ -122,7 +126,7 @@ def panels(
     return made
 
 
-def columns_that_fit(ax: Axes, inches: float, most: int) -> int:
+def columns_that_fit(ax: Axes, inches: float, most: int, total: int | None = None) -> int:
     """Return how many panels fit beside each other.
 
     Parameters
@@ -132,13 +136,23 @@ def columns_that_fit(ax: Axes, inches: float, most: int) -> int:
     inches : float
         Width that a panel needs at the base font size.
     most : int
-        Number of panels.
+        Panels beside each other at most.
+    total : int, optional
+        Number of panels; `most` by default.
 
     Returns
     -------
     int
-        1 to `most`.
+        1 to `most`. In a user's figure, whose Axes don't grow, the number that makes the panels least flat or narrow.
     """
+    from mmdu_analysis.plots._figure import PlotFigure
+
+    figure: Any = ax.get_figure(root=True)
+    if not isinstance(figure, PlotFigure):
+        box = ax.get_position()
+        shape = box.width * figure.get_figwidth() / (box.height * figure.get_figheight())
+        count = total or most
+        return min(range(1, most + 1), key=lambda n: abs(math.log(shape / n * -(-count // n) / _PANEL_SHAPE)))
     return max(1, min(most, int(inches_wide(ax) / inches + 0.05)))
 
 

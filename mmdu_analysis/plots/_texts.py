@@ -277,8 +277,9 @@ def _height(text: Text) -> float:
 def _annotated(ax: Axes, kind: str, content: str, offset: float, edge: int, va: str) -> Any:
     figure: Any = ax.get_figure(root=True)
     options = _text_options(kind)
+    cell = 0.8 * inches_wide(ax) * points(1)  # other Axes of the grid may still take room
     text = ax.annotate(
-        wrap(content, ax.bbox.width / figure.dpi, options["fontproperties"]),
+        wrap(content, min(ax.bbox.width / figure.dpi, cell), options["fontproperties"]),
         (0, edge),
         (0, offset),
         "axes fraction",

@@ -49,7 +49,7 @@ def distributions(frame: pd.DataFrame, ax: Axes) -> Drawing:
         ``panel``, ``bin``, ``origin`` (published or measured), ``percent``, ``count``, ``observed`` (bool), ``data``.
     """
     found = [panel for panel in PANELS if (frame["panel"] == panel).any()]
-    columns = columns_that_fit(ax, 3.0, 2)
+    columns = columns_that_fit(ax, 3.0, 2, len(found))
     parts = panels(ax, -(-len(found) // columns), columns, row_height=1.8)
     for part, panel in zip(parts, found, strict=False):
         _share_bars(part, frame.loc[frame["panel"] == panel], panel)
