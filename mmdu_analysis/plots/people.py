@@ -156,6 +156,10 @@ def _agreement_numbers(study: Study) -> pd.DataFrame:
     if not parts:
         raise NotAvailable("agreement needs two raters, or ratings and scores of the same turns")
     frame = pd.concat(parts, ignore_index=True)
+    order = {name: rank for rank, name in enumerate(study.rubric.order(frame["dimension"]))}
+    frame = frame.sort_values(
+        "dimension", key=lambda names: names.map(order), kind="stable", ignore_index=True
+    )
     paper = load_published("human_agreement").set_index("judge").loc["GPT-4o", "pearson"] / 100
     return frame.loc[frame["n_units"] > 0].assign(source="own ratings and scores", paper_pearson=paper)
 
