@@ -39,7 +39,7 @@ SEQUENCE = ("#00425F", "#0072B2", "#56B4E9", "#E69F00", "#F0E442")
 MODEL_COLORS = ("#882255", "#C9A227", "#1B7F9C", "#000000", "#C77CBB", "#7A7A7A", "#88CCEE")
 MODEL_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
-KNOWN_MODELS = ("LLaVa1.6-vicuna-7B", "Qwen2-VL-7B", "BLIP-2")
+KNOWN_MODELS = ("LLaVa1.6-vicuna-7B", "Qwen2-VL-7B-Instruct", "BLIP-2")
 JUDGE_COLORS = ("#4B2E83", "#9C6ADE", "#B8860B", "#6B6B6B", "#7A5C3E")
 DIMENSION_COLORS = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#CC6677", "#000000")
 

@@ -1,0 +1,312 @@
+"""Scores by turn, by dimension, and by properties of the turns."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from mmdu_analysis.plots._inputs import main_dimension, own_source, stamped
+from mmdu_analysis.plots._labels import scores_and_turns
+from mmdu_analysis.plots._layout import set_plot_height
+from mmdu_analysis.plots._marks import interval, level_note, name_rows, score_label
+from mmdu_analysis.plots._render import Drawing, figure
+from mmdu_analysis.plots._style import band_line, model_styles, points, wrap_labels
+from mmdu_analysis.schema import DataWarning, NotAvailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_LABELS = {
+    "images": "images in the dialogue",
+    "named_images": "images that the question is about",
+    "context": "tokens to read before answering",
+    "kind": "what the question is about",
+    "dimension": "",
+}
+_COLUMNS = {"images": "n_images", "named_images": "n_referenced", "context": "context_tokens", "kind": "kind"}
+_FEWEST = 10
+"""Dialogues that must reach a turn for it to be drawn."""
+_FEWEST_DIALOGS = 5
+"""Dialogues that a bin must have to be drawn."""
+
+
+def _curve_numbers(study: Any) -> pd.DataFrame:
+    from mmdu_analysis.stats.breakdowns import score_breakdown, score_trend
+
+    scores, _, rubric, source = scores_and_turns(study)
+    dimension = None if study.scores is None else main_dimension(study)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # few dialogues reach the last turns, which are not drawn
+        curves = score_breakdown(scores, "turn", dimension=dimension, rubric=rubric)
+        slopes = score_trend(scores, "turn", dimension=dimension, rubric=rubric)
+    slopes = slopes.rename(columns={"low": "slope_low", "high": "slope_high"})
+    frame = curves.merge(slopes[["model", "slope", "slope_low", "slope_high"]], on="model", how="left")
+    return stamped(frame.astype({"bin": "int64"}), source)
+
+
+@figure(
+    caption="Scores along the dialogue by turn, with bands, and each model's slope within dialogues",
+    numbers=_curve_numbers,
+    notebook="03_model_scores",
+    facts="scores",
+    needs=("turns",),
+    size=(3.5, 2.3),
+)
+def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw the mean score of each model at each turn, with its interval as a band.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a model and turn: ``model``, ``bin`` (turn), ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``,
+        ``slope``, ``slope_low``, ``slope_high``, ``ci``. Turns that few dialogues reach are left out.
+    """
+    reach = frame.groupby("bin")["n_dialogs"].max()
+    last = int(reach.index[reach >= min(_FEWEST, reach.max())].max())
+    kept = frame.loc[frame["bin"] <= last]
+    styles = model_styles(frame["model"])
+    for model, line in kept.groupby("model", sort=False):
+        slope = interval(line.iloc[0], "slope", "slope_low", "slope_high", digits=2)
+        band_line(ax, line["bin"], line, styles[str(model)], f"{model}: {slope} per turn")
+    ax.set_xlim(1, max(last, 2))
+    ax.set_ylim(0, 100)
+    ax.locator_params(axis="x", integer=True)
+    ax.set_xlabel("turn")
+    ax.set_ylabel(score_label(frame["dimension"]))
+    ax.grid(axis="y")
+    left_out = (
+        f" Turns above {last}, which fewer than {_FEWEST} dialogues reach, are left out." if last < reach.index.max() else ""
+    )
+    return Drawing(
+        _slope_title(frame),
+        "Beside the names: points per turn within dialogues.",
+        f"{level_note(frame).replace('Lines', 'Bands and brackets')}{left_out} n={int(reach.max())} dialogues at the first "
+        "turn. Late turns ask other kinds of questions, so a slope is not forgetting.",
+        legend=True,
+    )
+
+
+def _slope_title(frame: pd.DataFrame) -> str:
+    trend = frame.drop_duplicates("model")
+    falling, rising = int((trend["slope_high"] < 0).sum()), int((trend["slope_low"] > 0).sum())
+    counts = {"fall": falling, "rise": rising, "neither": len(trend) - falling - rising}
+    parts = [f"{count} {verb}" for verb, count in counts.items() if count]
+    if len(trend) == 1:
+        row = trend.iloc[0]
+        return f"{row['model']} by turn: {interval(row, 'slope', 'slope_low', 'slope_high', 2)} points per turn"
+    return f"Scores of {len(trend)} models by turn within dialogues: {', '.join(parts)}"
+
+
+def _breakdown_numbers(study: Any, by: Any) -> pd.DataFrame:
+    from mmdu_analysis.stats.breakdowns import score_breakdown
+
+    scores, turns, rubric, source = scores_and_turns(study, _COLUMNS[by])
+    dimension = None if study.scores is None else main_dimension(study)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # thin bins carry a note, and the figure leaves them out
+        frame = score_breakdown(scores, by, turns, dimension=dimension, rubric=rubric)
+    frame = frame.sort_values(["bin", "model"], kind="stable", ignore_index=True)
+    return stamped(frame.astype({"bin": "str"}), source)
+
+
+def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw each model's mean in each bin with its interval; the marks of a bin stay within its stripe."""
+    by = str(frame["by"].iloc[0])
+    frame = frame.assign(bin=frame["bin"].astype(str))
+    enough = frame["n_dialogs"] >= min(_FEWEST_DIALOGS, frame["n_dialogs"].max())
+    kept, left_out = frame.loc[enough], frame.loc[~enough, "bin"].unique()
+    bins, models = list(dict.fromkeys(kept["bin"])), sorted(kept["model"].unique())
+    styles = model_styles(models)
+    width = 0.7
+    for row in range(0, len(bins), 2):
+        ax.axvspan(row - 0.5, row + 0.5, color="#F4F4F4", lw=0, zorder=0)
+    for number, model in enumerate(models):
+        line, style = kept.loc[kept["model"] == model], styles[model]
+        shift = (number + 0.5) / len(models) * width - width / 2
+        x = [bins.index(name) + shift for name in line["bin"]]
+        ax.vlines(x, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.4))
+        ax.plot(x, line["mean"], style["marker"], color=style["color"], ms=points(4), label=model)
+    counts = kept.groupby("bin")["n_turns"].max()
+    labels = [f"{label}\nn={counts[name]:,}" for label, name in zip(wrap_labels(bins, 10), bins, strict=True)]
+    ax.set_xticks(range(len(bins)), labels)
+    ax.set_xlim(-0.5, len(bins) - 0.5)
+    ax.set_ylim(0, 100)
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlabel(_LABELS[by])
+    ax.set_ylabel(score_label(frame["dimension"]))
+    ax.grid(axis="y")
+    few = f" Left out, with fewer than {_FEWEST_DIALOGS} dialogues: {', '.join(left_out)}." if len(left_out) else ""
+    return Drawing(_bins_title(kept, by), "", f"{level_note(frame)} n: turns a model.{few}".strip(), legend=True)
+
+
+def _bins_title(frame: pd.DataFrame, by: str) -> str:
+    """Name highest and lowest bin only if their intervals separate for every model; else the range of the means."""
+    what = {
+        "images": "images in the dialogue",
+        "named_images": "images that the question is about",
+        "context": "tokens of context",
+        "kind": "kind of question",
+        "dimension": "dimension",
+    }[by]
+    subject = "Answers right" if list(frame["dimension"].unique()) == ["Correct"] else "Scores"
+    wide = {name: frame.pivot(index="model", columns="bin", values=name) for name in ("mean", "low", "high")}
+    order = wide["mean"].mean().sort_values()
+    lowest, highest = str(order.index[0]), str(order.index[-1])
+    separate = lowest != highest and (wide["low"][highest] > wide["high"][lowest]).all()
+    one = frame["model"].nunique() == 1
+    if not separate:
+        return f"{subject} by {what}: {frame['mean'].min():.0f} to {frame['mean'].max():.0f}"
+    means = ((highest, wide["mean"][highest]), (lowest, wide["mean"][lowest]))
+    texts = [f"{_named(name, by)} {_whole(values)}" for name, values in means]
+    return f"{subject} by {what}: {', '.join(texts)}" + ("" if one else f" in {len(wide['mean'])} models")
+
+
+def _named(name: str, by: str) -> str:
+    if by in ("images", "named_images"):
+        return f"{name} image" + ("" if name == "1" else "s")
+    return f"{name} tokens" if by == "context" else name
+
+
+def _whole(values: pd.Series) -> str:
+    low, high = f"{values.min():.0f}", f"{values.max():.0f}"
+    return low if low == high else f"{low}-{high}"
+
+
+def _dimension_numbers(study: Any) -> pd.DataFrame:
+    from mmdu_analysis.stats.breakdowns import score_breakdown
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        frame = score_breakdown(study.need_scores(), "dimension", rubric=study.rubric)
+    if frame["bin"].nunique() < 2:
+        raise NotAvailable("it compares dimensions; the scores have one")
+    place = {name: rank for rank, name in enumerate(study.rubric.order(frame["bin"].unique()))}
+    frame = frame.sort_values("bin", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+    return stamped(frame, own_source(study))
+
+
+@figure(
+    caption="Scores by dimension, with intervals",
+    numbers=_dimension_numbers,
+    notebook="03_model_scores",
+    needs=("judged dimensions",),
+    size=(3.5, 2.6),
+)
+def scores_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw the mean of each model in each dimension with its interval.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a model and bin: ``model``, ``bin``, ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``, ``n_turns``,
+        ``by``, ``ci``; bins in the order in which they are drawn.
+    """
+    bins, models = list(dict.fromkeys(frame["bin"])), sorted(frame["model"].unique())
+    set_plot_height(ax, 0.45 + len(bins) * max(0.2, 0.07 * len(models)))
+    styles = model_styles(models)
+    for number, model in enumerate(models):
+        line, style = frame.loc[frame["model"] == model], styles[model]
+        shift = (number + 0.5) / len(models) * 0.7 - 0.35
+        y = [bins.index(name) + shift for name in line["bin"]]
+        ax.hlines(y, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.4))
+        ax.plot(line["mean"], y, style["marker"], color=style["color"], ms=points(3.5), label=model)
+    for row in range(0, len(bins), 2):
+        ax.axhspan(row - 0.5, row + 0.5, color="#F4F4F4", lw=0, zorder=0)
+    name_rows(ax, wrap_labels(bins, 18))
+    ax.set_xlim(0, 100)
+    ax.grid(axis="x")
+    ax.set_xlabel(score_label([]))
+    return Drawing(_bins_title(frame, "dimension"), "", level_note(frame), legend=True)
+
+
+def _images_numbers(study: Any) -> pd.DataFrame:
+    return _breakdown_numbers(study, "images")
+
+
+@figure(
+    caption="Scores by the number of images in the dialogue, with intervals",
+    numbers=_images_numbers,
+    notebook="03_model_scores",
+    facts="scores",
+    needs=("turns",),
+    size=(3.5, 2.2),
+)
+def scores_by_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw the mean of each model by the number of images in the dialogue.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As in `scores_by_dimension`.
+    """
+    return _dots_of_bins(frame, ax)
+
+
+def _named_images_numbers(study: Any) -> pd.DataFrame:
+    return _breakdown_numbers(study, "named_images")
+
+
+@figure(
+    caption="Scores by the number of images that the question is about, with intervals",
+    numbers=_named_images_numbers,
+    notebook="03_model_scores",
+    facts="scores",
+    needs=("turns",),
+    size=(3.5, 2.2),
+)
+def scores_by_named_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw the mean of each model by the number of images that the question is about.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As in `scores_by_dimension`.
+    """
+    return _dots_of_bins(frame, ax)
+
+
+def _context_numbers(study: Any) -> pd.DataFrame:
+    return _breakdown_numbers(study, "context")
+
+
+@figure(
+    caption="Scores by the tokens to read before answering, with intervals",
+    numbers=_context_numbers,
+    notebook="03_model_scores",
+    facts="scores",
+    needs=("turns",),
+    size=(3.5, 2.2),
+)
+def scores_by_context(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw the mean of each model by the tokens to read before answering.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As in `scores_by_dimension`.
+    """
+    return _dots_of_bins(frame, ax)
+
+
+def _kind_numbers(study: Any) -> pd.DataFrame:
+    return _breakdown_numbers(study, "kind")
+
+
+@figure(
+    caption="Scores by the kind of question: about no, one or several images, with intervals",
+    numbers=_kind_numbers,
+    notebook="03_model_scores",
+    facts="scores",
+    needs=("turns",),
+    size=(3.5, 2.2),
+)
+def scores_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:
+    """Draw the mean of each model by the kind of question: about no, one or several images.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As in `scores_by_dimension`.
+    """
+    return _dots_of_bins(frame, ax)
