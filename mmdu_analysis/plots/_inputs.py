@@ -99,7 +99,7 @@ def model_scores(study: Study) -> pd.DataFrame:
     """
     import pandas as pd
 
-    published = _published_rows()
+    published = published_rows()
     if study.scores is None:
         return published
     own = _own_rows(study)
@@ -110,7 +110,8 @@ def model_scores(study: Study) -> pd.DataFrame:
     return pd.concat([kept, own], ignore_index=True)
 
 
-def _published_rows() -> pd.DataFrame:
+def published_rows() -> pd.DataFrame:
+    """Return the published Table 2 as `model_scores` does."""
     from mmdu_analysis.facts.tables import load_published
     from mmdu_analysis.stats.later import PAPER_JUDGE
 

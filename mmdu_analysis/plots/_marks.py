@@ -73,13 +73,22 @@ def span(values: pd.Series, digits: int = 1) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def dots(ax: Axes, frame: pd.DataFrame, rows: Sequence[float], style: dict[str, Any], size: float = 4.5) -> None:
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 model``, ``2 models``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def dots(
+    ax: Axes, frame: pd.DataFrame, rows: Sequence[float], style: dict[str, Any], size: float = 4.5
+) -> None:
     """Draw means with their intervals at rows; own models have a dark edge."""
     import numpy as np
 
     y, mean = np.asarray(rows, dtype=float), frame["mean"].to_numpy(dtype=float)
     if {"low", "high"} <= set(frame):
-        ax.hlines(y, frame["low"].astype(float), frame["high"].astype(float), color=style["color"], lw=points(1.6))
+        ax.hlines(
+            y, frame["low"].astype(float), frame["high"].astype(float), color=style["color"], lw=points(1.6)
+        )
     own = frame["own"].astype(bool).to_numpy() if "own" in frame else np.zeros(len(frame), dtype=bool)
     for mine in (False, True):
         chosen = own == mine

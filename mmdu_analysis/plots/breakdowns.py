@@ -37,7 +37,9 @@ def _curve_numbers(study: Any) -> pd.DataFrame:
     scores, _, rubric, source = scores_and_turns(study)
     dimension = None if study.scores is None else main_dimension(study)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # few dialogues reach the last turns, which are not drawn
+        warnings.simplefilter(
+            "ignore", DataWarning
+        )  # few dialogues reach the last turns, which are not drawn
         curves = score_breakdown(scores, "turn", dimension=dimension, rubric=rubric)
         slopes = score_trend(scores, "turn", dimension=dimension, rubric=rubric)
     slopes = slopes.rename(columns={"low": "slope_low", "high": "slope_high"})
@@ -76,7 +78,9 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_ylabel(score_label(frame["dimension"]))
     ax.grid(axis="y")
     left_out = (
-        f" Turns above {last}, which fewer than {_FEWEST} dialogues reach, are left out." if last < reach.index.max() else ""
+        f" Turns above {last}, which fewer than {_FEWEST} dialogues reach, are left out."
+        if last < reach.index.max()
+        else ""
     )
     return Drawing(
         _slope_title(frame),
@@ -94,7 +98,9 @@ def _slope_title(frame: pd.DataFrame) -> str:
     parts = [f"{count} {verb}" for verb, count in counts.items() if count]
     if len(trend) == 1:
         row = trend.iloc[0]
-        return f"{row['model']} by turn: {interval(row, 'slope', 'slope_low', 'slope_high', 2)} points per turn"
+        return (
+            f"{row['model']} by turn: {interval(row, 'slope', 'slope_low', 'slope_high', 2)} points per turn"
+        )
     return f"Scores of {len(trend)} models by turn within dialogues: {', '.join(parts)}"
 
 
@@ -125,7 +131,9 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
         line, style = kept.loc[kept["model"] == model], styles[model]
         shift = (number + 0.5) / len(models) * width - width / 2
         x = [bins.index(name) + shift for name in line["bin"]]
-        ax.vlines(x, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.4))
+        ax.vlines(
+            x, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.4)
+        )
         ax.plot(x, line["mean"], style["marker"], color=style["color"], ms=points(4), label=model)
     counts = kept.groupby("bin")["n_turns"].max()
     labels = [f"{label}\nn={counts[name]:,}" for label, name in zip(wrap_labels(bins, 10), bins, strict=True)]
@@ -136,8 +144,14 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_xlabel(_LABELS[by])
     ax.set_ylabel(score_label(frame["dimension"]))
     ax.grid(axis="y")
-    few = f" Left out, with fewer than {_FEWEST_DIALOGS} dialogues: {', '.join(left_out)}." if len(left_out) else ""
-    return Drawing(_bins_title(kept, by), "", f"{level_note(frame)} n: turns a model.{few}".strip(), legend=True)
+    few = (
+        f" Left out, with fewer than {_FEWEST_DIALOGS} dialogues: {', '.join(left_out)}."
+        if len(left_out)
+        else ""
+    )
+    return Drawing(
+        _bins_title(kept, by), "", f"{level_note(frame)} n: turns a model.{few}".strip(), legend=True
+    )
 
 
 def _bins_title(frame: pd.DataFrame, by: str) -> str:
@@ -209,7 +223,9 @@ def scores_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
         line, style = frame.loc[frame["model"] == model], styles[model]
         shift = (number + 0.5) / len(models) * 0.7 - 0.35
         y = [bins.index(name) + shift for name in line["bin"]]
-        ax.hlines(y, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.4))
+        ax.hlines(
+            y, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.4)
+        )
         ax.plot(line["mean"], y, style["marker"], color=style["color"], ms=points(3.5), label=model)
     for row in range(0, len(bins), 2):
         ax.axhspan(row - 0.5, row + 0.5, color="#F4F4F4", lw=0, zorder=0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._inputs import model_scores
 from mmdu_analysis.plots._layout import columns_that_fit, panels, set_plot_height
-from mmdu_analysis.plots._marks import access_style, own_note
+from mmdu_analysis.plots._marks import access_style, own_note, plural
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import points, small
 from mmdu_analysis.schema import MMDU
@@ -70,14 +70,16 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
     about = frame.drop_duplicates("model").set_index("model").loc[models]
     labels = [f"{model} {_sign(access)}" for model, access in zip(models, about["access"], strict=True)]
     ax.set_yticks([row + 0.5 for row in range(len(models))], labels, rotation=0)
-    for tick, access, own in zip(ax.get_yticklabels(), about["access"], about["own"].astype(bool), strict=True):
+    for tick, access, own in zip(
+        ax.get_yticklabels(), about["access"], about["own"].astype(bool), strict=True
+    ):
         tick.set_color(access_style(access)["color"])
         tick.set_fontweight("bold" if own else "normal")
     ax.tick_params(length=0)
     ax.tick_params(axis="x", rotation=0)
     ax.set(xlabel="", ylabel="")
     return Drawing(
-        f"Scores of {len(models)} models in {len(shorts)} dimensions",
+        f"Scores of {plural(len(models), 'model')} in {plural(len(shorts), 'dimension')}",
         "Points on 0-100; after the name: c closed, o open, f fine-tuned.",
         f"{_average_note(shorts)} {own_note(frame)}".strip(),
     )
@@ -154,7 +156,7 @@ def dimension_profiles(frame: pd.DataFrame, ax: Axes) -> Drawing:
         parts[number].tick_params(labelbottom=True)
     note = f"n={len(models)} models, in the order of {overall or frame['dimension'].iloc[-1]}. {own_note(frame)}".strip()
     return Drawing(
-        f"The {len(shorts)} dimensions of {len(models)} models",
+        f"The {len(shorts)} dimensions of {plural(len(models), 'model')}",
         "Points on 0-100; grey: all models.",
         note,
         legend=True,

@@ -63,7 +63,12 @@ def _deltas(ax: Axes, frame: pd.DataFrame) -> None:
         ax.barh(rows, 2 * noise, left=-noise, height=1.0, color="#E4E4E4", lw=0, zorder=0)
         ax.hlines(rows, 0, part["gain"], color=ACCESS_COLORS["finetuned"], lw=points(2))
         ax.plot(
-            part["gain"], rows, ACCESS_MARKERS["finetuned"], color=ACCESS_COLORS["finetuned"], ms=points(4.5), zorder=3
+            part["gain"],
+            rows,
+            ACCESS_MARKERS["finetuned"],
+            color=ACCESS_COLORS["finetuned"],
+            ms=points(4.5),
+            zorder=3,
         )
         for y, line in zip(rows, part.to_dict("records"), strict=True):
             beside(ax, f"{line['gain']:+.1f} from {line['base']:.1f}", y)
@@ -189,7 +194,12 @@ def context_ablation(frame: pd.DataFrame, ax: Axes) -> Drawing:
         for place, score in zip(places, scores, strict=True):
             offset = (0, points(5)) if number else (0, points(-11))
             ax.annotate(
-                f"{score:.1f}", (place, score), offset, textcoords="offset points", ha="center", fontsize=small()
+                f"{score:.1f}",
+                (place, score),
+                offset,
+                textcoords="offset points",
+                ha="center",
+                fontsize=small(),
             )
     training = frame.loc[frame["effect"] == "training"]
     for line in training.to_dict("records"):

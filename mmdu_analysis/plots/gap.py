@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.plots._inputs import model_scores, model_table, stamped
+from mmdu_analysis.plots._inputs import model_scores, model_table, published_rows, stamped
 from mmdu_analysis.plots._layout import set_plot_height
-from mmdu_analysis.plots._marks import access_style, beside, by_access, interval, name_rows, own_note, score_label
+from mmdu_analysis.plots._marks import (
+    access_style,
+    beside,
+    by_access,
+    interval,
+    name_rows,
+    own_note,
+    score_label,
+)
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import ACCESS_COLORS, ACCESS_MARKERS, GREY, points, small
+from mmdu_analysis.plots._style import ACCESS_COLORS, ACCESS_MARKERS, points, small
 from mmdu_analysis.schema import MMDU, NotAvailable
 
 if TYPE_CHECKING:
@@ -217,14 +225,18 @@ def _pair_title(frame: pd.DataFrame) -> str:
     names = {"open": "highest open", "finetuned": "highest fine-tuned"}
     parts = []
     for side, part in frame.groupby("side", sort=False):
-        parts.append(f"{part['margin'].min():+.1f} to {part['margin'].max():+.1f} points against the {names[str(side)]}")
+        low, high = f"{part['margin'].min():+.1f}", f"{part['margin'].max():+.1f}"
+        parts.append(f"{low if low == high else f'{low} to {high}'} points against the {names[str(side)]}")
     return f"The lowest closed model: {', '.join(parts)}"
 
 
 def _size_numbers(study: Any) -> pd.DataFrame:
     from mmdu_analysis.stats.gap import size_effect
 
-    rows = model_scores(study)
+    # Own models stand beside the published ones only on MMDU's rubric and with an overall score.
+    comparable = study.scores is not None and study.rubric == MMDU and not study.synthetic
+    comparable = comparable and MMDU.overall in set(study.scores["dimension"])
+    rows = model_scores(study) if comparable else published_rows()
     kept = rows.loc[rows["dimension"] == MMDU.overall].reset_index(drop=True)
     effect = size_effect(model_table(rows)).set_index("dimension").loc[MMDU.overall]
     for column in ("spearman", "p_value", "slope"):
@@ -300,5 +312,3 @@ def score_and_size(frame: pd.DataFrame, ax: Axes) -> Drawing:
         note.strip(),
         legend=True,
     )
-
-

@@ -75,11 +75,11 @@ def _along(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_xlabel(_LABELS[by])
     ax.set_ylabel(score_label(frame["dimension"]))
     ax.grid(axis="y")
-    few = (
-        f" Bins of fewer than {_FEWEST_DIALOGS} dialogues are left out." if len(kept) < len(frame) else ""
-    )
+    few = f" Bins of fewer than {_FEWEST_DIALOGS} dialogues are left out." if len(kept) < len(frame) else ""
     count = "" if by == "turn" else " n: turns."
-    level = f"{100 * float(frame['ci'].iloc[0]):g}% intervals of the gap of these models, clustered by dialogue"
+    level = (
+        f"{100 * float(frame['ci'].iloc[0]):g}% intervals of the gap of these models, clustered by dialogue"
+    )
     first = frame.iloc[0]
     unpaired = int(first["n_unpaired"])
     lost = f" {unpaired:,} turns that only one side has are left out." if unpaired else ""

@@ -84,7 +84,14 @@ def right_wrong(frame: pd.DataFrame, ax: Axes) -> Drawing:
         cells[rows["turn"].to_numpy() - 1, rows["position"].to_numpy() - 1] = rows["points"]
         extent = (0.5, n_dialogs + 0.5, 0.5, n_turns + 0.5)
         image = part.imshow(
-            cells, cmap=colors, vmin=0, vmax=100, aspect="auto", origin="lower", extent=extent, interpolation="nearest"
+            cells,
+            cmap=colors,
+            vmin=0,
+            vmax=100,
+            aspect="auto",
+            origin="lower",
+            extent=extent,
+            interpolation="nearest",
         )
         part.set_title(f"{model}: {means[model]:.1f}", fontsize=small(), fontweight="normal", pad=points(2))
         part.set_ylabel("turn")
@@ -95,7 +102,10 @@ def right_wrong(frame: pd.DataFrame, ax: Axes) -> Drawing:
         key = ([Patch(color=_RIGHT), Patch(color=_WRONG)], ["right", "wrong"])
     else:
         shades = (0, 50, 100)
-        key = ([Patch(color=colors(value / 100)) for value in shades], [f"{value} points" for value in shades])
+        key = (
+            [Patch(color=colors(value / 100)) for value in shades],
+            [f"{value} points" for value in shades],
+        )
         del image
     title = "Right and wrong answers" if binary else f"{frame['dimension'].iloc[0]}"
     return Drawing(
@@ -111,7 +121,9 @@ def _difficulty_numbers(study: Any) -> pd.DataFrame:
     from mmdu_analysis.stats.items import difficulty_table, question_difficulty
 
     if study.scores is None:
-        table = difficulty_table(question_difficulty(labels()), labelled_turns()[["dialog_id", "turn", "kind"]])
+        table = difficulty_table(
+            question_difficulty(labels()), labelled_turns()[["dialog_id", "turn", "kind"]]
+        )
         return stamped(table, source_of("correctness", "measured_questions"))
     kinds = describe_turns(study.benchmark) if study.benchmark is not None else None
     try:

@@ -80,7 +80,9 @@ def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
             shift = (number + 0.5) / len(models) * 0.7 - 0.35
             line, style = rows.loc[rows["model"] == model], styles[model]
             y = [metrics.index(name) + shift for name in line["metric"]]
-            part.hlines(y, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.3))
+            part.hlines(
+                y, line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1.3)
+            )
             part.plot(line["auc"], y, style["marker"], color=style["color"], ms=points(3.5), label=model)
         for row in range(0, len(metrics), 2):
             part.axhspan(row - 0.5, row + 0.5, color="#F4F4F4", lw=0, zorder=0)

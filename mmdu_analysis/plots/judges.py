@@ -92,7 +92,11 @@ def judge_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     count, last = int(between["n_models"].max()), between["dimension"].iloc[-1]
     pearson = between.loc[between["dimension"] == last, "pearson"].astype(float)
     least = between.loc[between["dimension"] == last, "low"].astype(float).min()
-    sure = f" The 95% intervals of Pearson's correlation begin at {least:.2f} or higher." if least == least else ""
+    sure = (
+        f" The 95% intervals of Pearson's correlation begin at {least:.2f} or higher."
+        if least == least
+        else ""
+    )
     people = " With people: as the paper states it." if (frame["judge_b"] == PEOPLE).any() else ""
     return Drawing(
         f"Judges' scores of {count} models correlate with r = {pearson.min():.2f} to {pearson.max():.2f}",
@@ -107,7 +111,9 @@ def _offset_numbers(study: Any) -> pd.DataFrame:
 
     table, rubric, source = _judged(study)
     frame = judge_offsets(table, rubric=rubric)
-    families = [(family_of(str(j)), family_of(str(m))) for j, m in zip(frame["judge"], frame["model"], strict=True)]
+    families = [
+        (family_of(str(j)), family_of(str(m))) for j, m in zip(frame["judge"], frame["model"], strict=True)
+    ]
     frame["own_family"] = [a is not None and a == b for a, b in families]
     have = list(dict.fromkeys(frame["dimension"]))
     kept = rubric.overall if rubric.overall in have else have[-1]
@@ -150,11 +156,11 @@ def judge_offsets(frame: pd.DataFrame, ax: Axes) -> Drawing:
         rows = part["model"].map(row_of).to_numpy(dtype=float) + shift
         ax.axvline(mean, color=style["color"], lw=points(1), ls=style["ls"], alpha=0.7)
         label = f"{judge} (mean {mean:+.1f})"
-        ax.plot(part["offset"], rows, style["marker"], color=style["color"], ms=points(4.5), label=label, zorder=3)
-        own = part["own_family"].to_numpy(dtype=bool)
         ax.plot(
-            part["offset"][own], rows[own], "o", mfc="none", color="black", ms=points(9), mew=points(0.8)
+            part["offset"], rows, style["marker"], color=style["color"], ms=points(4.5), label=label, zorder=3
         )
+        own = part["own_family"].to_numpy(dtype=bool)
+        ax.plot(part["offset"][own], rows[own], "o", mfc="none", color="black", ms=points(9), mew=points(0.8))
     name_rows(ax, models)
     ax.grid(axis="x")
     ax.set_xlabel("points above the mean of all judges")
@@ -194,7 +200,9 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
         part = frame.loc[frame["model"] == model].set_index("judge").loc[judges]
         ax.plot(range(len(judges)), part["score"], "o-", color=color, ms=points(3.5), lw=points(1.1))
         last_scores.append((float(part["score"].iloc[-1]), model, color))
-    for y, (score, model, color) in zip(_spread([s for s, _, _ in last_scores], 5.0), last_scores, strict=True):
+    for y, (score, model, color) in zip(
+        _spread([s for s, _, _ in last_scores], 5.0), last_scores, strict=True
+    ):
         ax.annotate(
             f"{model} {score:.1f}",
             (len(judges) - 1, score),

@@ -76,7 +76,10 @@ def gap_over_time(frame: pd.DataFrame, ax: Axes) -> Drawing:
                 zorder=2 if changed else 3,
             )
     _closed_lines(ax, frame)
-    name_rows(ax, [f"{row['date']} {row['reported_by']}\njudge: {row['judge']}" for row in papers.to_dict("records")])
+    name_rows(
+        ax,
+        [f"{row['date']} {row['reported_by']}\njudge: {row['judge']}" for row in papers.to_dict("records")],
+    )
     ax.set_ylim(len(papers) - 0.5, -0.7)
     ax.set_xlim(0, 100)
     ax.grid(axis="x")

@@ -80,7 +80,11 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> Drawing:
         f"{100 * share['share_multi_last']:.0f}% of the last fifth of the turns: see memory_by_kind."
     )
     unit = "% right" if share["dimension"] == "Correct" else "points"
-    where = ("in the first tenth", "in the last") if by == "progress" else ("at first", f"{high:g} or more turns later")
+    where = (
+        ("in the first tenth", "in the last")
+        if by == "progress"
+        else ("at first", f"after {high:g} or more turns")
+    )
     return Drawing(
         f"{_span(first)} {unit} {where[0]}, {_span(last)} {where[1]}, all kinds of questions mixed",
         "",
@@ -150,7 +154,9 @@ def _kind_numbers(study: Any) -> pd.DataFrame:
     scores, benchmark, options, source = _inputs(study)
     curve = _computed(decay_curve_by_kind, scores, benchmark, **options).assign(part="curve")
     changes = _computed(decay_verdict, scores, benchmark, **options).rename(columns={"change": "mean"})
-    support = _computed(decay_support, scores, benchmark, **options)[["single_image", "single_image_late"]].sum()
+    support = _computed(decay_support, scores, benchmark, **options)[
+        ["single_image", "single_image_late"]
+    ].sum()
     changes = changes.assign(n_single=int(support.iloc[0]), n_single_late=int(support.iloc[1]))
     changes["dimension"] = curve["dimension"].iloc[0]
     kept = ["model", "kind", "mean", "low", "high", "n_turns", "n_dialogs", "dimension", "ci", "synthetic"]
@@ -212,7 +218,13 @@ def _kind_curves(ax: Axes, frame: pd.DataFrame) -> None:
         line = frame.loc[frame["kind"] == kind]
         if line.empty:
             continue
-        ax.vlines(line["fifth"], line["low"].astype(float), line["high"].astype(float), color=style["color"], lw=points(1))
+        ax.vlines(
+            line["fifth"],
+            line["low"].astype(float),
+            line["high"].astype(float),
+            color=style["color"],
+            lw=points(1),
+        )
         ax.plot(
             line["fifth"],
             line["mean"],
@@ -233,7 +245,9 @@ def _kind_forest(ax: Axes, frame: pd.DataFrame) -> None:
     for row, kind in enumerate(kinds):
         style, line = _KINDS[kind], frame.loc[frame["kind"] == kind].iloc[0]
         ax.hlines(row, float(line["low"]), float(line["high"]), color=style["color"], lw=points(1.5))
-        ax.plot(line["mean"], row, style["marker"], color=style["color"], ms=points(4.5), label=style["label"])
+        ax.plot(
+            line["mean"], row, style["marker"], color=style["color"], ms=points(4.5), label=style["label"]
+        )
         ax.annotate(
             f"{line['mean']:+.0f}",
             (line["mean"], row),
@@ -268,9 +282,7 @@ def _kind_title(change: pd.DataFrame, delta: float) -> str:
     if len(change["model"].unique()) == 1:
         parts = [f"{row['mean']:+.0f} {_KINDS[row['kind']]['label']}" for row in within.to_dict("records")]
         return f"Change along the dialogue: {raw.iloc[0]:+.0f} points over all questions; {', '.join(parts)}"
-    return (
-        f"Change along the dialogue: {raw.min():+.0f} to {raw.max():+.0f} points over all questions; {', '.join(parts)}"
-    )
+    return f"Change along the dialogue: {raw.min():+.0f} to {raw.max():+.0f} points over all questions; {', '.join(parts)}"
 
 
 def _published_numbers(_: Any) -> pd.DataFrame:
@@ -284,7 +296,9 @@ def _published_numbers(_: Any) -> pd.DataFrame:
     parts = [published]
     for weights in ("image", "turn"):
         found = _computed(estimate, labels(), weights=weights)
-        found = found.loc[found["predictor"] == "progress", [*columns, "n_rows", "n_dialogs", "ci", "synthetic"]]
+        found = found.loc[
+            found["predictor"] == "progress", [*columns, "n_rows", "n_dialogs", "ci", "synthetic"]
+        ]
         parts.append(found.assign(estimate=f"one row {'an' if weights == 'image' else 'a'} {weights}"))
     frame = pd.concat(parts, ignore_index=True)
     frame = frame.loc[frame["model"].isin(set.intersection(*(set(part["model"]) for part in parts)))]

@@ -83,7 +83,11 @@ def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:
 def _ranges(frame: pd.DataFrame) -> str:
     """Return the range of the scores of each access as a title."""
     names = {"closed": "closed models", "open": "open ones", "finetuned": "fine-tuned ones"}
-    name = "Answers right" if list(frame["dimension"].unique()) == ["Correct"] else str(frame["dimension"].iloc[0])
+    name = (
+        "Answers right"
+        if list(frame["dimension"].unique()) == ["Correct"]
+        else str(frame["dimension"].iloc[0])
+    )
     parts = [
         f"{names[access]} {span(frame.loc[frame['access'] == access, 'mean'])}"
         for access in names

@@ -70,7 +70,11 @@ def rank_intervals(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_xlabel("rank")
     exact = int((frame["rank_low"] == frame["rank_high"]).sum())
     first = frame.iloc[0]
-    dropped = f" {int(first['n_dropped']):,} turns that not all models have are left out." if first["n_dropped"] else ""
+    dropped = (
+        f" {int(first['n_dropped']):,} turns that not all models have are left out."
+        if first["n_dropped"]
+        else ""
+    )
     name = "share of right answers" if first["dimension"] == "Correct" else str(first["dimension"])
     return Drawing(
         f"{exact} of {len(frame)} ranks are certain at {100 * float(first['ci']):g}% ({name})",
@@ -134,7 +138,11 @@ def pairwise_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.axvline(0, color="black", lw=points(0.7))
     ax.grid(axis="x")
     ax.set_xlabel("difference, points")
-    name = "share of right answers" if frame["dimension"].iloc[0] == "Correct" else str(frame["dimension"].iloc[0])
+    name = (
+        "share of right answers"
+        if frame["dimension"].iloc[0] == "Correct"
+        else str(frame["dimension"].iloc[0])
+    )
     without = len(frame) - len(known)
     lost = f" {without} pairs share no turn and are left out." if without else ""
     shared = pairs["n_turns"]

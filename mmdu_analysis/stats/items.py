@@ -85,7 +85,8 @@ def difficulty_table(questions: pd.DataFrame, kinds: pd.DataFrame | None = None)
     n_models = int(questions["n_models"].iloc[0])
     counts = named.groupby(["kind", "n_right"]).size().unstack(fill_value=0)
     counts = counts.reindex(columns=range(n_models + 1), fill_value=0)
-    frame = counts.stack().rename("count").reset_index()
+    frame = counts.reset_index().melt("kind", var_name="n_right", value_name="count")
+    frame = frame.sort_values(["kind", "n_right"], ignore_index=True).astype({"n_right": "int64"})
     frame["percent"] = 100 * frame["count"] / len(named)
     return frame.assign(
         n_models=n_models,

@@ -31,7 +31,9 @@ def _numbers(study: Any) -> pd.DataFrame:
     else:
         scores, rubric, source = study.scores, study.rubric, own_source(study)
         dimension = main_dimension(study)
-    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric).dropna(subset=["score", "dialog_id"])
+    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric).dropna(
+        subset=["score", "dialog_id"]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # each cell is one dialogue
         means = summarize_scores(kept, "model", "dialog", rubric=rubric)
@@ -46,7 +48,9 @@ def _numbers(study: Any) -> pd.DataFrame:
     if frame.loc[frame["part"] == "score", "dialog_id"].nunique() < 2:
         raise NotAvailable("a distribution needs two dialogues or more")
     rank = frame["model"].map({model: number for number, model in enumerate(order)})
-    frame = frame.assign(_rank=rank).sort_values(["part", "_rank", "dialog_id"], ascending=[False, True, True], kind="stable")
+    frame = frame.assign(_rank=rank).sort_values(
+        ["part", "_rank", "dialog_id"], ascending=[False, True, True], kind="stable"
+    )
     return first_source(frame.drop(columns="_rank").reset_index(drop=True), source)
 
 
@@ -60,7 +64,9 @@ def _differences(scores: pd.DataFrame, rows: pd.DataFrame, order: list[str], rub
     keys = ["judge", "dialog_id", "turn"]
     for other in order[1:]:
         pair = scores.loc[scores["model"].isin([order[0], other])].dropna(subset=["turn"])
-        wide = pair.pivot_table(index=keys, columns="model", values="score", aggfunc="mean", observed=True).dropna()
+        wide = pair.pivot_table(
+            index=keys, columns="model", values="score", aggfunc="mean", observed=True
+        ).dropna()
         if wide.empty:
             continue
         points_ = rubric.to_percent(wide[order[0]]) - rubric.to_percent(wide[other])
@@ -110,15 +116,20 @@ def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:
             panel.set_xlabel(f"{score_label(frame['dimension'])}, mean of a dialogue")
         else:
             panel.axvline(0, color="black", lw=points(0.7))
-            panel.set_title(f"{top} less the other model", fontsize=small(), fontweight="normal", pad=points(2))
+            panel.set_title(
+                f"{top} less the other model", fontsize=small(), fontweight="normal", pad=points(2)
+            )
             panel.set_xlabel("difference of a dialogue, points")
             texts = [f"{model} {interval(_first(rows, model))}" for model in models]
     scores = frame.loc[frame["part"] == "score"]
     n_dialogs, n_models = scores["dialog_id"].nunique(), scores["model"].nunique()
     level = f"{100 * float(frame['ci'].iloc[0]):g}%"
-    differences = f" Mean differences to {frame['other'].dropna().iloc[0]}: {'; '.join(texts)}." if texts else ""
+    differences = (
+        f" Mean differences to {frame['other'].dropna().iloc[0]}: {'; '.join(texts)}." if texts else ""
+    )
     return Drawing(
-        f"Scores of {n_dialogs} dialogues" + (f" by {n_models} models, and paired differences" if texts else ""),
+        f"Scores of {n_dialogs} dialogues"
+        + (f" by {n_models} models, and paired differences" if texts else ""),
         f"One dot a dialogue; black: mean over dialogues with its {level} interval.",
         f"n={n_dialogs} dialogues.{differences}",
     )
@@ -144,5 +155,3 @@ def _raincloud(ax: Axes, rows: pd.DataFrame, position: int, color: str) -> None:
     mean, low, high = (float(rows[name].iloc[0]) for name in ("mean", "low", "high"))
     ax.hlines(position, low, high, color="black", lw=points(1.6))
     ax.plot(mean, position, "o", color="black", ms=points(3))
-
-
