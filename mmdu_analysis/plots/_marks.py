@@ -73,6 +73,46 @@ def span(values: pd.Series, digits: int = 1) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def spread_labels(values: Sequence[float], distance: float) -> list[float]:
+    """Return heights of labels that are at least a distance apart, as near to their values as that allows.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Heights of what is labelled.
+    distance : float
+        In the unit of the values.
+
+    Returns
+    -------
+    list of float
+        In the order of `values`.
+    """
+    order = sorted(range(len(values)), key=values.__getitem__)
+    groups: list[list[int]] = []
+    for index in order:
+        groups.append([index])
+        while (
+            len(groups) > 1
+            and _bottom(groups[-1], values, distance) < _top(groups[-2], values, distance) + distance
+        ):
+            last = groups.pop()
+            groups[-1] += last
+    heights = [0.0] * len(values)
+    for group in groups:
+        for step, index in enumerate(group):
+            heights[index] = _bottom(group, values, distance) + step * distance
+    return heights
+
+
+def _bottom(group: Sequence[int], values: Sequence[float], distance: float) -> float:
+    return sum(values[index] for index in group) / len(group) - (len(group) - 1) * distance / 2
+
+
+def _top(group: Sequence[int], values: Sequence[float], distance: float) -> float:
+    return _bottom(group, values, distance) + (len(group) - 1) * distance
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: ``1 model``, ``2 models``."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

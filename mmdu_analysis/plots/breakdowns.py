@@ -70,7 +70,7 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
     styles = model_styles(frame["model"])
     for model, line in kept.groupby("model", sort=False):
         slope = interval(line.iloc[0], "slope", "slope_low", "slope_high", digits=2)
-        band_line(ax, line["bin"], line, styles[str(model)], f"{model}: {slope} per turn")
+        band_line(ax, line["bin"], line, styles[str(model)], f"{model}\n{slope}")
     ax.set_xlim(1, max(last, 2))
     ax.set_ylim(0, 100)
     ax.locator_params(axis="x", integer=True)
@@ -84,7 +84,7 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
     )
     return Drawing(
         _slope_title(frame),
-        "Beside the names: points per turn within dialogues.",
+        "Below the names: points per turn within dialogues.",
         f"{level_note(frame).replace('Lines', 'Bands and brackets')}{left_out} n={int(reach.max())} dialogues at the first "
         "turn. Late turns ask other kinds of questions, so a slope is not forgetting.",
         legend=True,

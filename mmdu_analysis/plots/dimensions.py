@@ -50,6 +50,8 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
     models, shorts = _order(frame), list(dict.fromkeys(frame["short"]))
     set_plot_height(ax, max(1.0, 0.35 + 0.165 * len(models)))
     wide = frame.pivot(index="model", columns="short", values="mean").loc[models, shorts]
+    figure_: Any = ax.figure
+    digits = 1 if figure_.get_figwidth() / points(1) > 1.2 + 0.24 * len(shorts) else 0
     sns.heatmap(
         wide.astype(float),
         ax=ax,
@@ -57,7 +59,7 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
         vmin=0,
         vmax=100,
         cbar=False,
-        annot=wide.map(lambda value: "" if value != value else f"{value:.1f}").to_numpy(),
+        annot=wide.map(lambda value: "" if value != value else f"{value:.{digits}f}").to_numpy(),
         fmt="",
         annot_kws={"fontsize": small()},
         linewidths=points(0.5),

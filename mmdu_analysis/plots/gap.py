@@ -14,6 +14,7 @@ from mmdu_analysis.plots._marks import (
     name_rows,
     own_note,
     score_label,
+    spread_labels,
 )
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import ACCESS_COLORS, ACCESS_MARKERS, points, small
@@ -274,10 +275,11 @@ def score_and_size(frame: pd.DataFrame, ax: Axes) -> Drawing:
             label=style["label"],
         )
     unknown = frame.loc[frame["parameters_b"].isna() & (frame["access"] == "closed")]
-    for number, row in enumerate(unknown.to_dict("records")):
+    heights = spread_labels(unknown["mean"].tolist(), 8.0)
+    for number, (row, height) in enumerate(zip(unknown.to_dict("records"), heights, strict=True)):
         label = "closed, size not published" if number == 0 else None
         ax.axhline(row["mean"], color=ACCESS_COLORS["closed"], lw=points(1), ls="--", label=label)
-        beside(ax, row["model"], row["mean"], ACCESS_COLORS["closed"])
+        beside(ax, row["model"], height, ACCESS_COLORS["closed"])
     named = ((sized["parameters_b"].idxmax(), "right", 5), (sized["mean"].idxmin(), "left", -8))
     for index, ha, up in named:
         row = sized.loc[index]

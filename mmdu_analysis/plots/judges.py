@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._inputs import own_source, source_of, stamped
 from mmdu_analysis.plots._layout import set_plot_height
-from mmdu_analysis.plots._marks import name_rows, score_label
+from mmdu_analysis.plots._marks import name_rows, score_label, spread_labels
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import GREY, judge_styles, points, small
+from mmdu_analysis.plots._style import GREY, judge_styles, points, small, wrap_labels
 from mmdu_analysis.schema import MMDU
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
         ax.plot(range(len(judges)), part["score"], "o-", color=color, ms=points(3.5), lw=points(1.1))
         last_scores.append((float(part["score"].iloc[-1]), model, color))
     for y, (score, model, color) in zip(
-        _spread([s for s, _, _ in last_scores], 5.0), last_scores, strict=True
+        spread_labels([s for s, _, _ in last_scores], 7.0), last_scores, strict=True
     ):
         ax.annotate(
             f"{model} {score:.1f}",
@@ -212,7 +212,7 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
             color=color,
             annotation_clip=False,
         )
-    ax.set_xticks(range(len(judges)), judges)
+    ax.set_xticks(range(len(judges)), wrap_labels(judges, 8))
     ax.set_xlim(-0.2, len(judges) - 0.8)
     ax.set_ylim(0, 100)
     ax.set_ylabel(score_label(frame["dimension"]))
@@ -230,14 +230,3 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
 def _greys(count: int) -> list[str]:
     """Return dark colours that alternate, since labels at the lines name the models."""
     return [("#000000", "#7A4B00", "#4B2E83", GREY)[number % 4] for number in range(count)]
-
-
-def _spread(values: list[float], distance: float) -> list[float]:
-    """Return heights of labels that are at least a distance apart, as near to the values as that allows."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    heights = [0.0] * len(values)
-    below = float("-inf")
-    for index in order:
-        heights[index] = below = max(values[index], below + distance)
-    shift = sum(h - v for h, v in zip(heights, values, strict=True)) / max(len(values), 1)
-    return [height - shift for height in heights]

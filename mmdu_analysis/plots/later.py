@@ -83,7 +83,7 @@ def gap_over_time(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_ylim(len(papers) - 0.5, -0.7)
     ax.set_xlim(0, 100)
     ax.grid(axis="x")
-    ax.set_xlabel("reported score, 0-100")
+    ax.set_xlabel("score, 0-100")
     note = (
         f"n={len(frame)} scores, copied ones counted once; dotted: the closed models of the first paper. Judges, averages and "
         "turns differ or are not stated, so papers differ in more than their models (see reporter_differences). None "

@@ -10,7 +10,7 @@ from mmdu_analysis.plots._labels import labels
 from mmdu_analysis.plots._layout import panels
 from mmdu_analysis.plots._marks import interval, score_label
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import model_styles, points, small
+from mmdu_analysis.plots._style import model_styles, points
 from mmdu_analysis.schema import MMDU, DataWarning, NotAvailable
 
 if TYPE_CHECKING:
@@ -116,9 +116,6 @@ def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:
             panel.set_xlabel(f"{score_label(frame['dimension'])}, mean of a dialogue")
         else:
             panel.axvline(0, color="black", lw=points(0.7))
-            panel.set_title(
-                f"{top} less the other model", fontsize=small(), fontweight="normal", pad=points(2)
-            )
             panel.set_xlabel("difference of a dialogue, points")
             texts = [f"{model} {interval(_first(rows, model))}" for model in models]
     scores = frame.loc[frame["part"] == "score"]
@@ -127,10 +124,11 @@ def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:
     differences = (
         f" Mean differences to {frame['other'].dropna().iloc[0]}: {'; '.join(texts)}." if texts else ""
     )
+    below = f" Below: {frame['other'].dropna().iloc[0]} less the other models." if texts else ""
     return Drawing(
         f"Scores of {n_dialogs} dialogues"
         + (f" by {n_models} models, and paired differences" if texts else ""),
-        f"One dot a dialogue; black: mean over dialogues with its {level} interval.",
+        f"One dot a dialogue; black: mean over dialogues with its {level} interval.{below}",
         f"n={n_dialogs} dialogues.{differences}",
     )
 

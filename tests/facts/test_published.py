@@ -19,6 +19,7 @@ FILES = {
     "human_agreement": "human_agreement",
     "benchmarks": "figure1_benchmarks",
     "cluster_accuracy": "cluster_accuracy",
+    "later_results": "later_results",
 }
 
 
