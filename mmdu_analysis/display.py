@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.study import Study
 
+_DPI = 144
 _STYLE = "border-left:3px solid #999;padding-left:8px;color:#666"
 
 
@@ -84,6 +85,7 @@ def figure(study: Study, name: str, **options: Any) -> Any:
     except NotAvailable as error:
         return Missing(str(error))
     plt.close(drawn)  # otherwise the notebook shows it twice
+    drawn.set_dpi(_DPI)
     return drawn
 
 

@@ -23,3 +23,7 @@ class PlotFigure(Figure):
         """Save the figure; see `matplotlib.figure.Figure.savefig`."""
         with mpl.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
             super().savefig(*args, **options)
+
+    def get_tightbbox(self, *_: Any, **__: Any) -> Any:
+        """Return the whole canvas in inches: all texts are fitted to it, so notebooks must not crop it."""
+        return self.bbox_inches
