@@ -5,7 +5,6 @@ from .browser.site import export_site as export_site
 from .browser.widget import browse as browse
 from .facts.tables import load_published as load_published
 from .facts.tables import published_tables as published_tables
-from .figures.registry import draw_figure as draw_figure
 from .io.answers import load_answers as load_answers
 from .io.benchmark import Benchmark as Benchmark
 from .io.benchmark import load_benchmark as load_benchmark
