@@ -110,7 +110,7 @@ def test_labels_can_be_broken_down_on_the_real_data(real, shared):
 
 def test_facts_give_the_same_breakdown_as_the_data(real, shared):
     from mmdu_analysis import load_answers
-    from mmdu_analysis.figures.score_inputs import labelled_turns
+    from mmdu_analysis.plots._labels import labelled_turns
 
     facts = labelled_turns()
     turns = describe_turns(real, load_answers(shared / "data" / "mmdu" / "answers"))

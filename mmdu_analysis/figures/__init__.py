@@ -1,1 +1,0 @@
-"""From frames to Axes: one figure a module, no statistics."""
