@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -12,6 +13,7 @@ from mmdu_analysis.io.dialogs import is_about_images
 from mmdu_analysis.io.folders import ModelFile, model_files, output_name
 from mmdu_analysis.io.predictions import AnswerRow, is_failure, prediction_rows
 from mmdu_analysis.io.stream import read_dialogs
+from mmdu_analysis.io.thinking import split_thinking
 from mmdu_analysis.io.walk import json_records
 from mmdu_analysis.schema import (
     ANSWER_COLUMNS,
@@ -79,7 +81,8 @@ def load_answers(
     pandas.DataFrame
         One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``, ``synthetic``. Where the file states
         turns, they count; otherwise a turn is its position. What a failed request left instead of an answer is no
-        row.
+        row, and the thinking before an answer is no part of it. ``n_lost_images`` (pictures that the model was not
+        sent) is there if a file that `answer` wrote has such turns.
     pandas.DataFrame
         The problems, with `return_problems`: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
 
@@ -194,7 +197,8 @@ def _long_rows(
         said = clean_text(row.get("model")) if not is_absent(row.get("model")) else file.model
         answer = row.get("answer")
         text = "" if answer is None or answer != answer else clean_text(answer)
-        yield AnswerRow(model or said, dialog_id, turn, text, truth(row.get("synthetic")))
+        lost = whole_number(row.get("n_lost_images")) or 0
+        yield AnswerRow(model or said, dialog_id, turn, text, truth(row.get("synthetic")), lost)
 
 
 def _dialog_rows(file: ModelFile, problems: list[Problem]) -> Iterator[AnswerRow]:
@@ -202,8 +206,10 @@ def _dialog_rows(file: ModelFile, problems: list[Problem]) -> Iterator[AnswerRow
     found: list[Problem] = []
     try:
         for dialog in read_dialogs(file.path, found):
-            for turn, answer in zip(dialog.turns, dialog.answers, strict=True):
-                yield AnswerRow(file.model, dialog.dialog_id, turn, answer, dialog.synthetic)
+            known = len(dialog.lost_images) == len(dialog.answers)
+            lost = dialog.lost_images if known else [0] * len(dialog.answers)
+            for turn, answer, n in zip(dialog.turns, dialog.answers, lost, strict=True):
+                yield AnswerRow(file.model, dialog.dialog_id, turn, answer, dialog.synthetic, max(0, n))
     except DataError as error:
         if not found:
             name = short_path(file.path)
@@ -212,13 +218,23 @@ def _dialog_rows(file: ModelFile, problems: list[Problem]) -> Iterator[AnswerRow
 
 
 def _without_failures(rows: list[AnswerRow], name: str, problems: list[Problem]) -> Iterator[AnswerRow]:
-    """Yield the rows that are answers; a failed request is a missing answer, and an empty one is reported."""
+    """Yield the rows that are answers, without thinking.
+
+    A failed request, or an answer that was cut inside its thinking, is a missing answer; an empty one is reported.
+    """
     for row in rows:
         where = f"{row.model}, dialogue {row.dialog_id}, turn {row.turn}"
         if is_failure(row.answer):
             text = f"the request failed ({row.answer.strip()!r}); the answer is missing"
             problems.append(Problem(name, where, text, row.dialog_id, row.turn))
             continue
+        split = split_thinking(row.answer)
+        if not split.complete:
+            text = "the answer ends inside its thinking; it is missing"
+            problems.append(Problem(name, where, text, row.dialog_id, row.turn))
+            continue
+        if split.thinking:
+            row = replace(row, answer=split.rest)
         if not row.answer.strip():
             problems.append(Problem(name, where, "the answer is empty", row.dialog_id, row.turn))
         yield row
@@ -258,6 +274,8 @@ def _frame(rows: list[AnswerRow], problems: list[Problem], name: str) -> pd.Data
     import pandas as pd
 
     columns = [*ANSWER_COLUMNS, "synthetic"]
+    if any(row.n_lost_images for row in rows):
+        columns.append("n_lost_images")
     frame = pd.DataFrame({column: [getattr(row, column) for row in rows] for column in columns})
     frame = frame.astype(
         {"model": "str", "dialog_id": "str", "turn": "int64", "answer": "str", "synthetic": "bool"}

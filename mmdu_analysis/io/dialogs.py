@@ -60,6 +60,8 @@ class Dialog:
         left out. None where a turn is its position.
     system : str
         The system message; empty where there is none.
+    lost_images : list of int
+        For each answer the number of pictures that the model was not sent, as `mmdu answer` states it; may be empty.
     """
 
     dialog_id: str
@@ -76,6 +78,7 @@ class Dialog:
     speakers: tuple[str, str] = ("user", "assistant")
     stated_turns: list[int] | None = None
     system: str = ""
+    lost_images: list[int] = field(default_factory=list)
 
     @cached_property
     def placeholders(self) -> list[int]:

@@ -35,6 +35,8 @@ class AnswerRow:
         The text.
     synthetic : bool
         Whether the file marks it so.
+    n_lost_images : int
+        Pictures of the conversation that the model was not sent.
     """
 
     model: str
@@ -42,6 +44,7 @@ class AnswerRow:
     turn: int
     answer: str
     synthetic: bool = False
+    n_lost_images: int = 0
 
 
 def is_failure(answer: str) -> bool:

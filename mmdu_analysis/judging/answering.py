@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +29,7 @@ from mmdu_analysis.judging.record import (
     Run,
     check_choice,
     choose_parameters,
+    count_lost_images,
     run_job,
     take_benchmark,
     warn_about,
@@ -176,7 +178,8 @@ def answer(
     if dry_run:
         sent = sent_images(bench, dialogues)
         return estimate_answers(bench, sent, job.folder, job.keys, request)
-    run = run_job(request, job, job.folder, job.keys, "answers", load_answers)
+    load = partial(load_answers, return_problems=True)
+    run = run_job(request, job, job.folder, job.keys, "answers", load)
     if return_run:
         return run
     warn_about(run)
@@ -336,6 +339,8 @@ class _Answering:
             talk.append({"from": assistant, "value": entry["answer"], **details})
         record: dict[str, Any] = {"id": int(dialog_id) if form.get("number_id") else dialog_id}
         record |= {"image": dialogue.paths, "conversations": talk}
+        if any(map(count_lost_images, done)):
+            record["lost_images"] = [count_lost_images(entry) for entry in done]
         if failed := [entry for entry in entries if not is_done(entry)]:
             record["failed"] = failed
         return record | ({"synthetic": True} if self._bench.synthetic else {})

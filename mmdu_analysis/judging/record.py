@@ -155,7 +155,7 @@ def run_job(
     folder: RunFolder,
     keys: Sequence[tuple[str, Key]],
     what: str,
-    load: Callable[[Path], pd.DataFrame],
+    load: Callable[[Path], tuple[pd.DataFrame, pd.DataFrame]],
     missing: Sequence[Problem] = (),
 ) -> Run:
     """Do a run, write what came of it, and load it.
@@ -173,7 +173,7 @@ def run_job(
     what : str
         What comes back, for the progress bar: ``answers`` or ``scores``.
     load : callable
-        Folder -> frame.
+        Folder -> frame and problems, which are those of turns that the run lists as missing.
     missing : sequence of Problem
         Turns that can't be asked at all.
 
@@ -219,12 +219,12 @@ def _result(
     folder: RunFolder,
     keys: Sequence[tuple[str, Key]],
     missing: list[Problem],
-    load: Callable[[Path], pd.DataFrame],
+    load: Callable[[Path], tuple[pd.DataFrame, pd.DataFrame]],
 ) -> Run:
     if not any(is_done(entry) for part in folder.entries.values() for entry in part.values()):
         hint = f"; the first: {missing[0]}" if missing else ""
         raise DataError(f"{request.server.model}: no turn has a result{hint}")
-    table = _with_losses(load(request.out), folder)
+    table = _with_losses(load(request.out)[0], folder)
     return Run(table, problems_frame(missing), problems_frame(list_degraded(folder, keys)), folder.run)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -210,17 +209,12 @@ def judge(
     if dry_run:
         sent = sent_images(bench, dialogues)
         return estimate_scores(bench, sent, judged.texts, asked, job.folder, keys, request)
-    load = partial(load_scores, **_supported(load_scores, benchmark=bench, rubric=rubric))
+    load = partial(load_scores, benchmark=bench, rubric=rubric, return_problems=True)
     run = run_job(request, job, job.folder, keys, "scores", load, unanswered)
     if return_run:
         return run
     warn_about(run)
     return run.table
-
-
-def _supported(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
-    known = inspect.signature(function).parameters
-    return {name: value for name, value in options.items() if name in known}
 
 
 def _check_rubric(rubric: Rubric) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mmdu_analysis as mmdu
 from mmdu_analysis.io.thinking import split_thinking
 
 FORMS = [
@@ -64,3 +67,17 @@ def test_whatever_stands_before_the_marker_is_not_in_the_answer(before, after):
     split = split_thinking(f"<think>{before}\n</think>\n{after}")
     assert split.rest == after.strip()
     assert split.complete
+
+
+def test_thinking_is_no_part_of_answers_that_are_loaded(tmp_path):
+    answers = ["<think>A cat?</think>A dog.", "Hm.</think> Two.", "Three.", "<think>Is it"]
+    talk = []
+    for answer in answers:
+        talk += [{"from": "user", "value": "What?"}, {"from": "assistant", "value": answer}]
+    (tmp_path / "1.json").write_text(json.dumps({"id": 1, "image": [], "conversations": talk}))
+    frame, problems = mmdu.load_answers(tmp_path, return_problems=True)
+    assert frame["answer"].tolist() == ["A dog.", "Two.", "Three."]
+    assert frame["turn"].tolist() == [1, 2, 3]
+    [problem] = problems.itertuples()
+    assert (problem.dialog_id, problem.turn) == ("1", 4)
+    assert problem.problem == "the answer ends inside its thinking; it is missing"

@@ -348,11 +348,25 @@ def test_the_command_ends_with_1_and_the_list_where_pictures_were_lost(small, tm
         assert done.returncode == 1
         assert "warning: 2 turns lost pictures (n_lost_images in the results)" in done.stderr
         assert "dialogue 7, turns 2-3: 1 picture was left out" in done.stderr
-        answers = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True).table
+        answers = mmdu.load_answers(tmp_path / "a", strict=True)  # as a later session does
         options = {"base_url": server.url, "images": "none", "return_run": True}
         scores = mmdu.judge(small, answers, tmp_path / "s", "j", **options).table
     lost = scores.drop_duplicates(["dialog_id", "turn"]).set_index(["dialog_id", "turn"])["n_lost_images"]
-    assert lost.to_dict() == {("7", 1): 0, ("7", 2): 1, ("7", 3): 1, ("9", 1): 0, ("9", 2): 0}
+    assert lost.to_dict() == {
+        ("7", 1): 0,
+        ("7", 2): 1,
+        ("7", 3): 1,
+        ("9", 1): 0,
+        ("9", 2): 0,
+        ("x", 1): 0,
+        ("x", 2): 0,
+    }
+    again = mmdu.load_scores(tmp_path / "s", benchmark=small, return_problems=True)[0]
+    assert again["n_lost_images"].sum() == scores["n_lost_images"].sum() == 2 * 7
+    answers.to_csv(tmp_path / "answers.csv", index=False)
+    assert mmdu.load_answers(tmp_path / "answers.csv")["n_lost_images"].sum() == 2
+    again.to_csv(tmp_path / "scores.csv", index=False)
+    assert mmdu.load_scores(tmp_path / "scores.csv", return_problems=True)[0]["n_lost_images"].sum() == 2 * 7
     kept = mmdu.summarize_scores(scores[scores["n_lost_images"] == 0])
     assert kept["n_turns"].eq(3).all()
 

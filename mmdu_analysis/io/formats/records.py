@@ -85,6 +85,7 @@ class Record(msgspec.Struct, gc=False):
     image_inds: list[int] | None = None
     system: str | None = None
     synthetic: bool = False
+    lost_images: list[int] | None = None
 
 
 @lru_cache
@@ -142,6 +143,7 @@ def dialog_of(record: Record, dialog_id: str, keys: Keys) -> Dialog:
     dialog = Dialog(dialog_id, synthetic=record.synthetic, number_id=isinstance(record.id, int))
     dialog.speakers = _speakers(record.talk)
     dialog.system = record.system or ""
+    dialog.lost_images = record.lost_images or []
     if not _take_turns(record.talk, dialog):
         inside: list[Any] = []
         talk = [_utterance(message, inside) for message in record.talk]

@@ -28,11 +28,11 @@ def scores_frame(rows: Sequence[ScoreRow], source: Source) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``model``, ``judge``, ``dialog_id``, ``turn`` (Int64), ``dimension``, ``score``, ``synthetic``, and
-        ``repeat``, ``reason``, ``images`` where files hold them.
+        ``repeat``, ``reason``, ``images``, ``n_lost_images`` where files hold them.
     """
     import pandas as pd
 
-    columns = [*SCORE_COLUMNS, "synthetic", "repeat", "reason", "images", "file", "where"]
+    columns = [*SCORE_COLUMNS, "synthetic", "repeat", "reason", "images", "n_lost_images", "file", "where"]
     frame = pd.DataFrame({name: [getattr(row, name) for row in rows] for name in columns})
     frame = frame.astype(
         dict.fromkeys(_TEXTS, "str") | {"turn": "Int64", "score": "float64", "synthetic": "bool"}
@@ -46,6 +46,8 @@ def scores_frame(rows: Sequence[ScoreRow], source: Source) -> pd.DataFrame:
             frame[name] = frame[name].astype("str")
             kept.append(name)
     keys = [name for name in kept if name not in ("score", "synthetic", "reason", "images")]
+    if frame["n_lost_images"].any():
+        kept.append("n_lost_images")
     twice = frame["turn"].notna() & frame.duplicated(keys)
     _report_twice(frame.loc[twice], source)
     return frame.loc[~twice, kept].reset_index(drop=True)

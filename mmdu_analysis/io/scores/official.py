@@ -89,6 +89,7 @@ def official_rows(path: Path, model: str, entries: list[Any], source: Source) ->
                 extras.get("synthetic") is True,
                 repeat if repeat else None,
                 text_or_none(extras.get("reason")),
+                n_lost_images=whole_number(extras.get("n_lost_images")) or 0,
             )
             for dimension in source.rubric.names
         ]

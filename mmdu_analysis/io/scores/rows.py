@@ -34,6 +34,8 @@ class ScoreRow:
         Which of several judgements of the turn it is, from 1.
     reason, images : str or None
         The judge's reason; the images that a person says the turn is about.
+    n_lost_images : int
+        Pictures that the judged model was not sent.
     """
 
     model: str
@@ -48,6 +50,7 @@ class ScoreRow:
     repeat: int | None = None
     reason: str | None = None
     images: str | None = None
+    n_lost_images: int = 0
 
 
 @dataclass

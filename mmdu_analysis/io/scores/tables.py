@@ -158,4 +158,5 @@ def _row(
         whole_number(row.get("repeat")) or None,
         text_or_none(row.get("reason")),
         text_or_none(row.get("images")),
+        whole_number(row.get("n_lost_images")) or 0,
     )
