@@ -23,3 +23,15 @@ def record(key=1, user="user", bot="assistant", place="<ImageHere>", **extra):
         {"from": bot, "value": [{"text": "A "}, {"text": "cat."}]},
     ]
     return {"id": key, "image": ["/mmdu_pics/a.jpg", "/mmdu_pics/b.jpg"], "conversations": talk, **extra}
+
+
+def frame_of(points, model, judge="j", dimension="Overall Score"):
+    """Scores of a matrix of dialogues x turns; NaN where a turn has none."""
+    import pandas as pd
+
+    rows = [
+        (model, judge, str(dialog), turn, dimension, float(score))
+        for dialog, scores in enumerate(points)
+        for turn, score in enumerate(scores, 1)
+    ]
+    return pd.DataFrame(rows, columns=["model", "judge", "dialog_id", "turn", "dimension", "score"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from scipy import stats
 
 from mmdu_analysis import (
     DataError,
     decay_curve,
+    decay_support,
+    decay_verdict,
     load_published,
     load_scores,
     memory_decay,
@@ -21,6 +26,7 @@ from mmdu_analysis.stats.decay import decay_rows
 PUBLISHED = {
     "LLaVa1.6-vicuna-7B": (-1.042, -1.487, -0.597),
     "Qwen2-VL-7B-Instruct": (-1.177, -1.625, -0.729),
+    "BLIP-2": (-1.152, -1.703, -0.601),
 }
 
 
@@ -128,3 +134,77 @@ def test_the_curve_is_the_plain_share(sample):
     assert decay_curve(labels, by="progress")["progress"].nunique() == 10
     with pytest.raises(DataError, match="by is"):
         decay_curve(labels, by="sideways")
+
+
+def of_published_labels(kind):
+    rows = decay_rows(load_published("correctness"))
+    return rows.loc[rows["kind"] == kind] if kind != "all" else rows
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "coef", "low", "high"),
+    [
+        ("LLaVa1.6-vicuna-7B", "single image", -0.22, -1.26, 0.81),
+        ("LLaVa1.6-vicuna-7B", "multi image", 0.69, 0.13, 1.24),
+        ("Qwen2-VL-7B-Instruct", "single image", 0.38, -0.94, 1.70),
+        ("Qwen2-VL-7B-Instruct", "multi image", 0.82, 0.26, 1.37),
+    ],
+)
+def test_within_kinds_of_questions_no_fall_is_seen(model, kind, coef, low, high):
+    """The numbers with the plain sandwich; ours is a little wider, with the same estimate."""
+    frame = memory_decay(load_published("correctness"), by="kind").set_index(["model", "kind", "predictor"])
+    row = frame.loc[(model, kind, "progress")]
+    assert round(row["coef"], 2) == coef
+    assert low - 0.03 < row["low"] <= low + 0.005
+    assert high - 0.005 <= row["high"] < high + 0.03
+    part = of_published_labels(kind).query("model == @model").assign(y=lambda r: r["points"] / 100)
+    options = {"cov_struct": sm.cov_struct.Exchangeable(), "family": sm.families.Binomial()}
+    fit = smf.gee("y ~ progress", "dialog_id", part, **options).fit(cov_type="bias_reduced")
+    reach = stats.t.ppf(0.975, part["dialog_id"].nunique() - 1) * fit.bse["progress"]
+    assert row["coef"] == pytest.approx(fit.params["progress"])
+    assert (row["low"], row["high"]) == pytest.approx((row["coef"] - reach, row["coef"] + reach))
+
+
+@pytest.mark.parametrize(("model", "coef"), [("LLaVa1.6-vicuna-7B", 1.00), ("Qwen2-VL-7B-Instruct", 1.20)])
+def test_within_dialogues_answers_about_several_images_improve(model, coef):
+    from statsmodels.discrete.conditional_models import ConditionalLogit
+
+    part = of_published_labels("multi image").query("model == @model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # dialogues without variation tell nothing
+        fit = ConditionalLogit(part["points"] / 100, part[["progress"]], groups=part["dialog_id"]).fit(disp=0)
+    assert fit.params["progress"] == pytest.approx(coef, abs=0.02)
+
+
+def test_a_row_an_image_weighs_turns_by_their_images():
+    labels = load_published("correctness")
+    turn, image = (
+        memory_decay(labels, weights=weights)
+        .query("predictor == 'progress'")
+        .set_index("model")["coef"]
+        .round(2)
+        for weights in ("turn", "image")
+    )
+    assert (turn["LLaVa1.6-vicuna-7B"], image["LLaVa1.6-vicuna-7B"]) == (-1.51, -1.04)
+    assert (turn["BLIP-2"], image["BLIP-2"]) == (-1.45, -1.15)
+
+
+def test_the_support_says_how_little_mmdu_tells_about_forgetting():
+    support = decay_support(load_published("correctness")).set_index("fifth")
+    assert support["share_multi"].round(2).loc[[1, 5]].tolist() == [0.19, 0.97]
+    assert support["single_image"].sum() == 669
+    assert support["single_image_late"].sum() <= 22
+    assert support["n_turns"].sum() == 1622
+
+
+def test_the_verdict_needs_every_kind_of_question():
+    frame = decay_verdict(load_published("correctness")).set_index(["model", "kind"])
+    assert (frame["conclusion"] == "undecided").all()
+    assert frame.loc[("LLaVa1.6-vicuna-7B", "all"), "verdict"] == "fall"
+    assert frame.loc[("LLaVa1.6-vicuna-7B", "multi image"), "verdict"] == "no fall"
+    lowest = frame.xs("single image", level="kind")["low"].round(0)
+    assert (lowest["LLaVa1.6-vicuna-7B"], lowest["Qwen2-VL-7B-Instruct"]) == (-23, -9)
+    raw = frame.xs("all", level="kind")["change"].round(0)
+    assert (raw["LLaVa1.6-vicuna-7B"], raw["Qwen2-VL-7B-Instruct"]) == (-36, -39)
+    lenient = decay_verdict(load_published("correctness"), delta=30).set_index(["model", "kind"])
+    assert lenient.loc[("Qwen2-VL-7B-Instruct", "all"), "conclusion"] == "no fall"

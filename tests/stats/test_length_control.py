@@ -62,3 +62,55 @@ def test_length_control_tells_what_it_leaves_out():
         adjust_for_length(scores.query("model == 'a'"), answers)
     with pytest.raises(DataError, match="none of the"):
         adjust_for_length(scores, answers.assign(model="x"))
+
+
+def test_a_model_that_lacks_hard_turns_does_not_move_where_lengths_are_equal():
+    """The raw mean of 66 became 58 "at equal length" although all lengths were equal."""
+    rng = np.random.default_rng(4)
+    rows = [
+        (model, str(dialog), turn, 7.5 - turn / 2 + rng.normal(0, 0.3), 100)
+        for dialog in range(40)
+        for turn in range(1, 7)
+        for model in ("whole", "easy turns only", "third")
+        if not (model == "easy turns only" and turn > 3)
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "dialog_id", "turn", "score", "answer_tokens"])
+    scores = frame.drop(columns="answer_tokens").assign(judge="j", dimension="Overall Score")
+    raw = 10 * scores.groupby("model")["score"].mean()
+    assert raw["easy turns only"] - raw["whole"] > 6
+    result = adjust_for_length(scores, frame.drop(columns="score"), n_resamples=100).set_index("model")
+    assert result["shift"].abs().max() < 1e-6
+    assert result.loc["easy turns only", "mean"] == pytest.approx(result.loc["whole", "mean"], abs=1)
+    assert (result["low"] <= result["mean"]).all()
+
+
+def test_a_slope_for_each_model_is_the_regression_with_interactions():
+    scores, answers = made_lengths(np.random.default_rng(5), 2.0, {"a": 0.0, "b": 0.3, "c": -0.2})
+    frame = adjust_for_length(scores, answers, slopes="model", n_resamples=50).set_index("model")
+    rows = scores.merge(answers, on=["model", "dialog_id", "turn"])
+    rows["y"], rows["size"] = 10 * rows["score"], np.log2(rows["answer_tokens"])
+    rows["size"] -= rows["size"].mean()
+    rows["question"] = rows["dialog_id"] + "/" + rows["turn"].astype(str)
+    fit = smf.ols("y ~ C(model) + C(question) + C(model):size", rows).fit()
+    for model in "abc":
+        assert frame.loc[model, "length_effect"] == pytest.approx(fit.params[f"C(model)[{model}]:size"])
+    difference = frame.loc["b", "adjusted"] - frame.loc["a", "adjusted"]
+    assert difference == pytest.approx(fit.params["C(model)[T.b]"])
+
+
+def test_length_that_follows_from_quality_hides_a_true_gap():
+    """Why it is called a sensitivity: a true gap of 10 points shrinks."""
+    rng = np.random.default_rng(6)
+    rows = []
+    for dialog in range(60):
+        for turn in range(1, 7):
+            for model, level in (("weak", 5.0), ("strong", 6.0)):
+                quality = level + rng.normal(0, 1)
+                rows.append(
+                    (model, str(dialog), turn, quality, round(2 ** (5 + quality + rng.normal(0, 0.7))))
+                )
+    frame = pd.DataFrame(rows, columns=["model", "dialog_id", "turn", "score", "answer_tokens"])
+    scores = frame.drop(columns="answer_tokens").assign(judge="j", dimension="Overall Score")
+    result = adjust_for_length(scores, frame.drop(columns="score"), n_resamples=100).set_index("model")
+    assert result["mean"].diff().abs().iloc[-1] == pytest.approx(10, abs=2)
+    assert result["adjusted"].diff().abs().iloc[-1] < 5
