@@ -1,4 +1,4 @@
-"""The data beside the paper: Table 1 and Figure 4, with the difference in each cell and its likely reason."""
+"""The data compared with the paper: Table 1 and Figure 4, with each difference and its likely reason."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from mmdu_analysis.stats.dataset import Source
 
 
-def compare_statistics(source: Source, published: pd.DataFrame, dataset: str = "MMDU") -> pd.DataFrame:
-    """Put Table 1 of the data beside the published one.
+def compare_statistics(benchmark: Source, published: pd.DataFrame, dataset: str = "MMDU") -> pd.DataFrame:
+    """Compare Table 1 of the data with the published one.
 
     Parameters
     ----------
-    source : Benchmark, `dialog_lengths` frame, or path or paths
+    benchmark : Benchmark, `dialog_lengths` frame, or path or paths
         The data.
     published : pandas.DataFrame
         ``load_published("statistics")``.
@@ -31,7 +31,7 @@ def compare_statistics(source: Source, published: pd.DataFrame, dataset: str = "
         One row a published number: ``statistic``, ``measure`` (average, maximum, value), ``ours``, ``paper``,
         ``difference`` (ours less paper) and ``likely_reason`` (empty where rounding explains it).
     """
-    whole = measured(source)
+    whole = measured(benchmark)
     lengths, ours = whole.table, dataset_statistics(whole)
     paper = published.loc[published["dataset"] == dataset].set_index("statistic")
     long = paper.reset_index().melt("statistic", ["average", "maximum", "value"], "measure", "paper").dropna()
@@ -42,16 +42,15 @@ def compare_statistics(source: Source, published: pd.DataFrame, dataset: str = "
     long["likely_reason"] = [
         _reason(row.statistic, row.ours, row.paper, lengths) for row in long.itertuples()
     ]
-    long.attrs = {"synthetic": is_synthetic(lengths)}
     return long.assign(synthetic=is_synthetic(lengths))
 
 
-def compare_distributions(source: Source, published: pd.DataFrame) -> pd.DataFrame:
-    """Put Figure 4 of the data beside the published one.
+def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.DataFrame:
+    """Compare Figure 4 of the data with the published one.
 
     Parameters
     ----------
-    source : Benchmark, `dialog_lengths` frame, or path or paths
+    benchmark : Benchmark, `dialog_lengths` frame, or path or paths
         The data.
     published : pandas.DataFrame
         ``load_published("distributions")``.
@@ -64,15 +63,16 @@ def compare_distributions(source: Source, published: pd.DataFrame) -> pd.DataFra
     """
     import pandas as pd
 
-    lengths = as_lengths(source)
+    lengths = as_lengths(benchmark)
     parts = []
-    for what in ("turns", "images", "tokens", "questions"):
-        shares = distribution(lengths, what).rename(columns={"percent": "ours"})
-        paper = published.loc[published["distribution"] == what, "percent"].tolist()
+    for by in ("turns", "images", "tokens", "questions"):
+        shares = distribution(lengths, by).drop(columns=["edges", "n_outside", "synthetic"])
+        shares = shares.rename(columns={"percent": "ours"})
+        paper = published.loc[published["distribution"] == by, "percent"].tolist()
         extra = len(shares) - len(paper)
         # "no image" stands first among the kinds of questions and has no published share.
         shares["paper"] = [pd.NA] * extra + paper if extra >= 0 else [pd.NA] * len(shares)
-        shares.insert(0, "distribution", what)
+        shares.insert(0, "distribution", by)
         parts.append(shares)
     frame = pd.concat(parts, ignore_index=True).astype({"paper": "Float64"})
     frame["difference"] = frame["ours"] - frame["paper"]
@@ -85,12 +85,11 @@ def compare_distributions(source: Source, published: pd.DataFrame) -> pd.DataFra
     frame["likely_reason"] = [
         _reason(statistic[row.distribution], row.ours, row.paper, lengths) for row in frame.itertuples()
     ]
-    frame.attrs = {"synthetic": is_synthetic(lengths)}
-    return frame
+    return frame.assign(synthetic=is_synthetic(lengths))
 
 
 def _reason(statistic: str, ours: float, paper: float, lengths: pd.DataFrame) -> str:
-    """Say in words why a number differs from the paper's, as far as the data itself tells."""
+    """Return why a number differs from the paper's, as far as the data tells."""
     import pandas as pd
 
     if pd.isna(ours) or pd.isna(paper):

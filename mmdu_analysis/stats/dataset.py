@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.io.benchmark import Benchmark
 from mmdu_analysis.schema import QUESTION_KINDS, DataError, is_synthetic, problems_frame, require_columns
@@ -60,12 +60,12 @@ the paper doesn't have, appear only where there are any.
 _COLUMN = {"turns": "n_turns", "images": "n_images", "tokens": "image_text_tokens"}
 
 
-def question_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.DataFrame:
-    """Measure every question: its length, and how many images it is about.
+def question_tokens(benchmark: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.DataFrame:
+    """Return every question with its length and the number of images that it is about.
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark
         The dialogues.
     encoding : str, default "o200k_base"
         As in `count_tokens`.
@@ -73,24 +73,24 @@ def question_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        ``bench.turns`` with ``question_tokens``, ``n_referenced`` (images that the question is about)
+        ``benchmark.turns`` with ``question_tokens``, ``n_referenced`` (images that the question is about)
         and ``kind`` (``no image``, ``single image``, ``multi image``).
     """
-    turns = bench.turns.copy()
+    turns = benchmark.turns.copy()
     turns["question_tokens"] = count_tokens(without_placeholders(turns["question"]), encoding)
-    counts = question_images(bench).groupby(["dialog_id", "turn"]).size().rename("n_referenced")
+    counts = question_images(benchmark).groupby(["dialog_id", "turn"]).size().rename("n_referenced")
     turns = turns.join(counts, on=["dialog_id", "turn"])
     turns["n_referenced"] = turns["n_referenced"].fillna(0).astype("int64")
     turns["kind"] = turns["n_referenced"].clip(upper=2).map(dict(enumerate(QUESTION_KINDS))).astype("str")
     return turns
 
 
-def answer_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Series:
-    """Measure every reference answer.
+def answer_tokens(benchmark: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Series:
+    """Return the length of every reference answer.
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark
         The dialogues.
     encoding : str, default "o200k_base"
         As in `count_tokens`.
@@ -98,13 +98,13 @@ def answer_tokens(bench: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.Seri
     Returns
     -------
     pandas.Series
-        Int64 tokens with the index of ``bench.turns``; NA where the reference is.
+        Int64 tokens with the index of ``benchmark.turns``; NA where the reference is.
     """
     import pandas as pd
 
-    texts = without_placeholders(bench.turns["answer"].dropna())
+    texts = without_placeholders(benchmark.turns["answer"].dropna())
     counts = pd.Series(count_tokens(texts, encoding), index=texts.index, dtype="Int64")
-    return counts.reindex(bench.turns.index)
+    return counts.reindex(benchmark.turns.index)
 
 
 def as_lengths(source: Source) -> pd.DataFrame:
@@ -141,12 +141,12 @@ def count_missing(lengths: pd.DataFrame) -> int:
     return int(lengths["n_missing"].sum()) if "n_missing" in lengths else 0
 
 
-def dataset_statistics(source: Source) -> pd.DataFrame:
+def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     """Compute Table 1 for any data.
 
     Parameters
     ----------
-    source : Benchmark, `dialog_lengths` frame, or path or paths
+    benchmark : Benchmark, `dialog_lengths` frame, or path or paths
         The data.
 
     Returns
@@ -164,7 +164,7 @@ def dataset_statistics(source: Source) -> pd.DataFrame:
     """
     import pandas as pd
 
-    whole = measured(source)
+    whole = measured(benchmark)
     lengths = whole.table
     questions = int(lengths["n_turns"].sum())
     answers = questions - count_missing(lengths)
@@ -196,7 +196,6 @@ def dataset_statistics(source: Source) -> pd.DataFrame:
         rows, orient="index", columns=["average", "maximum", "value"], dtype="Float64"
     )
     frame = frame.loc[list(STATISTICS)].rename_axis("statistic")
-    frame.attrs = {"name": whole.name, "synthetic": is_synthetic(lengths)}
     return frame.assign(synthetic=is_synthetic(lengths))
 
 
@@ -204,28 +203,32 @@ def _ratio(total: float, count: int) -> float | None:
     return total / count if count else None
 
 
-def distribution(source: Source, what: str = "turns", bins: Sequence[float] | None = None) -> pd.DataFrame:
+def distribution(
+    benchmark: Source,
+    by: Literal["turns", "images", "tokens", "questions"] = "turns",
+    bins: Sequence[float] | None = None,
+) -> pd.DataFrame:
     """Compute one panel of Figure 4 for any data.
 
     Parameters
     ----------
-    source : Benchmark, `dialog_lengths` frame, or path or paths
+    benchmark : Benchmark, `dialog_lengths` frame, or path or paths
         The data.
-    what : {"turns", "images", "tokens", "questions"}, default "turns"
-        What is counted; ``tokens`` are text and image tokens, ``questions`` the kinds of questions.
+    by : {"turns", "images", "tokens", "questions"}, default "turns"
+        What dialogues are grouped by; ``tokens`` are text and image tokens, ``questions`` the kinds of questions.
     bins : sequence of numbers, optional
         Other edges than the paper's, rising. Each bin holds its upper edge, as `pandas.cut` does.
 
     Returns
     -------
     pandas.DataFrame
-        One row a bin: ``bin``, ``count``, ``percent``. ``attrs["edges"]`` says which side an edge is on,
-        ``attrs["outside"]`` how many dialogues lie outside of all bins.
+        One row a bin: ``bin``, ``count``, ``percent``, ``edges`` (which side an edge belongs to), ``n_outside``
+        (dialogues outside of all bins, the same in all rows), ``synthetic``.
 
     Raises
     ------
     DataError
-        If `what` is unknown or `bins` don't rise.
+        If `by` is unknown or `bins` don't rise.
 
     Notes
     -----
@@ -233,34 +236,29 @@ def distribution(source: Source, what: str = "turns", bins: Sequence[float] | No
     """
     import pandas as pd
 
-    whole = measured(source)
-    lengths = whole.table
-    if what == "questions":
+    lengths = measured(benchmark).table
+    if by == "questions":
         counts = pd.Series(
             {kind.replace("_questions", "").replace("_", " "): int(lengths[kind].sum()) for kind in KINDS}
         )
         edges = "Each question counts once"
-    elif what not in _COLUMN:
-        raise DataError(f"no distribution {what!r}; expected turns, images, tokens or questions")
+    elif by not in _COLUMN:
+        raise DataError(f"no distribution by {by!r}; expected turns, images, tokens or questions")
     elif bins is None:
-        values = lengths[_COLUMN[what]]
-        counts = pd.Series({label: int(values.between(low, high).sum()) for label, low, high in BINS[what]})
+        values = lengths[_COLUMN[by]]
+        counts = pd.Series({label: int(values.between(low, high).sum()) for label, low, high in BINS[by]})
         counts = counts.loc[
-            [label not in ("<2", ">20") or what == "turns" or n > 0 for label, n in counts.items()]
+            [label not in ("<2", ">20") or by == "turns" or n > 0 for label, n in counts.items()]
         ]
         edges = "Both numbers of a label are inside its bin"
     else:
         if len(bins) < 2 or sorted(set(bins)) != list(bins):
             raise DataError(f"bins are {list(bins)}, expected at least two rising edges")
-        counts = pd.cut(lengths[_COLUMN[what]], list(bins)).value_counts(sort=False)
+        counts = pd.cut(lengths[_COLUMN[by]], list(bins)).value_counts(sort=False)
         counts.index = counts.index.astype("str")
         edges = "Each bin holds its upper edge"
     total = int(counts.sum())
     frame = pd.DataFrame({"bin": counts.index.astype("str"), "count": counts.to_numpy()})
     frame["percent"] = frame["count"] * (100 / total) if total else float("nan")
-    outside = 0 if what == "questions" else len(lengths) - total
-    frame["synthetic"] = is_synthetic(lengths)
-    frame.attrs = {"name": whole.name, "synthetic": is_synthetic(lengths)}
-    frame.attrs |= {"missing_answers": count_missing(lengths)}
-    frame.attrs |= {"edges": edges, "distribution": what, "n": total, "outside": outside}
-    return frame
+    outside = 0 if by == "questions" else len(lengths) - total
+    return frame.assign(edges=edges, n_outside=outside, synthetic=is_synthetic(lengths))

@@ -224,7 +224,7 @@ def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -
     return min(2, len(named & have))
 
 
-def question_images(bench: Benchmark) -> pd.DataFrame:
+def question_images(benchmark: Benchmark) -> pd.DataFrame:
     """List the images that each turn is about.
 
     Numbers named in the question count; a question that names none but speaks of the images as a
@@ -232,7 +232,7 @@ def question_images(bench: Benchmark) -> pd.DataFrame:
 
     Parameters
     ----------
-    bench : Benchmark
+    benchmark : Benchmark
         The dialogues.
 
     Returns
@@ -243,9 +243,9 @@ def question_images(bench: Benchmark) -> pd.DataFrame:
     """
     import pandas as pd
 
-    numbers = bench.images.groupby("dialog_id", sort=False)["image"].agg(list).to_dict()
+    numbers = benchmark.images.groupby("dialog_id", sort=False)["image"].agg(list).to_dict()
     rows: list[tuple[str, int, int]] = []
-    for turn in bench.turns[["dialog_id", "turn", "question", "images_so_far"]].itertuples(index=False):
+    for turn in benchmark.turns[["dialog_id", "turn", "question", "images_so_far"]].itertuples(index=False):
         known, _ = turn_images(turn.question, numbers.get(turn.dialog_id, []), turn.images_so_far)
         rows += [(turn.dialog_id, turn.turn, image) for image in known]
     frame = pd.DataFrame(rows, columns=["dialog_id", "turn", "image"])
