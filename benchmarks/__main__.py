@@ -187,6 +187,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "memory": scale.memory_growth,
     "load": scale.loading,
     "write": scale.writing,
+    "convert": scale.conversions,
     "cluster": scale.cluster,
     "judging": judging.against_the_limit,
 }

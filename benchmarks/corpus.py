@@ -1,4 +1,4 @@
-"""A large file to measure with: made-up dialogues in MMDU-45k's published shape, of real sentences where they are.
+"""A large file to measure with: synthetic dialogues in MMDU-45k's published shape, of real sentences where they are.
 
 Nothing of it is MMDU-45k: sentences of ``../shared/data`` (else of the synthetic sample) are drawn by chance. It
 is written to the folder for temporary files and stays there for the next run.
@@ -10,16 +10,24 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 SHARED = Path(__file__).parents[2] / "shared"
 DIALOGS, TURNS, IMAGES, ANSWER_TOKENS = 45_000, 9.1, 3, 368
 """Table 1 of arXiv 2406.11833: dialogues, and turns, images and tokens of an answer on average."""
+PROSE_TOKENS = 405
+"""Tokens of GPT-4o's references on average."""
+Kind: TypeAlias = Literal["mixed", "prose"]
+KINDS: tuple[Kind, ...] = ("mixed", "prose")
 
 
-def sentences() -> tuple[list[str], list[str]]:
-    """Questions and sentences of answers: the real ones, or the sample's."""
+def sentences(kind: Kind) -> tuple[list[str], list[str]]:
+    """Questions and sentences of answers: the real ones, or the sample's.
+
+    ``mixed`` draws from answers of three models, ``prose`` from the benchmark's references, which GPT-4o wrote.
+    """
     from mmdu_analysis import load_answers, load_benchmark
 
     folder = SHARED / "data" / "mmdu"
@@ -29,7 +37,10 @@ def sentences() -> tuple[list[str], list[str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             questions = load_benchmark(folder / "benchmark.json").turns["question"]
-            answers = load_answers(folder / "answers")["answer"].dropna()
+            if kind == "prose":
+                answers = load_benchmark(SHARED / "data" / "mmdu_qa" / "en.json").turns["answer"].dropna()
+            else:
+                answers = load_answers(folder / "answers")["answer"].dropna()
     else:
         turns = load_benchmark("sample").turns
         questions, answers = turns["question"], turns["answer"].dropna()
@@ -38,8 +49,8 @@ def sentences() -> tuple[list[str], list[str]]:
     return [text for text in plain if text], parts
 
 
-def write_corpus(path: Path, dialogs: int, seed: int = 0) -> Path:
-    """Write `dialogs` made-up dialogues as one JSON list, in the authors' form.
+def write_corpus(path: Path, dialogs: int, seed: int = 0, kind: Kind = "mixed") -> Path:
+    """Write `dialogs` synthetic dialogues as one JSON list, in the authors' form.
 
     Parameters
     ----------
@@ -49,6 +60,8 @@ def write_corpus(path: Path, dialogs: int, seed: int = 0) -> Path:
         How many.
     seed : int, default 0
         Of the draw.
+    kind : {"mixed", "prose"}, default "mixed"
+        As in `sentences`; answers of ``prose`` are as long as GPT-4o's.
 
     Returns
     -------
@@ -57,7 +70,8 @@ def write_corpus(path: Path, dialogs: int, seed: int = 0) -> Path:
     """
     from mmdu_analysis.stats.tokens import count_tokens
 
-    questions, parts = sentences()
+    questions, parts = sentences(kind)
+    mean = ANSWER_TOKENS if kind == "mixed" else PROSE_TOKENS
     lengths = count_tokens(parts)
     rng = np.random.default_rng(seed)
     with path.open("w", encoding="utf-8") as out:
@@ -72,7 +86,7 @@ def write_corpus(path: Path, dialogs: int, seed: int = 0) -> Path:
                     if not turn
                     else ""
                 )
-                target = min(1_518, rng.lognormal(np.log(ANSWER_TOKENS) - 0.08, 0.4))
+                target = min(1_518, rng.lognormal(np.log(mean) - 0.08, 0.4))
                 drawn = rng.integers(0, len(parts), 120)
                 count = int(np.searchsorted(np.cumsum(lengths[drawn]), target)) + 1
                 question = first + questions[rng.integers(0, len(questions))]
@@ -88,10 +102,10 @@ def write_corpus(path: Path, dialogs: int, seed: int = 0) -> Path:
     return path
 
 
-def corpus(dialogs: int = DIALOGS) -> Path:
-    """Give the path of a corpus, made on the first call."""
-    path = Path(tempfile.gettempdir()) / "mmdu_analysis_benchmarks" / f"made-up-{dialogs}.json"
+def corpus(dialogs: int = DIALOGS, kind: Kind = "mixed") -> Path:
+    """Return the path of a corpus, which the first call writes."""
+    path = Path(tempfile.gettempdir()) / "mmdu_analysis_benchmarks" / f"{kind}-{dialogs}.json"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        write_corpus(path.with_suffix(".part"), dialogs).rename(path)
+        write_corpus(path.with_suffix(".part"), dialogs, kind=kind).rename(path)
     return path

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.corpus import SHARED, corpus
+from benchmarks.corpus import DIALOGS, KINDS, SHARED, corpus
 from benchmarks.results import Result
 
 HERE = Path(__file__).parent
@@ -20,16 +20,20 @@ RUNS = 3
 OURS = """
 import json, sys
 import mmdu_analysis as mmdu
-lengths = mmdu.dialog_lengths(sys.argv[1], {options})
-table = mmdu.dataset_statistics(lengths)
+table = mmdu.dataset_statistics(sys.argv[1])
 value = lambda row, column: float(table.loc[row, column])
-print(json.dumps({{
+print(json.dumps({
     "dialogs": value("dialogs", "value"), "qa_pairs": value("qa_pairs", "value"),
     "turns": value("turns", "average"), "most_turns": value("turns", "maximum"),
     "images": value("images", "average"), "unique_images": value("unique_images", "value"),
     "text_tokens": value("text_tokens", "average"), "most_text_tokens": value("text_tokens", "maximum"),
     "question_length": value("question_length", "average"), "answer_length": value("answer_length", "average"),
-}}))
+}))
+"""
+CONVERT = """
+import mmdu_analysis as mmdu, warnings
+warnings.simplefilter("ignore")
+print(mmdu.convert(sys.argv[1], sys.argv[2], sys.argv[3]).n_dialogs)
 """
 LOADS = {
     "mmdu.load_benchmark": "import mmdu_analysis as mmdu, warnings; warnings.simplefilter('ignore')\n"
@@ -87,17 +91,38 @@ def children(pid: int) -> Iterator[str]:
 
 
 def streamed_pass() -> Iterator[Result]:
-    """Measure 45,000 dialogues in a cold process, against the script, three times side by side."""
-    path = corpus()
-    size = path.stat().st_size / 2**20
+    """Measure 45,000 dialogues of each kind in a cold process, against the script, three times side by side."""
     script = (HERE / "script.py").read_text()
     tokens = {"TIKTOKEN_CACHE_DIR": str(SHARED / "tiktoken_cache")} if SHARED.is_dir() else {}
-    for run in range(1, RUNS + 1):
-        seconds, peak, printed = cold(OURS.format(options=""), path)
-        plain_seconds, plain_peak, plain = cold(script, path, **tokens)
-        check_equal(json.loads(printed), json.loads(plain))
-        name = f"statistics of {size:,.0f} MiB, run {run}"
-        yield Result(name, "script: json.load, tiktoken, pandas", seconds, plain_seconds, peak, plain_peak)
+    for kind in KINDS:
+        path = corpus(kind=kind)
+        size = path.stat().st_size / 2**20
+        for run in range(1, RUNS + 1):
+            seconds, peak, printed = cold(OURS, path)
+            plain_seconds, plain_peak, plain = cold(script, path, **tokens)
+            check_equal(json.loads(printed), json.loads(plain))
+            name = f"statistics of {size:,.0f} MiB, {kind}, run {run}"
+            yield Result(
+                name, "script: json.load, tiktoken, pandas", seconds, plain_seconds, peak, plain_peak
+            )
+
+
+def conversions() -> Iterator[Result]:
+    """Convert 45,000 dialogues to each format in a cold process, against the statistics of the same file."""
+    path = corpus(kind="prose")
+    measured, _, _ = cold(OURS, path)
+    for to, suffix in (
+        ("llava", ".json"),
+        ("ms-swift", ".jsonl"),
+        ("openai", ".jsonl"),
+        ("parquet", ".parquet"),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            seconds, peak, printed = cold(CONVERT, path, Path(folder) / f"out{suffix}", to)
+        assert int(printed) == DIALOGS
+        yield Result(
+            f"convert {path.stat().st_size / 2**20:,.0f} MiB to {to}", "statistics", seconds, measured, peak
+        )
 
 
 def check_equal(ours: dict[str, float], theirs: dict[str, float]) -> None:
@@ -148,7 +173,7 @@ def memory_growth() -> Iterator[Result]:
     found = []
     for times in (1, 2, 4):
         path = corpus(11_250 * times)
-        seconds, peak, _ = cold(OURS.format(options=""), path)
+        seconds, peak, _ = cold(OURS, path)
         found.append((path.stat().st_size / 2**20, peak))
         yield Result(f"peak memory at {found[-1][0]:,.0f} MiB", "", seconds, None, peak)
     growth = (found[-1][1] - found[0][1]) / (found[-1][0] - found[0][0])

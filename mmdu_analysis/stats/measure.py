@@ -156,8 +156,9 @@ def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
 
     size = len(texts.ids)
     there = np.array([answer is not None for answer in texts.answers], dtype=bool)
-    answers = [plain_text(answer) for answer in texts.answers if answer is not None]
-    question_tokens = count_tokens(map(plain_text, texts.questions), encoding, threads=threads)
+    answers = [plain_text(t) if "<" in t else t for t in texts.answers if t is not None]
+    questions_only = [plain_text(t) if "<" in t else t for t in texts.questions]
+    question_tokens = count_tokens(questions_only, encoding, threads=threads)
     answer_tokens = count_tokens(answers, encoding, threads=threads)
     kinds = np.array(_kinds(texts), dtype=np.int64)
     questions = _sums(texts.owner, question_tokens, size)
