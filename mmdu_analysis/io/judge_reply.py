@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -97,10 +98,11 @@ def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | 
 def _statements(reply: str, plain: str, rubric: Rubric) -> list[Statement]:
     """Return what structures, tables and lines state."""
     names = names_of(rubric)
-    found, blank = [], list(_quoted(plain))
+    quoted = _quoted(plain)
+    found, blank = [], list(quoted)
     for literal in find_literals(reply):
         stated = structure_statements(literal, names, rubric)
-        if stated and not _in_quotes(plain, literal) and not _covered(blank, literal.start):
+        if stated and not _in_quotes(plain, literal) and not _covered(quoted, literal.start):
             found += stated
         if stated:
             blank.append((literal.start, literal.end))
@@ -131,7 +133,9 @@ def _in_quotes(plain: str, literal: Literal) -> bool:
 
 
 def _covered(spans: Sequence[tuple[int, int]], position: int) -> bool:
-    return any(start <= position < end for start, end in spans)
+    """Return whether a position lies in one of the spans, which are sorted and apart."""
+    index = bisect_right(spans, (position, MAX_LENGTH + 1))
+    return index > 0 and position < spans[index - 1][1]
 
 
 def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:

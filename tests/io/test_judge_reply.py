@@ -106,6 +106,7 @@ HARMLESS = [
     "It names 2 of 3 images, and one of the birds.",
     "Total: 39/70",
     "The average of these is 5.57.",
+    "(All scores are out of 10.)",
     "1. The answer is short.\n2. The wording is plain.",
     "Therefore, I rate the Overall Score as 6.",
     "\n".join(f"- {name}: a word on it" for name in DIMENSION_NAMES),
@@ -130,6 +131,7 @@ REFUSED = {
     "count": ("Creativity: 7 of 10 images", "not a number"),
     "count with a slash": ("Creativity: 7/10 images are covered", "not a number"),
     "counted things": ("Creativity: 7 details are named", "not a number"),
+    "thousands": ("Creativity: 1,000", "no scores were found"),
     "percent": ("Creativity: 70%", "not a number"),
     "total": ("Creativity: 42/60", "not out of 10"),
     "key twice": ('{"Creativity": 5, "Creativity": 7}', "stated as 5 and 7"),
@@ -146,6 +148,11 @@ REFUSED = {
         "Creativity: 7\nRichness: 4. Actually the former should be 5.",
         "may be changed",
     ),
+    "struck out": ("Creativity: ~~7~~ 5", "may be changed"),
+    "with an arrow": ("Creativity: 7 -> 5", "may be changed"),
+    "in brackets": ("Creativity: 7 (was 5)", "may be changed"),
+    "in words of its own": ("Creativity: 7\nOn reflection 5/10 for Creativity.", "may be changed"),
+    "two answers in JSON": ('A: {"Creativity": 5}\nB: {"Creativity": 6}', "stated as 5 and 6"),
     "corrected on its line": ("Creativity: 7, no: 5", "may be changed"),
     "word in JSON": ('{"Creativity": "seven"}', "'seven', not a number"),
     "true": ('{"Creativity": true}', "not a number"),
@@ -275,8 +282,8 @@ LONG = {
 
 @pytest.mark.parametrize("kind", LONG)
 def test_long_replies_take_no_long_time(kind):
-    text = (LONG[kind] * 100_000)[:99_000]
-    start = time.perf_counter()
-    parse_judge_reply(JSON + "\n" + text[:98_000])
+    text = (LONG[kind] * 50_000)[:50_000]
+    start = time.process_time()
+    parse_judge_reply(JSON + "\n" + text)
     parse_judge_reply(text)
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8

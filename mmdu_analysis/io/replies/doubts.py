@@ -213,6 +213,9 @@ def _list_numbers(text: str, labels: frozenset[int]) -> Iterator[tuple[int, int]
 def _scales(text: str, rubric: Rubric) -> Iterator[tuple[int, int]]:
     """Yield where a text states the scale itself, such as ``0-10`` or ``from 1 to 10``."""
     low, high = rubric.scale
-    pattern = rf"(?<![\d.,])(?:{low:g}|{low + 1:g})\s?(?:-|–|~|to|到|至)\s?{high:g}(?![\d.,])"
+    pattern = (
+        rf"(?<![\d.,])(?:{low:g}|{low + 1:g})\s?(?:-|–|~|to|到|至)\s?{high:g}(?!\d|[.,]\d)"
+        rf"|(?<![A-Za-z])out of {high:g}(?!\d|[.,]\d)"
+    )
     for match in re.finditer(pattern, text):
         yield match.start(), match.end()

@@ -27,9 +27,9 @@ PLAIN = str.maketrans(
 
 MARKS = r"[\s*_`~\"'“”‘’(]"
 """What may stand between a label and its number: emphasis, quotation marks, an opening bracket."""
-NUMBER = r"[+-]?\s?\d{1,9}(?:\.\d{1,9}|,\d{1,2}(?![\d,]))?(?![\d])"
+NUMBER = r"[+-]?\s?\d{1,9}(?:\.\d{1,9}|,\d{1,2}(?![\d,]))?(?!\d|[.,]\d)"
 _UNIT = r"(?:\s{0,2}(?:points?|pts?|分)(?![\w]))"
-VALUE = rf"(?P<number>{NUMBER}){_UNIT}?(?:\s{{0,3}}(?P<by>/|out of|of|von|sur)\s{{0,3}}(?P<maximum>\d{{1,4}}(?:\.0)?){_UNIT}?)?"
+VALUE = rf"(?P<number>{NUMBER}){_UNIT}?(?:[\s*_`]{{0,5}}(?P<by>/|out of|of|von|sur)[ \t*_`]{{0,5}}(?P<maximum>\d{{1,4}}(?:\.0)?){_UNIT}?)?"
 _REPEATED = re.compile(r"\s{0,3}[(=≈]\s{0,3}(?P<same>\d{1,4}(?:\.\d{1,4})?)\s{0,2}(?P<percent>%?)\s{0,2}\)?")
 _TOTAL = re.compile(r"\d{1,5}(?:\.\d{1,2})?\s{0,3}/\s{0,3}\d{1,5}\s{0,3}=\s{0,3}")
 _WHOLE = re.compile(

@@ -13,6 +13,7 @@ from mmdu_analysis.schema import Rubric
 _BLOCK = re.compile(r"^[ \t]*\|[^\n]*\|[ \t]*$(?:\n[ \t]*\|[^\n]*\|[ \t]*$)*", re.MULTILINE)
 _RULE = re.compile(r"[\s|:-]+")
 _SCORE_COLUMN = re.compile(r"(?:score|rating|grade|points|value|得分|评分|分数|分值)", re.IGNORECASE)
+_EMPHASIS = re.compile(r"[*`]+")
 _BRACKETS = re.compile(r"\([^()]{0,60}\)")
 
 
@@ -61,7 +62,7 @@ def table_statements(text: str, names: Names, rubric: Rubric) -> list[Statement]
 def _rows(block: re.Match[str]) -> list[_Row]:
     rows, start = [], block.start()
     for line in block[0].split("\n"):
-        cells = [cell.strip(" \t*_`") for cell in line.strip()[1:-1].split("|")]
+        cells = [_EMPHASIS.sub("", cell).strip(" \t_") for cell in line.strip()[1:-1].split("|")]
         rows.append(_Row(cells, start, start + len(line)))
         start += len(line) + 1
     return rows
