@@ -16,7 +16,10 @@ from mmdu_analysis.io.tables import Format
 def convert(
     to: Annotated[FormatName, typer.Option("--to", help="Format to write.")],
     out: Annotated[
-        Path, typer.Option("--out", help="File to write: .json, .jsonl or .parquet; JSON also with .gz.")
+        Path,
+        typer.Option(
+            "--out", help="File to write: .json, .jsonl or .parquet, JSON also with .gz; or a folder."
+        ),
     ],
     data: FilesOption = None,
     input_format: Annotated[

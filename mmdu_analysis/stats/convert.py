@@ -83,7 +83,8 @@ def convert(
     benchmark : Benchmark, path, name or list of paths
         As in `dialog_lengths`.
     out : str or path
-        File to write. Formats of JSON Lines (``ms-swift``, ``openai``, ``internvl``) need ``.jsonl``, Parquet
+        File to write, or a folder (a name without an ending), which gets a file with the name of the data.
+        Formats of JSON Lines (``ms-swift``, ``openai``, ``internvl``) need ``.jsonl``, Parquet
         ``.parquet``; the others are lists in ``.json`` or lines in ``.jsonl``. With ``.gz`` JSON is packed.
     to : {"mmdu", "llava", "llama-factory", "ms-swift", "openai", "internvl", "mantis", "parquet"}
         Format to write.
@@ -133,11 +134,11 @@ def convert(
     >>> mmdu.convert("sample", f"{folder}/train.jsonl", "ms-swift", where="n_turns <= 10").n_dialogs
     27
     """
-    out = Path(out).expanduser()
-    _check_arguments(out, to, pictures, max_tokens)
     check_input_format(input_format)
     image_token_model(image_model)
     source = _source(benchmark)
+    out = _output(Path(out).expanduser(), to, source)
+    _check_arguments(out, to, pictures, max_tokens)
     listed = [] if isinstance(source, Benchmark) else [f for p in find_paths(source) for f in find_files(p)]
     refuse_own_input(listed, out)
     options = Options(encoding, image_model)
@@ -191,9 +192,22 @@ def too_long(dialogs: list[Dialog], path: Path, max_tokens: int, options: Option
     return [f"{n:,} tokens, more than {max_tokens:,}" if n > max_tokens else "" for n in tokens]
 
 
-def _check_arguments(out: Path, to: str, pictures: str | None, max_tokens: int | None) -> None:
+def _output(out: Path, to: str, source: Any) -> Path:
+    """Return the file to write; a folder gets one with the name of the data."""
     if to not in FORMATS:
         raise DataError(f"no format {to!r} to write; expected one of {', '.join(FORMATS)}")
+    if out.suffix and not out.is_dir():
+        return out
+    if isinstance(source, Benchmark):
+        name = (
+            "sample" if source.synthetic and source.path is None else files.stem(source.path or Path("data"))
+        )
+    else:
+        name = files.stem(source) if isinstance(source, Path) else "data"
+    return out / f"{name}{FORMATS[to].suffixes[0]}"
+
+
+def _check_arguments(out: Path, to: str, pictures: str | None, max_tokens: int | None) -> None:
     suffixes = FORMATS[to].suffixes
     if not out.name.lower().endswith(suffixes):
         raise DataError(f"{short_path(out)}: {to} is written to a file that ends in {' or '.join(suffixes)}")

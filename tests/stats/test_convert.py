@@ -219,6 +219,16 @@ def test_pictures_beside_the_file(data, tmp_path, mode):
     assert load_benchmark(done.path).images["width"].tolist() == [40, 10] * 2
 
 
+@pytest.mark.parametrize(("to", "name"), [("llama-factory", "data.json"), ("internvl", "data.jsonl")])
+def test_a_folder_gets_a_file_with_the_name_of_the_data(data, tmp_path, to, name):
+    done = convert(data, tmp_path / "train", to)
+    assert done.path == tmp_path / "train" / name
+    assert done.sidecar.parent == done.path.parent
+    assert convert("sample", tmp_path / "train", "parquet").path.name == "sample.parquet"
+    with pytest.raises(DataError, match="ends in"):
+        convert(data, tmp_path / "train.txt", to)
+
+
 def test_two_files_of_one_name_stay_two(tmp_path):
     talk = [{"from": "human", "value": "<image><image>?"}, {"from": "gpt", "value": "x"}]
     for name, width in (("cats", 4), ("dogs", 9)):
