@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.judge_reply import JudgeReply, parse_judge_reply
 from mmdu_analysis.io.scores import load_scores
-from mmdu_analysis.io.thinking import split_thinking
 from mmdu_analysis.judging import messages as chat
 from mmdu_analysis.judging.endpoint import Endpoint, Server
 from mmdu_analysis.judging.estimate import estimate_scores
 from mmdu_analysis.judging.fingerprint import digest_texts, fingerprint, fingerprint_pictures
 from mmdu_analysis.judging.folder import Entry, Key, RunFolder
+from mmdu_analysis.judging.judged import JudgedAnswers, list_judged_turns, take_answers
 from mmdu_analysis.judging.messages import (
     IMAGE_SIDE,
     MISSING_PICTURES,
@@ -43,11 +41,8 @@ from mmdu_analysis.judging.run import Prices, Track, is_done
 from mmdu_analysis.schema import (
     MMDU,
     DataError,
-    Problem,
     Rubric,
     fold_name,
-    require_columns,
-    short_path,
     shorten,
 )
 
@@ -187,7 +182,7 @@ def judge(
         "image_side": image_side,
         "parameters": chosen,
     }
-    keys, unanswered = _list_turns(dialogues, judged, repeat, Path(out))
+    keys, unanswered = list_judged_turns(dialogues, judged, repeat, Path(out))
     details = {
         "data": bench.name,
         "repeat": repeat,
@@ -240,86 +235,6 @@ def _comparable(prompt: JudgePrompt) -> str:
     if prompt.own:
         return f"judged with {prompt.name}, not the paper's prompt: compare only with scores of the same prompt and judge"
     return f"judged with {prompt.name}: comparable with the paper only if that is its prompt and the judge is GPT-4o"
-
-
-@dataclass(frozen=True)
-class JudgedAnswers:
-    """The answers of one model.
-
-    Attributes
-    ----------
-    model : str
-        Its name.
-    texts : dict
-        Dialogue and turn -> answer, without thinking.
-    unusable : dict
-        Dialogue and turn -> why the answer can't be judged.
-    lost_images : dict
-        Dialogue and turn -> number of pictures that the model was not sent.
-    """
-
-    model: str
-    texts: dict[tuple[str, int], str]
-    unusable: dict[tuple[str, int], str]
-    lost_images: dict[tuple[str, int], int]
-
-
-def take_answers(answers: pd.DataFrame | str | Path) -> JudgedAnswers:
-    """Return the answers of one model by dialogue and turn.
-
-    Parameters
-    ----------
-    answers : pandas.DataFrame, str or path
-        From `load_answers` or as it takes them.
-
-    Returns
-    -------
-    JudgedAnswers
-        The answers without thinking.
-
-    Raises
-    ------
-    DataError
-        If they are of several models.
-    """
-    frame = load_answers(answers) if isinstance(answers, str | Path) else answers
-    require_columns(frame, ["model", "dialog_id", "turn", "answer"], "a frame of answers")
-    models = list(frame["model"].unique())
-    if len(models) != 1:
-        raise DataError(f"got answers of {models}, expected those of one model; name its folder")
-    found = JudgedAnswers(str(models[0]), {}, {}, {})
-    for row in frame.dropna(subset=["dialog_id", "turn", "answer"]).itertuples(index=False):
-        key = (str(row.dialog_id), int(row.turn))
-        split = split_thinking(str(row.answer))
-        if not split.complete:
-            found.unusable[key] = "the answer was cut inside its thinking"
-        elif not split.rest.strip():
-            found.unusable[key] = "the answer is empty"
-        else:
-            found.texts[key] = split.rest
-        if lost := int(getattr(row, "n_lost_images", 0)):
-            found.lost_images[key] = lost
-    return found
-
-
-def _list_turns(
-    dialogues: list[Dialogue], judged: JudgedAnswers, repeat: int, out: Path
-) -> tuple[list[tuple[str, Key]], list[Problem]]:
-    """List what is to be judged, and the turns that have no answer."""
-    keys: list[tuple[str, Key]] = []
-    unanswered = []
-    for dialogue in dialogues:
-        for turn in range(1, len(dialogue.questions) + 1):
-            at = (dialogue.dialog_id, turn)
-            if at in judged.texts:
-                keys += [(dialogue.dialog_id, (turn, number)) for number in range(1, repeat + 1)]
-            else:
-                why = judged.unusable.get(at, "there is no answer to judge")
-                where = f"dialogue {dialogue.dialog_id}, turn {turn}"
-                unanswered.append(Problem(short_path(out), where, why, dialogue.dialog_id, turn))
-    if not keys:
-        raise DataError("none of the answers belongs to a turn of the benchmark; are they of the same data?")
-    return keys, unanswered
 
 
 class _Judging:

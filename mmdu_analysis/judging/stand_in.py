@@ -1,6 +1,6 @@
-"""A made-up model and judge on loopback, to try the commands without any: ``python -m mmdu_analysis.judging.stand_in``.
+"""A simulated model and judge on this machine, to try the commands: ``python -m mmdu_analysis.judging.stand_in``.
 
-What it says means nothing, and says so.
+Its replies mean nothing, and say so.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import sys
 import threading
 from collections import Counter
@@ -17,14 +18,16 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from mmdu_analysis.schema import DIMENSION_NAMES
-
 _MOST_BYTES = 1 << 28
+# What the prompts of this package ask for: the form of the scores, and their scale.
+_FORM = re.compile(r'^\{("[^\n]*": n)\}$', re.MULTILINE)
+_VALUE = re.compile(r": n(?=,|$)")
+_SCALE = re.compile(r"from (-?[\d.]+) \(worst\) to (-?[\d.]+) \(best\)")
 
 
 @contextmanager
 def stand_in(port: int = 0, reply: Callable[[str, int], str] | None = None) -> Iterator[str]:
-    """Run a made-up model and judge in a thread.
+    """Run a simulated model and judge in a thread.
 
     Parameters
     ----------
@@ -36,8 +39,8 @@ def stand_in(port: int = 0, reply: Callable[[str, int], str] | None = None) -> I
     Yields
     ------
     str
-        Its address, for ``base_url``. Every model's name is known to it. It gives synthetic answers, and where
-        a judge is asked, synthetic scores; the same conversation asked again gets others.
+        Its address, for ``base_url``. It accepts every name of a model. It returns synthetic answers, and synthetic
+        scores where a judge's prompt asks for them; the same conversation asked again gets other scores.
 
     Examples
     --------
@@ -98,11 +101,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 def made_up_reply(conversation: str, time: int = 1) -> str:
-    """Make up a reply that depends on the conversation, and on how often it was asked.
+    """Return a simulated reply that depends on the conversation, and on how often it was asked.
 
     Parameters
     ----------
@@ -114,28 +117,42 @@ def made_up_reply(conversation: str, time: int = 1) -> str:
     Returns
     -------
     str
-        Scores where the conversation names the dimensions, else an answer.
+        Scores where the conversation has a line such as ``{"Creativity": n, "Richness": n}``, else an answer.
     """
     seed = int(hashlib.sha256(conversation.encode()).hexdigest()[:12], 16)
-    if DIMENSION_NAMES[-1] not in conversation:
+    forms = (_FORM.search(text) for text in _texts(json.loads(conversation)))
+    form = next((found for found in forms if found), None)
+    if form is None:
         return f"A synthetic answer, number {seed % 10_000}: nobody looked at the pictures."
     rng = random.Random(seed + time)  # noqa: S311 - no secret depends on it
-    scores = {
-        name: min(10, 4 + (seed >> (4 * place)) % 4 + rng.randint(0, 2))
-        for place, name in enumerate(DIMENSION_NAMES)
-    }
-    return f"Synthetic scores, for no reason.\n{json.dumps(scores)}"
+    scale = _SCALE.search(form.string)
+    low, high = (float(scale[1]), float(scale[2])) if scale else (0.0, 10.0)
+    scores = {}
+    for number, name in enumerate(json.loads(f"[{_VALUE.sub('', form[1])}]")):
+        tenths = 4 + (seed >> (4 * number)) % 4 + rng.randint(0, 2)
+        scores[name] = round(low + (high - low) * tenths / 10)
+    return f"Synthetic scores, for no reason.\n{json.dumps(scores, ensure_ascii=False)}"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts of a decoded conversation."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def main(reply: Callable[[str, int], str] | None = None) -> None:
     """Run until Ctrl-C; the first argument is the port, 8000 by default."""
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
     with stand_in(port, reply) as url:
-        print(url, flush=True)
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            print("mmdu: ended", file=sys.stderr)
+            sys.stderr.write("mmdu: stopped\n")
 
 
 if __name__ == "__main__":
