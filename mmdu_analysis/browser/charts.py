@@ -62,7 +62,7 @@ def chart_of(points: Points, title: str) -> Any:
         .configure_axis(
             labelColor=_GREY, titleColor=_GREY, gridOpacity=0.25, domainColor=_GREY, tickColor=_GREY
         )
-        .configure_legend(labelColor=_GREY, titleColor=_GREY, labelLimit=240)
+        .configure_legend(labelColor=_GREY, titleColor=_GREY, labelLimit=240, symbolFillColor=_GREY)
         .configure_view(stroke=_GREY, strokeOpacity=0.4)
     )
 

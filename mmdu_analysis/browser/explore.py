@@ -144,7 +144,7 @@ class Explorer(ipywidgets.VBox):
         picture = vl_convert.vegalite_to_png(self._spec.to_dict(), scale=1.5)
         data = base64.b64encode(picture).decode()
         # White: the labels of the picture are dark in both themes.
-        return f'<img alt="chart" style="background:#ffffff" src="data:image/png;base64,{data}">'
+        return f'<img alt="chart" style="background:#ffffff;width:860px;max-width:100%" src="data:image/png;base64,{data}">'
 
 
 def explore(

@@ -6,7 +6,7 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.browser.texts import cut, first_words
+from mmdu_analysis.browser.texts import cut, first_words, question_parts
 from mmdu_analysis.browser.views import answer_text, draw_answers
 from mmdu_analysis.schema import SYNTHETIC_LABEL
 
@@ -68,13 +68,21 @@ def _turn(session: Session, row: int) -> str:
     )
     cells = "".join(f'<td style="{_CELL}">{_text(text)}</td>' for _, _, text in columns)
     table = f"<table><tr>{heads}</tr><tr>{cells}</tr></table>" if columns else ""
-    question = f'<p style="white-space:pre-wrap"><b>{_text(turn["question"])}</b></p>'
+    parts = question_parts(
+        turn["question"], int(turn["images_so_far"] - turn["new_images"]), _numbers(session)
+    )
+    text = "".join(str(part.get("text") or f"[Image{part.get('image')}]") for part in parts)
+    question = f'<p style="white-space:pre-wrap"><b>{_text(text)}</b></p>'
     return _images(session, int(turn["images_so_far"])) + question + table
+
+
+def _numbers(session: Session) -> list[int]:
+    return session.index.rows.images(session.selection["dialog_id"])["image"].tolist()
 
 
 def _images(session: Session, so_far: int) -> str:
     dialog_id = session.selection["dialog_id"]
-    numbers = session.index.rows.images(dialog_id)["image"].tolist()[:so_far]
+    numbers = _numbers(session)[:so_far]
     shown: list[str] = []
     for number in numbers[:_MOST_IMAGES]:
         picture = session.pictures.get(dialog_id, number, _SIDE)

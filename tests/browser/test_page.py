@@ -215,7 +215,7 @@ def test_hostile_and_odd_dialogues(browser, own_window, tmp_path):
     (answers / "1.json").write_text(json.dumps({"id": HOSTILE, "image": [], "conversations": talk}))
     page = browser.new_page(viewport={"width": 1200, "height": 800})
     told = watch(page)
-    page.goto(own_window(data, "--answers", answers.parent))
+    page.goto(own_window(data, answers.parent))
     page.wait_for_selector("article.focus")
     page.wait_for_timeout(500)
     assert page.evaluate("window.hit") is None
@@ -246,11 +246,7 @@ def test_hostile_and_odd_dialogues(browser, own_window, tmp_path):
 def test_an_own_window_on_the_real_data(browser, own_window, shared):
     page = browser.new_page(viewport={"width": 1280, "height": 860})
     told = watch(page)
-    page.goto(
-        own_window(
-            REAL / "benchmark.json", "--answers", REAL / "answers", "--scores", REAL / "correctness.csv"
-        )
-    )
+    page.goto(own_window(REAL / "benchmark.json", REAL / "answers", REAL / "correctness.csv"))
     page.wait_for_selector("article.focus")
     assert page.url.count("token") == 0
     page.keyboard.press("f")  # keys work at once

@@ -53,7 +53,7 @@ class Rater {
     const before = task.before.map((turn) => this.drawTurn(turn, "turn past"));
     const now = this.drawTurn(task.now, "turn focus");
     const reference = now.querySelector(".column"); // beside the answers, not above them
-    now.append(h("div", { class: "compare" }, ...[reference].filter(Boolean), ...task.answers.map((answer, place) => this.drawAnswer(answer, place))));
+    now.append(h("div", { class: "compare", tabindex: 0, role: "group", "aria-label": "reference and answers" }, ...[reference].filter(Boolean), ...task.answers.map((answer, place) => this.drawAnswer(answer, place))));
     this.talk.replaceChildren(...before, now);
     scrollTo(this.talk, now);
     this.drawGrid();

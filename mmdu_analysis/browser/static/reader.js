@@ -43,7 +43,7 @@ class Reader {
     const numbers = `${turn.question_tokens + turn.answer_tokens} tokens · context ${thousands(turn.context)}k${about}`;
     const column = this.drawReference(turn);
     const absent = column || !this.page.about.referenced ? "" : " · no reference"; // quiet where the set has none
-    const compare = h("div", { class: "compare" }, column);
+    const compare = h("div", { class: "compare", tabindex: 0, role: "group", "aria-label": `reference and answers of turn ${turn.turn}` }, column);
     const extra = h("div", { class: "extra" });
     const element = h(
       "article",
