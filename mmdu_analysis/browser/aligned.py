@@ -62,6 +62,15 @@ class TurnRows:
         inside = (dialog >= 0) & (turn >= 1) & (row < self.starts[np.maximum(dialog, 0) + 1])
         return np.where(inside, row, -1)
 
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        """Position of each dialogue; much faster for one id than the index of pandas."""
+        return {dialog_id: position for position, dialog_id in enumerate(self.ids.tolist())}
+
+    def position(self, dialog_id: str) -> int:
+        """Return the position of a dialogue in `ids`; -1 without one."""
+        return self._positions.get(str(dialog_id), -1)
+
     def span(self, dialog_id: str) -> tuple[int, int]:
         """Return the first row of a dialogue and the one after its last.
 
@@ -70,7 +79,7 @@ class TurnRows:
         DataError
             If there is no such dialogue.
         """
-        position = int(self.ids.get_indexer([str(dialog_id)])[0])
+        position = self.position(dialog_id)
         if position < 0:
             raise DataError(f"no dialogue {dialog_id!r} in {self.benchmark.name}")
         return int(self.starts[position]), int(self.starts[position + 1])
@@ -86,7 +95,7 @@ class TurnRows:
     def images(self, dialog_id: str) -> pd.DataFrame:
         """Return the rows of ``benchmark.images`` of a dialogue."""
         order, starts = self._images
-        position = int(self.ids.get_indexer([str(dialog_id)])[0])
+        position = self.position(dialog_id)
         return self.benchmark.images.iloc[order[starts[position] : starts[position + 1]]]
 
 

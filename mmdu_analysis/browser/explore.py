@@ -111,7 +111,8 @@ class Explorer(ipywidgets.VBox):
 
     def _on_brush(self, change: Any) -> None:
         value = change["new"].value or {}
-        limits = {name: tuple(map(float, value[name])) for name in ("x", "y") if value.get(name)}
+        ends = {name: [float(end) for end in value[name]] for name in ("x", "y") if value.get(name)}
+        limits = {name: (min(both), max(both)) for name, both in ends.items()}
         self.select(limits.get("x"), limits.get("y"))
 
     def _on_pick(self, change: Any) -> None:

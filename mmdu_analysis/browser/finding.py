@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.browser.aligned import TurnRows, align_answers, align_scores
 from mmdu_analysis.browser.filters import MANY, Filters
-from mmdu_analysis.browser.search import contains, pattern_of, pieces_of
+from mmdu_analysis.browser.search import contains, pattern_of, pieces_of, text_bytes
 from mmdu_analysis.browser.where import Given
 from mmdu_analysis.schema import MMDU, QUESTION_KINDS, Rubric
 from mmdu_analysis.stats.tokens import count_tokens, without_placeholders
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
-_EXACT_TOKENS = 2_000  # dialogues; above it the list shows estimates from the length in characters
+_EXACT_TOKENS = 2_000  # dialogues; above it the list shows estimates from the length in bytes
 _CALIBRATION = 50
 _RIGHT = 50.0  # points; labels are 0 and 100
 
@@ -71,17 +71,17 @@ class Index:
 
     @cached_property
     def tokens(self) -> np.ndarray:
-        """Text tokens of each dialogue: counted, or from characters where there are very many."""
+        """Text tokens of each dialogue: counted, or from bytes where there are very many."""
         import numpy as np
 
         if self.exact_tokens:
             counts = self._tokens_of(slice(None))
             return np.bincount(self.dialog, counts, minlength=len(self.ids)).astype(np.int64)
-        lengths = self.turns["question"].str.len() + self.turns["answer"].str.len().fillna(0)
-        characters = np.bincount(self.dialog, lengths, minlength=len(self.ids))
+        lengths = text_bytes(self.turns["question"]) + text_bytes(self.turns["answer"])
+        sizes = np.bincount(self.dialog, lengths, minlength=len(self.ids))
         part = slice(0, int(self.starts[_CALIBRATION]))
         ratio = self._tokens_of(part).sum() / max(1.0, float(lengths[part].sum()))
-        return np.round(characters * ratio).astype(np.int64)
+        return np.round(sizes * ratio).astype(np.int64)
 
     def _tokens_of(self, rows: slice) -> np.ndarray:
         questions = count_tokens(without_placeholders(self.turns["question"].iloc[rows]))

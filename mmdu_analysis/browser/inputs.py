@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmdu_analysis.schema import MMDU, NotAvailable, Rubric
 
@@ -67,17 +67,19 @@ def read_inputs(
         from mmdu_analysis.io.answers import load_answers
 
         answers = load_answers(answers)
-    study = benchmark if hasattr(benchmark, "answers") and hasattr(benchmark, "scores") else None
+    # By its parts, not by its class: what a study is made of is enough.
+    study: Any = benchmark if hasattr(benchmark, "answers") and hasattr(benchmark, "scores") else None
+    found: Any = benchmark
     if study is not None:
         answers = study.answers if answers is None else answers
         rubric = rubric or study.rubric
-        benchmark = study.benchmark
-    if benchmark is None:
+        found = study.benchmark
+    if found is None:
         raise NotAvailable("the browser shows dialogues and needs a benchmark: Study('benchmark.json', ...)")
     if isinstance(scores, str | Path):
         from mmdu_analysis.io.scores import load_scores
 
-        scores = load_scores(scores, benchmark=benchmark)  # type: ignore[arg-type]
+        scores = load_scores(scores, benchmark=found)
     if study is not None and scores is None:
         scores = study.scores
-    return Inputs(benchmark, answers, scores, rubric or MMDU)  # type: ignore[arg-type]
+    return Inputs(found, answers, scores, rubric or MMDU)

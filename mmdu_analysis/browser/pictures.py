@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdu_analysis.io.pictures import find_picture
 from mmdu_analysis.io.scaled import Picture, Pictures, scale_bytes
 from mmdu_analysis.io.zipped import ZippedFiles
 
@@ -32,14 +33,16 @@ class PagePictures(Pictures):
 
     def get(self, dialog_id: str, image: int, side: int, *, keep: bool = False) -> Picture:
         """Return one picture, scaled; see `Pictures.get`."""
-        found = super().get(dialog_id, image, side, keep=keep)
-        path = self.paths.get((dialog_id, image))
-        if found.data or path is None or not self._zipped.archives:
-            return found
-        entry = self._zipped.find(path)
+        entry = self._zipped_entry(self.paths.get((dialog_id, image)))
         if entry is None:
-            return found
+            return super().get(dialog_id, image, side, keep=keep)
         return _from_archive(self._zipped, *entry, side)
+
+    def _zipped_entry(self, path: str | None) -> tuple[Path, str] | None:
+        """Return the archive and the entry of a picture that is not unpacked."""
+        if path is None or self.drawn or not self._zipped.archives or find_picture(self.roots, path):
+            return None
+        return self._zipped.find(path)
 
 
 @lru_cache(maxsize=256)

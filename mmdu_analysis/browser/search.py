@@ -24,6 +24,17 @@ def pieces_of(texts: pd.Series) -> list[Any]:
     return [chunk.slice(at, _PIECE) for chunk in chunks for at in range(0, max(1, len(chunk)), _PIECE)]
 
 
+def text_bytes(texts: pd.Series) -> np.ndarray:
+    """Return the length of each text in bytes of UTF-8, from Arrow's offsets; 0 for an absent one."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    lengths = [
+        pc.binary_length(piece).fill_null(0).to_numpy(zero_copy_only=False) for piece in pieces_of(texts)
+    ]
+    return np.concatenate(lengths)
+
+
 def pattern_of(query: str, *, whole_word: bool = False, regex: bool = False) -> str:
     """Return the RE2 expression of a query; empty if it is searched as plain text.
 

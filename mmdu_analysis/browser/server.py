@@ -11,6 +11,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from mmdu_analysis.browser.assets import script, style, text_of
 from mmdu_analysis.schema import DataError
@@ -169,17 +170,26 @@ class _Socket(_Guarded, WebSocketHandler):
     def open(self, *_: str, **__: str) -> None:
         self.session = self.settings["new_session"]()
 
-    async def on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> None:
         try:
             asked = json.loads(message)
         except (ValueError, RecursionError):
             asked = {}
-        reply = self.session.handle(asked)
         ticket = asked.get("ticket") if isinstance(asked, dict) else None
+        if not isinstance(asked, dict) or asked.get("kind") != "picture":
+            return self._reply(self.session.handle(asked), ticket)
+        # Decoding and archives take their time; the conversation does not wait for them.
+        found = asyncio.wrap_future(self.settings["pictures"].submit(self.session.handle, asked))
+        found.add_done_callback(lambda done: self._reply(done.result(), ticket))
+        return None
+
+    def _reply(self, reply: Any, ticket: Any) -> None:
         content = reply.content | {"ticket": ticket, "bytes": bool(reply.buffers)}
-        await self.write_message(json.dumps(content))
-        for data in reply.buffers:
-            await self.write_message(data, binary=True)
+        with contextlib.suppress(WebSocketClosedError):
+            # Without a pause in between: the page expects the bytes right after their message.
+            self.write_message(json.dumps(content))
+            for data in reply.buffers:
+                self.write_message(data, binary=True)
 
 
 class _Server(HTTPServer):
@@ -268,6 +278,7 @@ def _listen(access: Access, new_session: Callable[[], Handler], site: Site) -> H
     ]
     strangers: dict[IOStream, None] = {}
     settings: dict[str, Any] = {"new_session": new_session, "site": site, "strangers": strangers}
+    settings["pictures"] = ThreadPoolExecutor(1, thread_name_prefix="pictures")
     application = Application(
         routes, log_function=lambda _: None, websocket_max_message_size=MAX_MESSAGE, **settings
     )

@@ -150,9 +150,9 @@ class Session(Replies):
         if not filters.changed() and dialog_id is None:
             return
         self.filter(filters)
-        if dialog_id in self.index.ids:
-            start, stop = self.index.rows.span(str(dialog_id))
-            self.select(str(dialog_id), turn if turn and turn <= stop - start else None)
+        if dialog_id is not None and self.index.rows.position(dialog_id) >= 0:
+            start, stop = self.index.rows.span(dialog_id)
+            self.select(dialog_id, turn if turn and turn <= stop - start else None)
 
     # --- messages
 
@@ -213,7 +213,7 @@ class Session(Replies):
         """Return the selected dialogue's position in the list; -1 where the filters leave it out."""
         import numpy as np
 
-        here = self.index.ids.get_indexer([self.selection["dialog_id"]])[0]
+        here = self.index.rows.position(self.selection["dialog_id"])
         found = np.flatnonzero(self.order == here)
         return int(found[0]) if len(found) else -1
 

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from mmdu_analysis.schema import short_path
 
@@ -25,6 +26,11 @@ class ZippedFiles:
     def __init__(self, archives: list[Path]) -> None:
         self.archives = archives
         self._open: dict[Path, zipfile.ZipFile] = {}
+        self._lock = Lock()
+
+    def _known(self) -> dict[str, tuple[Path, str] | None]:
+        with self._lock:  # pictures are asked for by several threads
+            return self._places
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, str] | None]:
@@ -56,8 +62,9 @@ class ZippedFiles:
         relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
         if not relative.name:
             return None
+        places = self._known()
         tails = ["/".join(relative.parts[start:]) for start in range(len(relative.parts))]
-        return next((found for tail in tails if (found := self._places.get(tail))), None)
+        return next((found for tail in tails if (found := places.get(tail))), None)
 
     def read(self, archive: Path, name: str) -> tuple[bytes, str]:
         """Return the bytes of an entry, or no bytes and why."""

@@ -9,7 +9,7 @@ import pytest
 from browser_tools import chromium
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
     with chromium() as found:
         yield found

@@ -260,13 +260,15 @@ def test_an_own_window_on_the_real_data(browser, own_window, shared):
     page.get_by_label("images, least", exact=True).press("Enter")
     page.locator(".count", has_text="7 of 110 dialogues").wait_for()
     until(page, lambda: page.locator(".row").count() == 7)
-    lost = page.locator(".lost", has_text="unpack mmdu_pics.zip")
-    page.evaluate("history.replaceState(null, '', location.pathname)")
-    page.reload()  # a window without a state in its address starts anew
-    page.wait_for_selector("article.focus")
-    for number in range(1, 49):  # image 2 of dialogue 48 is one of the four that are missing
-        page.keyboard.press("j")
-        page.locator(f".title:has-text('dialogue {number} ')").wait_for()
+    lost = page.locator(".lost", has_text="unpack the archive")
+    page.evaluate("location.hash = 'dialog_id=47&turn=3&order=images'")
+    page.reload()  # the address opens the same state
+    page.locator(".title:has-text('dialogue 47 · turn 3 ')").wait_for()
+    page.keyboard.press("f")
+    assert page.get_by_label("order").input_value() == "images"
+    page.get_by_role("button", name="reset").click()
+    page.evaluate("location.hash = 'dialog_id=48'")
+    page.reload()  # image 2 of dialogue 48 is one of the four that are missing
     lost.first.wait_for()
     page.close()
     assert told == []
