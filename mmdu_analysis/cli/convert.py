@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from mmdu_analysis.cli.options import FilesOption, ImageModelOption, note, show
-from mmdu_analysis.io.formats import FormatName, InputFormat
+from mmdu_analysis.cli.options import FilesOption, IdsOption, ImageModelOption, InputFormatOption, note, show
+from mmdu_analysis.io.formats import FormatName
 from mmdu_analysis.io.placing import PictureMode
 from mmdu_analysis.io.tables import Format
 
@@ -22,10 +22,7 @@ def convert(
         ),
     ],
     data: FilesOption = None,
-    input_format: Annotated[
-        InputFormat | None,
-        typer.Option("--input-format", help="Format to read; recognised by its shape by default."),
-    ] = None,
+    input_format: InputFormatOption = None,
     pictures: Annotated[
         PictureMode | None,
         typer.Option(
@@ -58,10 +55,7 @@ def convert(
         typer.Option("--max-tokens", min=1, help="Leave out dialogues of more tokens, text and images."),
     ] = None,
     image_model: ImageModelOption = "paper",
-    ids: Annotated[
-        Literal["keep", "prefix"],
-        typer.Option("--ids", help="prefix: file name before each id, for shards whose ids repeat."),
-    ] = "keep",
+    ids: IdsOption = "keep",
 ) -> None:
     """Convert a data set to a trainer's format: LLaVA, LLaMA-Factory, ms-swift, OpenAI, InternVL, Parquet ..."""
     import warnings

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmdu_analysis.cli.options import FilesOption, FormatOption, ImageModelOption, OutOption, note, show
+from mmdu_analysis.cli.options import (
+    FilesOption,
+    FormatOption,
+    IdsOption,
+    ImageModelOption,
+    InputFormatOption,
+    OutOption,
+    note,
+    show,
+)
 from mmdu_analysis.io.tables import Format
 from mmdu_analysis.schema import DataError
 
@@ -62,6 +71,8 @@ def stats(
     ] = False,
     engine: EngineOption = Engine.local,
     scheduler: SchedulerOption = None,
+    input_format: InputFormatOption = None,
+    ids: IdsOption = "keep",
 ) -> None:
     """Print Table 1 of the paper for any data: dialogues, turns, images and tokens.
 
@@ -75,7 +86,14 @@ def stats(
         note("the published Table 1; name your data with --data, or the synthetic sample with --data sample")
         show(load_published("statistics"), form, out)
         return
-    lengths = measure_dataset(data_source(data), engine.value, image_model=image_model, scheduler=scheduler)
+    lengths = measure_dataset(
+        data_source(data),
+        engine.value,
+        image_model=image_model,
+        scheduler=scheduler,
+        input_format=input_format,
+        ids=ids,
+    )
     show(_compared(lengths) if compare else dataset_statistics(lengths), form, out)
 
 

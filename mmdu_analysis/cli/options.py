@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mmdu_analysis.io.escape import escape_terminal
+from mmdu_analysis.io.formats import InputFormat
 from mmdu_analysis.io.tables import Format, render_table, write_table
 from mmdu_analysis.schema import ACCESS, SYNTHETIC_LABEL, is_synthetic, parse_access
 
@@ -75,6 +76,14 @@ SortOption = Annotated[
     str | None, typer.Option("--sort", help="Sort by this column; -COLUMN for descending.")
 ]
 TopOption = Annotated[int | None, typer.Option("--top", min=1, help="Print this many rows at most.")]
+InputFormatOption = Annotated[
+    InputFormat | None,
+    typer.Option("--input-format", help="Format to read; by default it is recognised by its shape."),
+]
+IdsOption = Annotated[
+    Literal["keep", "prefix"],
+    typer.Option("--ids", help="prefix: file name before each id, for shards whose ids repeat."),
+]
 ImageModelOption = Annotated[
     str,
     typer.Option(

@@ -28,12 +28,12 @@ TABLE_SUFFIXES = (".tsv", ".csv", ".xlsx", ".tsv.gz", ".csv.gz")
 
 
 def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
-    """Tell whether the file's name ends with one of `suffixes`, whatever the case."""
+    """Return whether the file's name ends with one of `suffixes`, whatever the case."""
     return path.name.lower().endswith(suffixes)
 
 
 def stem(path: Path) -> str:
-    """Give a file's name without the suffixes that this package knows."""
+    """Return a file's name without the suffixes that this package knows."""
     name = path.name
     for suffix in (*JSON_SUFFIXES, *TABLE_SUFFIXES, ".pkl"):
         if name.lower().endswith(suffix):

@@ -46,7 +46,7 @@ def cached(name: str) -> Path | None:
 
 
 def remote_files(name: str, *, images: bool = False) -> list[RemoteFile]:
-    """Ask the hub which files a download takes.
+    """List the files of a download, as the hub states them.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def _what_is_wrong(path: Path, file: RemoteFile) -> str:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Tell the hub's and the network's many errors in one line each, without an address or a token in it."""
+    """Report the errors of the hub and the network in one line each, without an address or a token in it."""
     from huggingface_hub import errors
 
     try:

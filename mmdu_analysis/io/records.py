@@ -194,7 +194,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _is_single(body: bytes, whole: bool) -> bool:
-    """Tell one record from a dict of records: by all its keys, or where it is long by the first."""
+    """Return whether a file is one record, not a dict of records: by all its keys, or where it is long by the first."""
     if whole:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             table = msgspec.json.decode(body, type=dict[str, msgspec.Raw])

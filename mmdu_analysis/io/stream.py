@@ -286,7 +286,7 @@ def _advance(progress: tqdm | None, task: Task) -> None:
 def _tasks(
     paths: Sequence[Path], layouts: dict[Path, records.Layout], input_format: str | None
 ) -> Iterator[Task]:
-    """Make tasks of files; how they hold their records is remembered in `layouts`."""
+    """Yield the tasks of files; how they hold their records is remembered in `layouts`."""
     group: list[Path] = []
     grouped = 0
     for path in paths:

@@ -123,7 +123,7 @@ class _Walk:
         return bool(data)
 
     def peek(self) -> str:
-        """Give the next character that isn't blank; empty at the stream's end."""
+        """Return the next character that isn't blank; empty at the stream's end."""
         while True:
             self.at = _NOT_BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
             if self.at < len(self.text) or not self.more():
@@ -148,7 +148,7 @@ class _Walk:
         yield from self.end(char)
 
     def end(self, char: str) -> Iterator[RawRecord]:
-        """Tell what is wrong at the end: damage, a missing bracket, something behind it."""
+        """Yield what is wrong at the end: damage, a missing bracket, something behind it."""
         if self.damage or (not char and self.whole):
             yield self.fault(self.damage or "the JSON is cut off before its end")
         self.at += len(char)
@@ -156,7 +156,7 @@ class _Walk:
             yield self.fault(f"something stands behind the JSON's end: {self.text[self.at : self.at + 20]!r}")
 
     def fault(self, text: str) -> RawRecord:
-        """Give a record that could not be split off."""
+        """Return a record that could not be split off."""
         return RawRecord(self.layout.name, self.number, b"", fault=text)
 
     def one(self) -> RawRecord:

@@ -100,6 +100,11 @@ def dialog_lengths(
     DataError
         If there is no usable dialogue, a path doesn't exist, or the engine is unknown.
 
+    Notes
+    -----
+    While files are streamed, a picture that is found by its file name alone (see `load_benchmark`) counts as one
+    of unknown size; `Benchmark` objects know its size.
+
     See Also
     --------
     measure_dataset : The same with the problems and the number of distinct images.

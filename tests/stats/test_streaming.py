@@ -289,6 +289,14 @@ def test_a_subset_keeps_records_byte_for_byte(tmp_path, layout):
     assert len((tmp_path / "part.jsonl").read_text().splitlines()) == 1
 
 
+def test_a_subset_never_replaces_what_it_is_taken_from(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(many(3)))
+    with pytest.raises(DataError, match="is the file that is read"):
+        export.write_subset([path], ["1"], path)
+    assert len(json.loads(path.read_text())) == 3
+
+
 def test_conditions_cut_and_say_what():
     lengths = dialog_lengths(load_benchmark("sample"))
     chosen, steps = choose_dialogs(lengths, "n_images <= 3 and (n_turns > 15 or n_turns < 5)", 5, seed=1)
