@@ -110,3 +110,23 @@ def numbers_or_none(study, name):
         return study.numbers(name)
     except NotAvailable:
         return None
+
+
+def marked_points(ax, label=None):
+    """The (x, y) of all points that are drawn with a marker, in order; of one legend entry with `label`."""
+    points = []
+    for line in ax.lines:
+        drawn = line.get_marker() not in ("None", None, "") and (label is None or line.get_label() == label)
+        points += [tuple(map(float, pair)) for pair in line.get_xydata()] if drawn else []
+    return points
+
+
+def row_labels(ax):
+    """The labels of the y axis, from top to bottom, with their positions."""
+    pairs = sorted(zip(ax.get_yticks(), ax.get_yticklabels(), strict=True), key=lambda pair: pair[0])
+    return {float(position): text.get_text() for position, text in pairs}
+
+
+def texts_beside(ax):
+    """The texts right of the Axes by row."""
+    return {float(text.xy[1]): text.get_text() for text in ax.texts if text.xy[0] == 1}

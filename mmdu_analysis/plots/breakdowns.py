@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.plots._inputs import main_dimension, own_source, stamped
 from mmdu_analysis.plots._labels import scores_and_turns
 from mmdu_analysis.plots._layout import set_plot_height
-from mmdu_analysis.plots._marks import interval, level_note, name_rows, score_label
+from mmdu_analysis.plots._marks import interval, level_note, name_rows, plural, score_label
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import band_line, model_styles, points, wrap_labels
 from mmdu_analysis.schema import DataWarning, NotAvailable
@@ -92,16 +92,14 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _slope_title(frame: pd.DataFrame) -> str:
+    """Name the slopes; they mix kinds of questions, so a fall is not called one."""
     trend = frame.drop_duplicates("model")
-    falling, rising = int((trend["slope_high"] < 0).sum()), int((trend["slope_low"] > 0).sum())
-    counts = {"fall": falling, "rise": rising, "neither": len(trend) - falling - rising}
-    parts = [f"{count} {verb}" for verb, count in counts.items() if count]
     if len(trend) == 1:
         row = trend.iloc[0]
-        return (
-            f"{row['model']} by turn: {interval(row, 'slope', 'slope_low', 'slope_high', 2)} points per turn"
-        )
-    return f"Scores of {len(trend)} models by turn within dialogues: {', '.join(parts)}"
+        return f"{row['model']}: {interval(row, 'slope', 'slope_low', 'slope_high', 2)} points per turn"
+    low, high = f"{trend['slope'].min():+.2f}", f"{trend['slope'].max():+.2f}"
+    values = low if low == high else f"{low} to {high}"
+    return f"{plural(len(trend), 'model')} by turn: {values} points per turn, all kinds of questions mixed"
 
 
 def _breakdown_numbers(study: Any, by: Any) -> pd.DataFrame:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RIGHT, _WRONG, _EMPTY = "#9AD0F5", "#7A2E00", "#FFFFFF"
 _KIND_COLORS = {
-    "no image": "#E6C24A",
+    "no image": "#F7E9B0",
     "single image": "#8FC9E8",
     "multi image": "#00425F",
     "unknown": "#A0A0A0",

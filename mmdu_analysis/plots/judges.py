@@ -8,7 +8,7 @@ from mmdu_analysis.plots._inputs import own_source, source_of, stamped
 from mmdu_analysis.plots._layout import set_plot_height
 from mmdu_analysis.plots._marks import name_rows, score_label, spread_labels
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import GREY, judge_styles, points, small, wrap_labels
+from mmdu_analysis.plots._style import GREY, judge_styles, points, small
 from mmdu_analysis.schema import MMDU
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
             color=color,
             annotation_clip=False,
         )
-    ax.set_xticks(range(len(judges)), wrap_labels(judges, 8))
+    ax.set_xticks(range(len(judges)), [name if n % 2 == 0 else f"\n{name}" for n, name in enumerate(judges)])
     ax.set_xlim(-0.2, len(judges) - 0.8)
     ax.set_ylim(0, 100)
     ax.set_ylabel(score_label(frame["dimension"]))
