@@ -79,5 +79,6 @@ from .stats.words import distinctive_words as distinctive_words
 from .stats.words import word_frequencies as word_frequencies
 from .study import Study as Study
 from .synthetic.sample import sample_answers as sample_answers
+from .synthetic.sample import sample_ratings as sample_ratings
 from .synthetic.sample import sample_scores as sample_scores
 from .synthetic.sample import sample_truth as sample_truth

@@ -130,16 +130,22 @@ class Study(StudyParts):
 
     @classmethod
     def sample(cls) -> Study:
-        """Return the study of the synthetic sample: dialogues, answers and scores, all marked synthetic.
+        """Return the study of the synthetic sample: dialogues, answers, scores and ratings, all marked synthetic.
 
         Returns
         -------
         Study
             With the known truth of ``sample_truth()``.
         """
-        from mmdu_analysis.synthetic.sample import MODELS, sample_answers, sample_scores
+        from mmdu_analysis.synthetic import sample
 
-        return cls(load_benchmark("sample"), answers=sample_answers(), scores=sample_scores(), access=MODELS)
+        return cls(
+            load_benchmark("sample"),
+            answers=sample.sample_answers(),
+            scores=sample.sample_scores(),
+            ratings=sample.sample_ratings(),
+            access=sample.MODELS,
+        )
 
     def with_(self, **parts: Any) -> Study:
         """Return another study in which some parts are replaced.

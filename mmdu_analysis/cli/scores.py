@@ -105,7 +105,7 @@ def scores(
         note("the published Table 2; the paper gives no intervals")
         show(load_published("main_results"), form, out, digits=1, sort=sort, top=top)
         return
-    table = _own_scores(study, by, average.value, dimension, compare, rank, published, ci)
+    table = _own_scores(study, by, average.value, dimension, compare, rank, published, bool(ratings), ci)
     show(table, form, out, sort=sort, top=top)
 
 
@@ -117,6 +117,7 @@ def _own_scores(
     compare: str | None,
     rank: bool,
     published: bool,
+    corrected: bool,
     ci: float,
 ) -> pd.DataFrame:
     """Return the table that the options of ``mmdu scores`` ask for."""
@@ -125,12 +126,12 @@ def _own_scores(
     from mmdu_analysis.stats import scores as summaries
 
     rubric, options = study.rubric, {"average": average, "ci": ci}
-    wanted = [rank, compare is not None, published, study.ratings is not None]
+    wanted = [rank, compare is not None, published, corrected]
     if sum(wanted) > 1:
         raise DataError("got several of --rank, --compare, --published and --ratings, expected one")
     if rank:
         return study.ranking(dimension=dimension, **options)
-    if study.ratings is not None:
+    if corrected:
         return study.calibration(dimension=dimension, ci=ci)
     names = [name.strip() for name in by.split(",") if name.strip()]
     if "turn" in names and study.benchmark is None and study.need_scores()["turn"].isna().all():

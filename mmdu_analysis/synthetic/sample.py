@@ -20,7 +20,7 @@ from mmdu_analysis.io.pictures import PictureNames
 from mmdu_analysis.schema import DIMENSION_NAMES, SYNTHETIC_LABEL
 from mmdu_analysis.synthetic.pictures import SIZES, draw_scene
 from mmdu_analysis.synthetic.prose import TOPICS, write_prose, write_question
-from mmdu_analysis.synthetic.scores import FALL, GAP, MODELS, simulate_scores
+from mmdu_analysis.synthetic.scores import FALL, GAP, MODELS, simulate_ratings, simulate_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,7 @@ SEED = 20240617
 SCORES_SEED = SEED + 3
 """A draw in which the known gap and fall lie inside their 95 % intervals."""
 TOKENS_PER_IMAGE = 471
+RATERS = ("simulated rater 1", "simulated rater 2")
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,21 @@ def sample_scores(
     """
     turns = [(d.dialog_id, turn) for d in _sample()[0] for turn in range(1, len(d.questions) + 1)]
     return simulate_scores(turns, models or MODELS, gap=gap, fall=fall, seed=seed)
+
+
+def sample_ratings() -> pd.DataFrame:
+    """Return simulated ratings by two people of 25 dialogues, which were drawn by lot.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_ratings` returns it, with ``synthetic`` True.
+
+    See Also
+    --------
+    sample_scores : The judge's scores, around which the ratings vary.
+    """
+    return simulate_ratings(sample_scores(), RATERS, 25, noise=1.5, seed=SEED)
 
 
 def write_sample(folder: Path) -> Path:

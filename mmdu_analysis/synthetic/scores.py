@@ -115,3 +115,42 @@ def _wide(
     latent = latent + rng.uniform(-0.3, 0.3, latent.shape)
     frame = pd.DataFrame(np.floor(latent + rng.uniform(0, 1, latent.shape)), columns=list(DIMENSION_NAMES))
     return frame.assign(dialog_id=[key for key, _ in turns], turn=[turn for _, turn in turns])
+
+
+def simulate_ratings(
+    scores: pd.DataFrame, raters: Sequence[str], n_dialogs: int, *, noise: float, seed: int
+) -> pd.DataFrame:
+    """Simulate people's ratings of some dialogues, which are drawn by lot.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `simulate_scores`; a rating is the score with normal noise, in whole numbers.
+    raters : sequence of str
+        Names of the people; each rates all drawn dialogues.
+    n_dialogs : int
+        Number of dialogues to draw.
+    noise : float
+        Standard deviation of a rating around the score, on 0-10.
+    seed : int
+        Seed of the random numbers, kept in the column ``seed``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_ratings` returns it, with ``synthetic`` True.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(np.sort(scores["dialog_id"].unique()), n_dialogs, replace=False)
+    part = scores.loc[scores["dialog_id"].isin(drawn)]
+    parts = []
+    for rater in raters:
+        rating = (part["score"] + rng.normal(0, noise, len(part))).round().clip(0, 10)
+        parts.append(part.assign(judge=rater, score=rating, person=True))
+    frame = pd.concat(parts, ignore_index=True).assign(
+        seed=pd.array([seed], dtype="Int64")[0], synthetic=True
+    )
+    return frame.astype({"judge": "str", "seed": "Int64"})
