@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DATA ?=
 
-.PHONY: setup figures test test-fast chromium lint lab notebooks docs wheel bench faults clean help
+.PHONY: setup figures test test-fast chromium axe lint lab notebooks docs wheel bench faults clean help
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets.
@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 figures: $(STAMP)  ## Draw the figures and tables into figures/ (DATA=path/to/benchmark.json for your own).
 	$(BIN)/mmdu figures $(if $(DATA),--data "$(DATA)") --out figures
 
-test: $(STAMP) chromium  ## Run the whole suite.
+test: $(STAMP) chromium axe  ## Run the whole suite.
 	$(BIN)/python -m pytest -n 2
 
 test-fast: $(STAMP)  ## Run the tests that take seconds.
@@ -38,6 +38,12 @@ chromium:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 	  && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "Chromium isn't here and can't be installed: the browser's tests will skip"
+
+# Rules of accessibility for the browser's tests, from npm; without it these tests skip, and say so.
+axe:
+	@test -f .cache/axe-core/package/axe.min.js || { command -v npm >/dev/null && mkdir -p .cache/axe-core \
+	  && (cd .cache/axe-core && npm pack --silent axe-core@4.14.1 >/dev/null && tar -xzf axe-core-4.14.1.tgz); } \
+	  || echo "axe-core isn't here and can't be fetched: the tests of accessibility will skip"
 
 lint: $(STAMP)  ## Check style, types, layers, and the dependencies' licences and advisories.
 	$(BIN)/ruff check .

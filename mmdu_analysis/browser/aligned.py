@@ -115,7 +115,7 @@ def align_answers(rows: TurnRows, answers: pd.DataFrame | None) -> dict[str, pd.
 
 
 def align_scores(
-    rows: TurnRows, scores: pd.DataFrame | None, rubric: Rubric
+    rows: TurnRows, scores: pd.DataFrame | None, rubric: Rubric, dimension: str | None = None
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame | None]:
     """Return the overall score of each model and turn, and all scores sorted by turn.
 
@@ -127,6 +127,9 @@ def align_scores(
         From `load_scores`, or labels.
     rubric : Rubric
         Of the scores.
+    dimension : str, optional
+        The score that the list and the filters use; by default the overall score, or the only dimension. With
+        several dimensions and no overall score there is none.
 
     Returns
     -------
@@ -137,10 +140,13 @@ def align_scores(
 
     if scores is None:
         return {}, None
-    scores = as_scores(scores)
+    scores = as_scores(scores, rubric=rubric)
     row = rows.of(scores)
     kept = scores.assign(_row=row).loc[row >= 0].sort_values("_row", kind="stable", ignore_index=True)
-    overall = only_dimension(kept, None) if len(kept) else kept
+    names = set(kept["dimension"])
+    if dimension is None and len(names) != 1 and rubric.overall not in names:
+        return {}, kept
+    overall = only_dimension(kept, dimension, rubric)
     found = {}
     for model, part in overall.dropna(subset="score").groupby("model", sort=False, observed=True):
         values = np.full(len(rows.turns), np.nan)

@@ -201,5 +201,5 @@ def explore(
         raise NotAvailable(
             f"the chart {name!r} has no point: no score is of a turn of {found.benchmark.name}"
         )
-    session = Session(found.benchmark, found.answers, found.scores, None, notes, found.rubric)
+    session = Session(found.benchmark, found.answers, found.scores, None, notes, found.rubric, dimension)
     return Explorer(session, points, found.benchmark.name)

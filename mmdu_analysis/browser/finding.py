@@ -38,6 +38,8 @@ class Index:
         Keeps only its ``dialog_id``, or its ``dialog_id`` and ``turn`` (and ``model``).
     rubric : Rubric, default MMDU
         Of the scores.
+    dimension : str, optional
+        See `align_scores`.
 
     Raises
     ------
@@ -52,13 +54,14 @@ class Index:
         scores: pd.DataFrame | None = None,
         where: pd.DataFrame | None = None,
         rubric: Rubric = MMDU,
+        dimension: str | None = None,
     ) -> None:
         self.rows = TurnRows(benchmark)
         self.ids, self.turns = self.rows.ids, self.rows.turns
         self.dialog, self.starts = self.rows.dialog, self.rows.starts
         self.rubric = rubric
         self.answers = align_answers(self.rows, answers)
-        self.scores, self.score_rows = align_scores(self.rows, scores, rubric)
+        self.scores, self.score_rows = align_scores(self.rows, scores, rubric, dimension)
         self.models = list(dict.fromkeys([*self.answers, *self.scores]))
         self.given = Given(self.rows, where) if where is not None else None
         self.n_turns = benchmark.dialogs["n_turns"].to_numpy()

@@ -14,7 +14,16 @@ from mmdu_analysis.browser.pictures import PagePictures
 from mmdu_analysis.browser.ratings_log import Rating, append_ratings, read_ratings
 from mmdu_analysis.browser.replies import Replies, Reply
 from mmdu_analysis.browser.texts import cut, question_parts
-from mmdu_analysis.schema import MMDU, SYNTHETIC_LABEL, DataError, Rubric, is_synthetic, require_columns
+from mmdu_analysis.io.files import read_table
+from mmdu_analysis.schema import (
+    MMDU,
+    SYNTHETIC_LABEL,
+    DataError,
+    Rubric,
+    is_synthetic,
+    require_columns,
+    short_path,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +89,7 @@ class RatingSession(Replies):
         self.pictures = PagePictures(benchmark)
         self.path = Path(path).expanduser()
         self.synthetic = bool(benchmark.synthetic) or is_synthetic(answers)
+        self.plan_seed = _plan_seed(plan)
         self.tasks = self._tasks(plan, seed)
         self.history: list[Rating] = []
         self._given: dict[tuple[str, str, str, int, str], float] = {}
@@ -224,7 +234,16 @@ class RatingSession(Replies):
         if not self.rubric.contains(score):
             low, high = self.rubric.scale
             raise DataError(f"a score of {score:g}; expected {low:g} to {high:g}")
-        rating = Rating(self.rater, model, task.dialog_id, task.turn, dimension, score)
+        rating = Rating(
+            self.rater,
+            model,
+            task.dialog_id,
+            task.turn,
+            dimension,
+            score,
+            seed=self.plan_seed,
+            synthetic=self.synthetic,
+        )
         append_ratings(self.path, [rating])
         self.history.append(rating)
         self._given[rating.key] = score
@@ -241,6 +260,41 @@ class RatingSession(Replies):
             if (task.dialog_id, task.turn) == (last.dialog_id, last.turn):
                 self.at = place
         return self._task({})
+
+
+def read_plan(path: Path) -> pd.DataFrame:
+    """Load a plan of turns to rate from a CSV or TSV file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        With columns ``dialog_id`` and ``turn``, and optionally ``model`` and ``rater``.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    DataError
+        If the file can't be read, or lacks a column.
+    """
+    import pandas as pd
+
+    plan = read_table(path)
+    require_columns(plan, ["dialog_id", "turn"], f"{short_path(path)}, a plan of turns to rate")
+    turns = pd.to_numeric(plan["turn"], errors="coerce")
+    if turns.isna().any() or (turns % 1 != 0).any():
+        raise DataError(f"{short_path(path)}: a turn is no whole number; expected 1, 2, ...")
+    return plan.assign(turn=turns.astype("int64"))
+
+
+def _plan_seed(plan: pd.DataFrame | None) -> int | None:
+    """Return the seed that a plan was drawn with; None without a single one."""
+    seeds = [] if plan is None or "seed" not in plan else plan["seed"].dropna().unique().tolist()
+    if len(seeds) != 1 or not str(seeds[0]).removeprefix("-").isdecimal():
+        return None
+    return int(seeds[0])
 
 
 def _index(value: Any, count: int) -> int:

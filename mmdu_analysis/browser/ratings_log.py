@@ -3,10 +3,11 @@
 Format: one line for each score, in the order in which scores were given ::
 
     {"rater": "anna", "model": "Qwen2-VL-7B", "dialog_id": "64", "turn": 3,
-     "dimension": "Answer Accuracy", "score": 7.0, "time": "2026-11-29T15:40:03+00:00"}
+     "dimension": "Answer Accuracy", "score": 7.0, "time": "2026-11-29T15:40:03+00:00", "seed": 0, "synthetic": false}
 
 ``rater``, ``model``, ``dialog_id`` and ``dimension`` are texts, ``turn`` counts from 1, ``score`` is on the scale of the
-rubric, ``time`` is UTC in ISO 8601. ``score`` is null where the rater withdrew the score before. For each rater, model,
+rubric, ``time`` is UTC in ISO 8601. ``score`` is null where the rater withdrew the score before, ``seed`` is the one that `rating_plan` drew the turns with
+(null without one). For each rater, model,
 dialogue, turn and dimension the last line counts.
 """
 
@@ -37,6 +38,10 @@ class Rating(NamedTuple):
         On the scale of the rubric; None where it was withdrawn.
     time : str
         UTC, ISO 8601; empty takes the present.
+    seed : int or None
+        Of the plan.
+    synthetic : bool
+        Whether the dialogue or the answer is synthetic.
     """
 
     rater: str
@@ -46,6 +51,8 @@ class Rating(NamedTuple):
     dimension: str
     score: float | None
     time: str = ""
+    seed: int | None = None
+    synthetic: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, int, str]:
@@ -113,4 +120,15 @@ def _rating(record: dict[str, object]) -> Rating | None:
         return None
     rater, model, dialog_id, dimension = map(str, texts)
     number = None if score is None else float(score)  # type: ignore[arg-type]
-    return Rating(rater, model, dialog_id, turn, dimension, number, str(record.get("time", "")))
+    seed = record.get("seed")
+    return Rating(
+        rater,
+        model,
+        dialog_id,
+        turn,
+        dimension,
+        number,
+        str(record.get("time", "")),
+        seed if type(seed) is int else None,
+        record.get("synthetic") is True,
+    )

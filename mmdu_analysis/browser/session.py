@@ -45,6 +45,8 @@ class Session(Replies):
         File for tags and notes; None keeps them in memory.
     rubric : Rubric, default MMDU
         Of the scores.
+    dimension : str, optional
+        The score of the list and the filters; by default the overall score.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Session(Replies):
         where: pd.DataFrame | None = None,
         notes: str | Path | None = None,
         rubric: Rubric = MMDU,
+        dimension: str | None = None,
     ) -> None:
         self.benchmark = benchmark
-        self.index = Index(benchmark, answers, scores, where, rubric)
+        self.index = Index(benchmark, answers, scores, where, rubric, dimension)
         self.pictures = PagePictures(benchmark)
         self.notes = Notes(notes, benchmark.name)
         self.synthetic = bool(benchmark.synthetic) or is_synthetic(answers, scores)

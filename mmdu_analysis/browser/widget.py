@@ -176,6 +176,7 @@ def browse(
     where: pd.DataFrame | None = None,
     link: str = "",
     notes: str | Path | None = DEFAULT_NOTES,
+    dimension: str | None = None,
     rate: bool = False,
     rater: str = "",
     plan: pd.DataFrame | None = None,
@@ -198,6 +199,8 @@ def browse(
         State that ``view.link()`` returned.
     notes : path or None, default "mmdu_notes.jsonl"
         JSON Lines file for tags and notes, created with the first one; None keeps them in memory.
+    dimension : str, optional
+        The score of the list and the filters; by default the overall score, or the only dimension.
     rate : bool, default False
         Rate the answers instead: the dimensions of the rubric by keys, names of models hidden.
     rater : str, optional
@@ -248,7 +251,7 @@ def browse(
                 rubric=found.rubric,
             )
         )
-    session = Session(found.benchmark, found.answers, found.scores, where, notes, found.rubric)
+    session = Session(found.benchmark, found.answers, found.scores, where, notes, found.rubric, dimension)
     if link:
         session.follow(link)
     return DialogBrowser(session)

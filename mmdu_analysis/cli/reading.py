@@ -44,9 +44,21 @@ def browse(
     out: Annotated[Path | None, typer.Option("--out", help="The page that --export writes.")] = None,
     port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     window: Annotated[bool, typer.Option("--open/--no-open", help="Open the web browser.")] = True,
+    rate: Annotated[
+        str | None,
+        typer.Option("--rate", help="Rate the answers instead, as this person; names of models are hidden."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="CSV of the turns to rate: dialog_id, turn (model, rater).")
+    ] = None,
+    ratings: Annotated[
+        Path, typer.Option("--ratings", help="JSON Lines log of the ratings; rating goes on from it.")
+    ] = Path("mmdu_ratings.jsonl"),
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the order of the models in a rating.")] = 0,
 ) -> None:
-    """Read the dialogues in a web browser, with models' answers and scores; Ctrl-C ends it."""
+    """Read the dialogues in a web browser, with models' answers and scores, or rate them; Ctrl-C ends it."""
     from mmdu_analysis.browser.export import export_page
+    from mmdu_analysis.browser.rating import RatingSession, read_plan
     from mmdu_analysis.browser.session import Session
 
     study = study_of(data, answers, scores, None, None, rubric)
@@ -59,7 +71,7 @@ def browse(
         page = out or Path(f"dialogue-{Path(export).name}.html")
         if page.is_dir():
             raise DataError(f"{page}: got a folder, expected a file for the page")
-        export_page(Session(bench, study.answers, study.scores), export, page)
+        export_page(Session(bench, study.answers, study.scores, rubric=study.rubric), export, page)
         print(
             f"{page}: dialogue {export} of {bench.name}{' (synthetic, not MMDU)' if bench.synthetic else ''}"
         )
@@ -70,8 +82,21 @@ def browse(
         print(address, flush=True)
         note("Ctrl-C ends it")
 
+    def new_session() -> Session | RatingSession:
+        if rate is None:
+            return Session(bench, study.answers, study.scores, notes=notes, rubric=study.rubric)
+        return RatingSession(
+            bench, rated, rater=rate, path=ratings, plan=planned, seed=seed, rubric=study.rubric
+        )
+
+    if rate is not None:
+        if study.answers is None:
+            raise DataError("rating needs answers; name them with --answers")
+        rated = study.answers
+        planned = read_plan(plan) if plan else None
+        new_session()  # what can't be rated is told before the window opens
     serve(
-        lambda: Session(bench, study.answers, study.scores, notes=notes),
+        new_session,
         port=port,
         open_browser=window,
         ready=ready,

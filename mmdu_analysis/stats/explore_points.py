@@ -90,7 +90,9 @@ def explore_points(
         return _lengths(benchmark)
     if scores is None:
         raise NotAvailable(f"the chart {name!r} shows scores; pass scores=, or explore 'topics' or 'length'")
-    kept = only_dimension(as_scores(scores), dimension).dropna(subset=["score", "turn"])
+    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric).dropna(
+        subset=["score", "turn"]
+    )
     kept = kept.astype({"dialog_id": "str", "turn": "int64", "model": "str"})
     grouped = kept.groupby(["model", *_KEYS], sort=False, observed=True)["score"].mean()
     table = rubric.to_percent(grouped).rename("y").reset_index()

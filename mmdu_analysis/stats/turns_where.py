@@ -213,7 +213,9 @@ def model_scores(scores: pd.DataFrame, models: list[str], dimension: str | None,
     DataError
         If a model has no scores.
     """
-    kept = only_dimension(as_scores(scores), dimension).dropna(subset=["score", "turn"])
+    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric).dropna(
+        subset=["score", "turn"]
+    )
     have = kept["model"].unique().tolist()
     for model in models:
         if model not in have:

@@ -50,7 +50,7 @@ def test_pictures_only_from_the_data_folder(tmp_path):
     assert shown.mime == "image/jpeg"
     assert max(Image.open(io.BytesIO(shown.data)).size) == THUMB
     assert "not a readable picture" in pictures.get("1", 5, THUMB).problem
-    assert "unpack mmdu_pics.zip" in pictures.get("1", 6, THUMB).problem
+    assert "unpack the archive" in pictures.get("1", 6, THUMB).problem
     assert pictures.get("1", 7, THUMB).problem
 
 
@@ -79,7 +79,7 @@ def test_the_real_pictures(real):
     pictures = Pictures(real)
     problems = [p for key in pictures.paths if (p := pictures.get(*key, THUMB).problem)]
     assert len(problems) == 4
-    assert all("unpack mmdu_pics.zip" in problem for problem in problems)
+    assert all("unpack the archive" in problem for problem in problems)
 
 
 def test_pictures_in_an_archive_are_not_unpacked(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdu_analysis import DataError, Rubric, browse, sample_answers
+from mmdu_analysis import DataError, Rubric, browse, load_ratings, rating_plan, sample_answers
 from mmdu_analysis.browser.masking import HIDDEN, NameMask
-from mmdu_analysis.browser.rating import RatingSession
+from mmdu_analysis.browser.rating import RatingSession, read_plan
 from mmdu_analysis.browser.ratings_log import Rating, append_ratings, read_ratings
 from mmdu_analysis.schema import MMDU, Dimension
 
@@ -62,6 +62,8 @@ def test_what_was_rated_is_in_the_log(sample, answers, tmp_path):
         "turn": 2,
         "dimension": "Visual Perception",
         "score": 7.0,
+        "seed": None,
+        "synthetic": True,
     }
     assert rate_all(session, 4)["complete"]
     assert session.progress() == {"done": 1, "of": 2}
@@ -186,6 +188,32 @@ def test_a_log_with_odd_lines(tmp_path):
     ratings, problems = read_ratings(path)
     assert [(r.rater, r.score) for r in ratings] == [("a", 4.0), ("b", 3.0)]
     assert len(problems) == 6
+
+
+def test_the_log_of_a_plan_is_loaded_as_scores(sample, answers, tmp_path):
+    path = tmp_path / "r.jsonl"
+    rating_plan(answers, 6, raters=["anna"], seed=7, unit="turn").to_csv(tmp_path / "plan.csv", index=False)
+    plan = read_plan(tmp_path / "plan.csv")
+    session = RatingSession(sample, answers, rater="anna", path=path, plan=plan)
+    assert sum(len(task.models) for task in session.tasks) == len(plan)
+    typed = {}
+    for place, task in enumerate(session.tasks):
+        for answer, model in enumerate(task.models):
+            for dimension, name in enumerate(MMDU.names):
+                score = (place + answer + dimension) % 11
+                ask(session, "rate", place=place, answer=answer, dimension=dimension, score=score)
+                typed[model, task.dialog_id, task.turn, name] = float(score)
+    ask(session, "undo")
+    typed.popitem()
+    frame = load_ratings(path)
+    found = frame.set_index(["model", "dialog_id", "turn", "dimension"])["score"].to_dict()
+    assert found == typed
+    assert set(frame["judge"]) == {"anna"}
+    assert set(frame["seed"]) == {7}
+    assert frame["synthetic"].all()
+    (tmp_path / "bad.csv").write_text("dialog_id,turn\n1,x\n")
+    with pytest.raises(DataError, match="whole number"):
+        read_plan(tmp_path / "bad.csv")
 
 
 def test_browse_opens_the_rating(sample, answers, tmp_path):
