@@ -22,7 +22,7 @@ from mmdu_analysis.io.formats import FORMATS
 from mmdu_analysis.io.formats.records import LISTS, Keys, find_keys
 from mmdu_analysis.schema import DataError, short_path
 
-BLOCK_SIZE = 4 << 20
+BLOCK_SIZE = 3 << 20
 """Bytes that a block has about."""
 _HEAD = 4 << 20
 _BLANK = b" \t\r\n"
