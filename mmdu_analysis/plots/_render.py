@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mmdu_analysis.plots._docs import full_docstring
 from mmdu_analysis.plots._layout import new_axes
 from mmdu_analysis.plots._style import Context, points, style_context
 from mmdu_analysis.plots._texts import Texts, write_on_axes, write_on_figure
@@ -104,7 +105,8 @@ def figure(
                 write_on_figure(own, _texts(own, frame, drawing, title, note, set()), grow=height is None)
                 return own
 
-        plot.__signature__ = _public_signature(draw, plot)  # type: ignore[attr-defined]
+        plot.__doc__ = full_docstring(draw, from_facts=facts != "never")
+        plot.__signature__ = _public_signature(draw)  # type: ignore[attr-defined]
         register(
             Figure(
                 draw.__name__,
@@ -124,11 +126,24 @@ def figure(
     return decorate
 
 
-def _public_signature(draw: Callable[..., Any], plot: Callable[..., Any]) -> inspect.Signature:
+def _common_options(
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    title: bool | str = True,
+    note: bool = True,
+    width: float | None = None,
+    height: float | None = None,
+    font_size: float | None = None,
+    context: Context | None = None,
+) -> Axes:
+    """Describe the signature that all plots share."""
+    raise NotImplementedError
+
+
+def _public_signature(draw: Callable[..., Any]) -> inspect.Signature:
     """Return the signature of the public function: the common options and the drawing function's own ones."""
-    common = [
-        p for p in inspect.signature(plot, follow_wrapped=False).parameters.values() if p.name != "options"
-    ]
+    common = list(inspect.signature(_common_options).parameters.values())
     own = list(inspect.signature(draw).parameters.values())[2:]
     own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     return inspect.Signature([*common, *own], return_annotation="Axes")

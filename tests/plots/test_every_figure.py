@@ -114,3 +114,23 @@ def test_captions_are_one_line_without_a_full_stop():
         assert figure.caption
         assert "\n" not in figure.caption
         assert not figure.caption.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docstring_describes_every_parameter(name):
+    import inspect
+
+    function = all_figures()[name].draw
+    documented = " ".join(line for line in function.__doc__.splitlines() if " : " in line)
+    for parameter in inspect.signature(function).parameters:
+        assert parameter in documented, parameter
+    assert function.__doc__.count("\nParameters\n") == 1
+
+
+def test_examples_of_plots_run():
+    import doctest
+
+    for name in ("turns", "benchmark_comparison"):
+        found = doctest.DocTestFinder().find(all_figures()[name].draw, name, globs={}, module=False)
+        results = [doctest.DocTestRunner().run(test) for test in found if test.examples]
+        assert [(result.failed, result.attempted) for result in results] == [(0, 3)]
