@@ -47,8 +47,8 @@ from .stats.finetuning import overtaken_models as overtaken_models
 from .stats.gap import add_model as add_model
 from .stats.gap import border_pair as border_pair
 from .stats.gap import gap_analysis as gap_analysis
-from .stats.gap import gap_breakdown as gap_breakdown
 from .stats.gap import size_effect as size_effect
+from .stats.gap_turns import gap_breakdown as gap_breakdown
 from .stats.length_control import adjust_for_length as adjust_for_length
 from .stats.lengths import dialog_lengths as dialog_lengths
 from .stats.metric_validity import metric_validity as metric_validity

@@ -328,7 +328,8 @@ class Study(StudyParts):
         pandas.DataFrame
             See there.
         """
-        from mmdu_analysis.stats.gap import gap_analysis, gap_breakdown
+        from mmdu_analysis.stats.gap import gap_analysis
+        from mmdu_analysis.stats.gap_turns import gap_breakdown
 
         if by != "dimension":
             scores = self.need_scores()

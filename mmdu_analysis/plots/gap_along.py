@@ -28,7 +28,7 @@ _UNITS = {"turn": "per turn", "images": "per image", "context": "per 1,000 token
 
 
 def _numbers(study: Any, by: Any) -> pd.DataFrame:
-    from mmdu_analysis.stats.gap import gap_breakdown
+    from mmdu_analysis.stats.gap_turns import gap_breakdown
 
     column = {"images": "n_images", "context": "context_tokens"}.get(by)
     turns = described_turns(study, column, own_answers=False) if column else None

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
-from mmdu_analysis.io.benchmark import Benchmark
-from mmdu_analysis.schema import MMDU, QUESTION_KINDS, DataError, Rubric, require_columns
-from mmdu_analysis.stats.breakdowns import as_benchmark, kind_of
-from mmdu_analysis.stats.references import question_images
+from mmdu_analysis.schema import MMDU, QUESTION_KINDS, DataError, Rubric
+from mmdu_analysis.stats.decay_data import KEYS, PREDICTORS, Weights, decay_rows, is_binary
 from mmdu_analysis.stats.resampling import FEW_DIALOGS
-from mmdu_analysis.stats.scores import as_scores, only_dimension, summarize_scores, text_keys
+from mmdu_analysis.stats.scores import summarize_scores
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    Images: TypeAlias = pd.DataFrame | Benchmark | str | Path
-
-Weights = Literal["turn", "image"]
-
-PREDICTORS = ("progress", "distance", "revisit")
-_KEYS = ["dialog_id", "turn"]
+    from mmdu_analysis.stats.decay_data import Images
 
 
 def memory_decay(
@@ -135,97 +127,6 @@ def _parts(rows: pd.DataFrame, by: str | None) -> list[tuple[str, str, pd.DataFr
         for kind in QUESTION_KINDS
         if (part["kind"] == kind).any()
     ]
-
-
-def is_binary(points: pd.Series) -> bool:
-    """Return whether outcomes are right or wrong: 0 or 100 points only."""
-    return bool(points.isin((0.0, 100.0)).all())
-
-
-def decay_rows(
-    scores: pd.DataFrame,
-    benchmark: Images | None = None,
-    *,
-    weights: Weights = "turn",
-    dimension: str | None = None,
-    rubric: Rubric = MMDU,
-) -> pd.DataFrame:
-    """Return the rows behind `memory_decay`, with its predictors.
-
-    Parameters
-    ----------
-    scores, benchmark, weights, dimension, rubric
-        As in `memory_decay`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a turn (an image of a turn with ``weights="image"``): ``model``, ``judge``, ``dialog_id``, ``turn``,
-        ``dimension``, ``score`` (rubric's scale; the mean where several judges scored), ``points`` (0-100),
-        ``progress`` (turn / last turn of the dialogue), ``distance`` (turns since the image was first
-        asked about), ``revisit`` (0 for the first question about it), ``n_referenced`` (images that the turn is
-        about), ``kind``, ``n_without_image``, ``synthetic``; with ``weights="image"`` also ``image``.
-    """
-    scores = as_scores(scores, rubric=rubric)
-    about = _predictors(_images_of(scores, benchmark), weights)
-    marked = False
-    if isinstance(benchmark, Benchmark | str | Path):
-        loaded = as_benchmark(benchmark)
-        last, marked = loaded.dialogs["n_turns"], bool(getattr(loaded, "synthetic", False))
-    else:
-        import pandas as pd
-
-        last = pd.concat([scores[_KEYS], about[_KEYS]]).dropna().groupby("dialog_id")["turn"].max()
-    kept = only_dimension(scores, dimension, rubric).dropna(subset=["score", "turn", "dialog_id"])
-    if kept.empty:
-        raise DataError("no score says which turn it belongs to; load the scores with benchmark=")
-    groups = kept.groupby(["model", *_KEYS, "dimension"], as_index=False, sort=False, observed=True)
-    means = groups.agg(score=("score", "mean"), synthetic=("synthetic", "any")).astype({"turn": "int64"})
-    rows = means.merge(about, on=_KEYS, how="left")
-    without = rows["n_referenced"].isna()
-    rows["n_without_image"] = without.groupby(rows["model"]).transform("sum").astype("int64")
-    rows = rows.loc[~without].astype({"n_referenced": "int64"})
-    rows["progress"] = rows["turn"] / rows["dialog_id"].map(last)
-    rows["points"] = rubric.to_percent(rows["score"].astype(float))
-    rows["synthetic"] |= marked
-    rows["kind"] = kind_of(rows["n_referenced"])
-    rows["judge"] = "mean" if kept["judge"].nunique() > 1 else kept["judge"].iloc[0]
-    position = {model: number for number, model in enumerate(scores["model"].unique())}
-    rows = rows.sort_values([*_KEYS, *(["image"] if "image" in rows else [])], kind="stable")
-    return rows.sort_values("model", key=lambda names: names.map(position), kind="stable", ignore_index=True)
-
-
-def _predictors(about: pd.DataFrame, weights: str) -> pd.DataFrame:
-    """Add ``distance``, ``revisit`` and ``n_referenced`` to the images of turns; one row a turn if wanted."""
-    by_image = about.groupby(["dialog_id", "image"])
-    about = about.assign(
-        distance=about["turn"] - by_image["turn"].transform("min"),
-        revisit=by_image.cumcount(),
-        n_referenced=about.groupby(_KEYS)["image"].transform("size"),
-    )
-    if weights == "image":
-        return about
-    groups = about.groupby(_KEYS, as_index=False)
-    return groups.agg(
-        distance=("distance", "mean"), revisit=("revisit", "mean"), n_referenced=("n_referenced", "first")
-    )
-
-
-def _images_of(scores: pd.DataFrame, benchmark: Images | None) -> pd.DataFrame:
-    """Return ``dialog_id, turn, image``, each once, in the order of the dialogue."""
-    if isinstance(benchmark, Benchmark | str | Path):
-        about = question_images(as_benchmark(benchmark))
-    elif benchmark is not None:
-        require_columns(benchmark, [*_KEYS, "image"], "a frame of question_images")
-        about = text_keys(benchmark)[[*_KEYS, "image"]]
-    elif "images" in scores:
-        stated = scores.dropna(subset=["images", "turn"]).drop_duplicates(_KEYS)
-        about = stated[_KEYS].assign(image=stated["images"].astype("str").str.split(";")).explode("image")
-        about = about.loc[about["image"] != ""].astype({"image": "int64"})
-    else:
-        raise DataError("nothing tells which images a turn is about; pass benchmark=")
-    about = about.drop_duplicates().astype({"turn": "int64"})
-    return about.sort_values([*_KEYS, "image"], ignore_index=True)
 
 
 def _fit(
@@ -363,7 +264,7 @@ def decay_support(
     import numpy as np
 
     rows = decay_rows(scores, benchmark, dimension=dimension, rubric=rubric)
-    turns = rows.drop_duplicates(_KEYS)
+    turns = rows.drop_duplicates(KEYS)
     single = turns["kind"] == "single image"
     turns = turns.assign(
         fifth=np.ceil(turns["progress"] * 5 - 1e-9).astype("int64").clip(1, 5),

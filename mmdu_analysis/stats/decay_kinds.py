@@ -6,13 +6,13 @@ import warnings
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.schema import MMDU, DataWarning, Rubric
-from mmdu_analysis.stats.decay import decay_rows
+from mmdu_analysis.stats.decay_data import decay_rows
 from mmdu_analysis.stats.scores import summarize_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmdu_analysis.stats.decay import Images
+    from mmdu_analysis.stats.decay_data import Images
 
 
 def decay_curve_by_kind(

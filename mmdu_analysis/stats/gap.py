@@ -1,4 +1,4 @@
-"""How far open models are behind closed ones: by dimension, by size, and along the dialogue."""
+"""How far open models are behind closed ones, in a table of models: by dimension and by size."""
 
 from __future__ import annotations
 
@@ -17,15 +17,12 @@ from mmdu_analysis.schema import (
     is_synthetic,
     require_columns,
 )
-from mmdu_analysis.stats.breakdowns import By, score_breakdown, score_trend
-from mmdu_analysis.stats.resampling import RESAMPLES, Method
-from mmdu_analysis.stats.scores import Average, as_scores, score_table, summarize_scores
+from mmdu_analysis.stats.gap_turns import gap_breakdown
+from mmdu_analysis.stats.scores import score_table, summarize_scores
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from mmdu_analysis.stats.breakdowns import Turns
 
 _MOST_SPLITS = 200_000
 _FEWEST_MODELS = 2
@@ -379,140 +376,3 @@ def _standardized_ranks(values: np.ndarray) -> np.ndarray:
 
     centred = rankdata(values) - (len(values) + 1) / 2
     return centred / np.sqrt(np.sum(centred**2))
-
-
-def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Return the mean scores of closed and of open models on the same turns.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        From `load_scores`.
-    access : mapping of str to str
-        Model -> ``closed`` or ``open``; others are left out.
-    rubric : Rubric, optional
-        The rubric of the scores.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Scores in which the "models" are ``closed`` and ``open`` (the mean of their models on each judged turn),
-        on the rubric's scale. Turns that only one side has are left out; ``n_unpaired``, the number of
-        left-out turns of the dimension, is the same in all its rows.
-
-    Raises
-    ------
-    NotAvailable
-        If one side has no model in the scores.
-    """
-    scores = as_scores(scores, rubric=rubric)
-    side = scores["model"].map(dict(access))
-    for wanted in ("closed", "open"):
-        if not (side == wanted).any():
-            have = {model: access.get(model) for model in scores["model"].unique()}
-            raise NotAvailable(f"got models {have}, expected at least one with access {wanted!r}")
-    kept = scores.assign(side=side).loc[side.isin(["closed", "open"])]
-    kept = kept.dropna(subset=["score", "dialog_id", "turn"])
-    keys = ["dialog_id", "turn", "dimension"]
-    by_model = kept.groupby([*keys, "side", "model"], observed=True).agg(
-        score=("score", "mean"), synthetic=("synthetic", "any")
-    )
-    sides = by_model.groupby([*keys, "side"], observed=True).agg(
-        score=("score", "mean"), synthetic=("synthetic", "any")
-    )
-    long = sides.reset_index().rename(columns={"side": "model"})
-    both = long.groupby(keys, observed=True)["model"].transform("size") == 2
-    n_unpaired = (~both).groupby(long["dimension"]).sum()
-    long = long.loc[both].assign(judge="mean").reset_index(drop=True)
-    long["n_unpaired"] = long["dimension"].map(n_unpaired).astype("int64")
-    columns = ["model", "judge", *keys, "score", "synthetic", "n_unpaired"]
-    return long[columns].astype({"model": "str", "judge": "str"})
-
-
-def gap_breakdown(
-    scores: pd.DataFrame,
-    access: Mapping[str, str],
-    by: By = "turn",
-    benchmark: Turns | None = None,
-    *,
-    dimension: str | None = None,
-    average: Average = "question",
-    ci: float = 0.95,
-    method: Method = "jackknife",
-    n_resamples: int = RESAMPLES,
-    seed: int = 0,
-    rubric: Rubric = MMDU,
-) -> pd.DataFrame:
-    """Measure the gap by turn, images, context or dimension, and whether it changes along the dialogue.
-
-    Parameters
-    ----------
-    scores, access
-        As in `paired_gap`.
-    by, benchmark, dimension, average, ci, method, n_resamples, seed, rubric
-        As in `score_breakdown`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a bin: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``, ``high``
-        (of the gap; clustered by dialogue, the models as given), ``n_dialogs``, ``n_turns``, and ``slope``,
-        ``slope_low``, ``slope_high``, ``p_value``: how much the gap changes for a turn, an image or 1,000
-        tokens more, see `score_trend` (NA for kinds and dimensions); ``n_unpaired``, ``note``, ``by``,
-        ``average``, ``ci``, ``synthetic``.
-
-    Raises
-    ------
-    NotAvailable, DataError
-        As in `paired_gap` and `score_breakdown`.
-    """
-    paired = paired_gap(scores, access, rubric=rubric)
-    options: dict[str, Any] = {"method": method, "n_resamples": n_resamples, "seed": seed, "ci": ci}
-    # The gap of a turn is a difference: 0 is in the middle of its range, which a rubric of its own says.
-    differences, points = _differences(paired, rubric), _points_rubric(rubric)
-    shown = {"average": average, "rubric": points, "dimension": dimension} | options
-    sides = score_breakdown(paired, by, benchmark, **(shown | {"rubric": rubric, "ci": ci}))
-    means = sides.set_index(["bin", "model"])["mean"].unstack("model")
-    frame = score_breakdown(differences, by, benchmark, **shown).drop(columns=["model", "n_missing"])
-    frame = frame.rename(columns={"mean": "gap"})
-    frame["gap"], frame["se"] = 2 * frame["gap"] - 100, 2 * frame["se"]
-    frame[["low", "high"]] = 2 * frame[["low", "high"]] - 100
-    frame.insert(
-        frame.columns.get_loc("gap"), "closed_mean", frame["bin"].astype(object).map(means["closed"])
-    )
-    frame.insert(frame.columns.get_loc("gap"), "open_mean", frame["bin"].astype(object).map(means["open"]))
-    frame[["slope", "slope_low", "slope_high", "p_value"]] = float("nan")
-    if by != "kind" and by != "dimension":
-        trend = score_trend(differences, by, benchmark, dimension=dimension, rubric=points, **options).iloc[0]
-        frame["slope"], frame["p_value"] = 2 * trend["slope"], trend["p_value"]
-        frame["slope_low"], frame["slope_high"] = 2 * trend["low"], 2 * trend["high"]
-    frame["n_unpaired"] = frame["dimension"].map(paired.groupby("dimension")["n_unpaired"].first())
-    first = [
-        "bin",
-        "dimension",
-        "closed_mean",
-        "open_mean",
-        "gap",
-        "se",
-        "low",
-        "high",
-        "n_dialogs",
-        "n_turns",
-    ]
-    slopes = ["slope", "slope_low", "slope_high", "p_value", "n_unpaired"]
-    return frame[[*first, *slopes, "note", "by", "average", "ci", "synthetic"]]
-
-
-def _differences(paired: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
-    """Return closed less open on each turn, on a scale from -100 to 100 points."""
-    keys = ["dialog_id", "turn", "dimension"]
-    points = paired.assign(score=rubric.to_percent(paired["score"]))
-    wide = points.pivot(index=keys, columns="model", values="score")
-    marked = paired.groupby(keys, observed=True)["synthetic"].any()
-    frame = (wide["closed"] - wide["open"]).rename("score").to_frame().join(marked).reset_index()
-    return frame.assign(model="gap", judge="mean")
-
-
-def _points_rubric(rubric: Rubric) -> Rubric:
-    """Return the rubric with a scale from -100 to 100, of differences of points."""
-    return Rubric(rubric.name, rubric.dimensions, (-100.0, 100.0), rubric.overall)

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.schema import MMDU, CoverageWarning, DataError, Rubric
-from mmdu_analysis.stats.resampling import (
-    FEWEST_FOR_T,
-    RESAMPLES,
-    Method,
-    clustered_ratio,
-    sign_flip_p,
-    two_sided_p,
-)
-from mmdu_analysis.stats.scores import AVERAGES, Average, as_scores, only_dimension, summarize_scores
+from mmdu_analysis.stats.pairing import compare_pair, pair_scores
+from mmdu_analysis.stats.resampling import RESAMPLES, Method
+from mmdu_analysis.stats.scores import Average, as_scores, only_dimension, summarize_scores
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 Family = Literal["dimension", "all"]
-
-NOT_COMPARED = "not compared: no shared turn"
-_CELL = ["judge", "dialog_id", "turn", "dimension"]
 
 
 def compare_models(
@@ -84,12 +73,12 @@ def compare_models(
     [110]
     """
     scores = as_scores(scores, repeats=True, rubric=rubric)
-    pairing = _pair(scores, average, rubric)
+    pairing = pair_scores(scores, average, rubric)
     for model in (a, b):
         if model not in pairing.models:
             raise DataError(f"no scores of model {model!r}; expected one of {pairing.models}")
     options: dict[str, Any] = {"ci": ci, "method": method, "n_resamples": n_resamples, "seed": seed}
-    frame = _compare(pairing, a, b, options)
+    frame = compare_pair(pairing, a, b, options)
     if not frame["n_turns"].any():
         raise DataError(
             f"{a!r} and {b!r} share no scored turn; load the scores with benchmark= so that turns are known"
@@ -141,12 +130,12 @@ def compare_all_models(
     if family not in ("dimension", "all"):
         raise DataError(f"family is {family!r}, expected 'dimension' or 'all'")
     scores = as_scores(scores, repeats=True, rubric=rubric)
-    pairing = _pair(scores, average, rubric)
+    pairing = pair_scores(scores, average, rubric)
     if len(pairing.models) < 2:
         raise DataError(f"got scores of {pairing.models}, expected at least two models to compare")
     options: dict[str, Any] = {"ci": ci, "method": method, "n_resamples": n_resamples, "seed": seed}
     parts = [
-        _compare(pairing, a, b, options).assign(model_a=a, model_b=b)
+        compare_pair(pairing, a, b, options).assign(model_a=a, model_b=b)
         for a, b in combinations(pairing.models, 2)
     ]
     frame = pd.concat(parts, ignore_index=True)
@@ -177,121 +166,6 @@ def model_order(pairs: pd.DataFrame) -> list[str]:
     ahead = last.groupby("model_a", sort=False)["difference"].sum()
     behind = last.groupby("model_b", sort=False)["difference"].sum()
     return ahead.sub(behind, fill_value=0).sort_values(ascending=False, kind="stable").index.tolist()
-
-
-@dataclass(frozen=True)
-class _Pairing:
-    """Scores with one column a model, prepared once for all pairs.
-
-    Attributes
-    ----------
-    points : dict
-        Model -> its points on each cell (judge, dialogue, turn, dimension); NaN where it has none.
-    block : numpy.ndarray of int
-        The block (dimension and dialogue) of each cell.
-    block_dimension : numpy.ndarray of int
-        The dimension of each block, as a position in `dimensions`.
-    counts : pandas.DataFrame
-        Scored turns by model and dimension.
-    synthetic : pandas.DataFrame
-        Whether a model's scores of a dimension are synthetic.
-    average : str
-        As in `summarize_scores`.
-    """
-
-    models: list[str]
-    dimensions: list[str]
-    points: dict[str, np.ndarray]
-    block: np.ndarray
-    block_dimension: np.ndarray
-    counts: pd.DataFrame
-    synthetic: pd.DataFrame
-    average: str
-
-
-def _pair(scores: pd.DataFrame, average: str, rubric: Rubric) -> _Pairing:
-    import pandas as pd
-
-    from mmdu_analysis.stats.scores import _turn_points
-
-    if average not in AVERAGES:
-        raise DataError(f"average {average!r} is unknown; expected one of {', '.join(AVERAGES)}")
-    models, dimensions = list(scores["model"].unique()), rubric.order(scores["dimension"].unique())
-    turns = _turn_points(scores, [], average, rubric).dropna(subset="points")
-    by_model = turns.groupby(["model", "dimension"], observed=True)
-    counts = by_model.size().unstack(fill_value=0).reindex(models, columns=dimensions, fill_value=0)
-    synthetic = by_model["synthetic"].any().unstack().reindex(models, columns=dimensions)
-    known = turns.dropna(subset=["dialog_id", "turn"])
-    # A file may hold a turn twice without saying that it was judged twice; it counts with its mean.
-    wide = known.pivot_table(index=_CELL, columns="model", values="points", aggfunc="mean", observed=True)
-    wide = wide.reindex(columns=models)
-    blocks = wide.groupby(["dimension", "dialog_id"], observed=True)
-    named = blocks.size().index.get_level_values("dimension")
-    return _Pairing(
-        models,
-        dimensions,
-        {model: wide[model].to_numpy(float) for model in models},
-        blocks.ngroup().to_numpy(),
-        pd.Categorical(named.astype("str"), categories=dimensions).codes.astype("int64"),
-        counts,
-        synthetic.astype("boolean").fillna(False).astype(bool),
-        average,
-    )
-
-
-def _compare(pairing: _Pairing, a: str, b: str, options: dict[str, Any]) -> pd.DataFrame:
-    """Compare two models in each dimension, on the cells that both have."""
-    import numpy as np
-    import pandas as pd
-
-    first, second = pairing.points[a], pairing.points[b]
-    shared = ~np.isnan(first) & ~np.isnan(second)
-    n_blocks, n_dimensions = len(pairing.block_dimension), len(pairing.dimensions)
-
-    def by_block(values: np.ndarray) -> np.ndarray:
-        return np.bincount(pairing.block[shared], values, minlength=n_blocks)
-
-    turns = by_block(np.ones(int(shared.sum())))
-    tops = {"mean_a": by_block(first[shared]), "mean_b": by_block(second[shared])}
-    present = turns > 0
-    group, bottom = pairing.block_dimension[present], turns[present]
-    tops = {name: sums[present] for name, sums in tops.items()}
-    if pairing.average == "dialog":
-        tops, bottom = {name: sums / bottom for name, sums in tops.items()}, np.ones(len(bottom))
-    totals = np.bincount(group, bottom, minlength=n_dimensions)
-    frame = pd.DataFrame({"dimension": pd.array(pairing.dimensions, dtype="str")})
-    with np.errstate(invalid="ignore"):
-        for name, sums in tops.items():
-            frame[name] = np.bincount(group, sums, minlength=n_dimensions) / totals
-    difference = tops["mean_a"] - tops["mean_b"]
-    ratios = clustered_ratio(group, difference, bottom, n_dimensions, **options)
-    frame["difference"] = ratios["estimate"]
-    frame[["se", "low", "high"]] = ratios[["se", "low", "high"]]
-    frame["p_value"] = two_sided_p(*(ratios[name].to_numpy() for name in ("estimate", "se", "n_clusters")))
-    frame["n_dialogs"] = ratios["n_clusters"].astype("int64")
-    frame["n_turns"] = np.bincount(pairing.block_dimension, turns, n_dimensions).astype("int64")
-    scored = (pairing.counts.loc[a] + pairing.counts.loc[b]).to_numpy()
-    frame["n_unpaired"] = (scored - 2 * frame["n_turns"]).astype("int64")
-    frame["test"], frame["note"] = "t", ratios["note"]
-    frame["synthetic"] = (pairing.synthetic.loc[a] | pairing.synthetic.loc[b]).to_numpy()
-    return _exact_where_few(frame, group, difference)
-
-
-def _exact_where_few(frame: pd.DataFrame, group: np.ndarray, difference: np.ndarray) -> pd.DataFrame:
-    """Replace the t-test by the exact sign-flip test where its standard error means nothing."""
-    n_dialogs = frame["n_dialogs"]
-    few = n_dialogs.between(2, FEWEST_FOR_T - 1) | ((n_dialogs > 1) & (frame["se"] == 0))
-    for number in frame.index[few]:
-        frame.loc[number, "p_value"] = sign_flip_p(difference[group == number])
-        count, smallest = n_dialogs[number], 2.0 ** (1 - n_dialogs[number])
-        reason = f"{count} dialogues" if count < FEWEST_FOR_T else f"the same difference in {count} dialogues"
-        frame.loc[number, "note"] = f"{reason}: exact sign-flip test (p at least {smallest:.2g}), no interval"
-    frame.loc[few, "test"] = "sign-flip"
-    frame.loc[few, ["low", "high"]] = float("nan")
-    alone = n_dialogs < 2
-    frame.loc[alone, "p_value"] = float("nan")
-    frame.loc[n_dialogs == 0, "note"] = NOT_COMPARED
-    return frame.astype({"note": "str", "test": "str"})
 
 
 def rank_models(
@@ -352,10 +226,10 @@ def rank_models(
     models = frame["model"].tolist()
     pairs = compare_all_models(shared, **options)
     apart = pairs.loc[pairs["p_holm"] < 1 - ci]
-    better = _winner(apart).value_counts(), _winner(apart, worse=True).value_counts()
+    wins, losses = (_models_of(apart, better).value_counts() for better in (True, False))
     frame["rank"] = frame["mean"].rank(ascending=False, method="min").astype("int64")
-    frame["rank_low"] = 1 + frame["model"].map(better[1]).fillna(0).astype("int64")
-    frame["rank_high"] = len(models) - frame["model"].map(better[0]).fillna(0).astype("int64")
+    frame["rank_low"] = 1 + frame["model"].map(losses).fillna(0).astype("int64")
+    frame["rank_high"] = len(models) - frame["model"].map(wins).fillna(0).astype("int64")
     letters = group_letters(models, pairs, 1 - ci)
     frame["group"] = frame["model"].map(letters)
     frame["n_dropped"] = n_dropped
@@ -363,9 +237,9 @@ def rank_models(
     return frame[[*first, "n_dialogs", "n_turns", "n_dropped", "note", "average", "ci", "synthetic"]]
 
 
-def _winner(apart: pd.DataFrame, *, worse: bool = False) -> pd.Series:
-    """Return the better (or the worse) model of each significant comparison."""
-    return apart["model_a"].where((apart["difference"] > 0) != worse, apart["model_b"])
+def _models_of(apart: pd.DataFrame, better: bool) -> pd.Series:
+    """Return the better or the worse model of each significant comparison."""
+    return apart["model_a"].where((apart["difference"] > 0) == better, apart["model_b"])
 
 
 def _shared_by_all(scores: pd.DataFrame) -> tuple[pd.DataFrame, int]:

@@ -204,7 +204,7 @@ def summarize_scores(
     warn_of_pooling(scores, names)
     if "model" in names:
         warn_of_turns(scores)
-    turns = _turn_points(scores, names, average, rubric)
+    turns = turn_points(scores, names, average, rubric)
     cells = _dialog_sums(turns, names, average)
     frame = _means(cells, ci=ci, method=method, n_resamples=n_resamples, seed=seed)
     frame = frame.reset_index().astype({"dimension": "str"} | {name: scores[name].dtype for name in names})
@@ -214,7 +214,7 @@ def summarize_scores(
     return frame.assign(average=average, ci=ci, synthetic=frame.pop("synthetic"))
 
 
-def _turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Rubric) -> pd.DataFrame:
+def turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Rubric) -> pd.DataFrame:
     """Return one row a judged turn: ``points`` (NaN where it doesn't count), ``scored``, and its judgements."""
     import numpy as np
     import pandas as pd

@@ -21,7 +21,7 @@ from mmdu_analysis import (
     question_images,
     sample_scores,
 )
-from mmdu_analysis.stats.decay import decay_rows
+from mmdu_analysis.stats.decay_data import decay_rows
 
 PUBLISHED = {
     "LLaVa1.6-vicuna-7B": (-1.042, -1.487, -0.597),

@@ -21,7 +21,7 @@ from mmdu_analysis import (
     summarize_scores,
 )
 from mmdu_analysis.schema import SHORT_NAMES
-from mmdu_analysis.stats.gap import paired_gap
+from mmdu_analysis.stats.gap_turns import paired_gap
 from mmdu_analysis.synthetic.scores import GAP, GAP_SLOPE, MODELS
 
 

@@ -14,7 +14,8 @@ from statsmodels.stats.multitest import multipletests
 
 from mmdu_analysis import DataError, compare_all_models, compare_models, rank_models
 from mmdu_analysis.schema import ComparabilityWarning, CoverageWarning, Dimension, Rubric
-from mmdu_analysis.stats.pairs import NOT_COMPARED, model_order
+from mmdu_analysis.stats.pairing import NOT_COMPARED
+from mmdu_analysis.stats.pairs import model_order
 from mmdu_analysis.stats.resampling import sign_flip_p
 
 
