@@ -179,7 +179,9 @@ class _Socket(_Guarded, WebSocketHandler):
         if not isinstance(asked, dict) or asked.get("kind") != "picture":
             return self._reply(self.session.handle(asked), ticket)
         # Decoding and archives take their time; the conversation does not wait for them.
-        found = asyncio.wrap_future(self.settings["pictures"].submit(self.session.handle, asked))
+        # The small ones of the list have their own queue, so that those of the dialogue come first.
+        queue = self.settings["minis" if asked.get("size") == "mini" else "pictures"]
+        found = asyncio.wrap_future(queue.submit(self.session.handle, asked))
         found.add_done_callback(lambda done: self._reply(done.result(), ticket))
         return None
 
@@ -278,7 +280,7 @@ def _listen(access: Access, new_session: Callable[[], Handler], site: Site) -> H
     ]
     strangers: dict[IOStream, None] = {}
     settings: dict[str, Any] = {"new_session": new_session, "site": site, "strangers": strangers}
-    settings["pictures"] = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+    settings |= {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("pictures", "minis")}
     application = Application(
         routes, log_function=lambda _: None, websocket_max_message_size=MAX_MESSAGE, **settings
     )

@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def export_site(
     figures : mapping of str to path, optional
         Title and picture file (PNG, SVG, JPEG, WebP) of figures to show.
     tables : mapping of str to pandas.DataFrame, optional
-        Title and content of tables to show.
+        Title and content of tables to show; by default those of a study: its statistics and its mean scores.
     side : int, default 800
         Longest side of the pictures of the dialogues, in pixels.
     rubric : Rubric, optional
@@ -74,6 +75,7 @@ def export_site(
     """
     target = Path(folder).expanduser()
     inputs = read_inputs(benchmark, answers, scores, rubric)
+    shown = _study_tables(benchmark) if tables is None else tables
     pictures = _check_figures(figures or {})
     _check_folder(target)
     session = Session(inputs.benchmark, inputs.answers, inputs.scores, rubric=inputs.rubric)
@@ -90,10 +92,18 @@ def export_site(
     for name, path in pictures.items():
         with atomic_path(target / "figures" / name) as temporary:
             temporary.write_bytes(path.read_bytes())
-    _write(
-        target / "index.html", _index_page(session, names, list(figures or {}), list(pictures), tables or {})
-    )
+    _write(target / "index.html", _index_page(session, names, list(figures or {}), list(pictures), shown))
     return target / "index.html"
+
+
+def _study_tables(study: Any) -> dict[str, pd.DataFrame]:
+    """Return the tables of a study; none for a benchmark alone."""
+    tables: dict[str, pd.DataFrame] = {}
+    for title, name in (("Dialogues", "statistics"), ("Mean scores, 0-100", "summary")):
+        with suppress(DataError):  # a study without scores has no summary
+            if hasattr(study, name):
+                tables[title] = getattr(study, name)()
+    return tables
 
 
 def page_names(dialog_ids: list[str]) -> dict[str, str]:
@@ -240,7 +250,7 @@ def html_table(frame: pd.DataFrame) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value != value or type(value).__name__ == "NAType":
+    if value is None or type(value).__name__ == "NAType" or value != value:
         return "–"
     if isinstance(value, float):
         return html.escape(f"{value:.3f}".rstrip("0").rstrip("."))

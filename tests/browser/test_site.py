@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmdu_analysis import DataError, export_site, load_answers, load_scores, sample_answers, sample_scores
+from mmdu_analysis import (
+    DataError,
+    Study,
+    export_site,
+    load_answers,
+    load_scores,
+    sample_answers,
+    sample_scores,
+)
 from mmdu_analysis.browser.site import html_table, page_names
 
 REAL = SHARED / "data" / "mmdu"
@@ -121,6 +129,18 @@ def test_search_links_and_means(sample, tmp_path, browser):
     window.wait_for_selector("#dialogs")
     window.close()
     assert told == []
+
+
+def test_a_study_brings_its_tables(sample, tmp_path):
+    whole = Study.sample()
+    study = whole.with_(benchmark=few(sample), scores=whole.scores.query("dialog_id in ['0', '1', '2']"))
+    page = study.export_site(tmp_path / "site").read_text()
+    mean = study.summary().query("model == 'closed-A' and dimension == 'Overall Score'")["mean"].iloc[0]
+    assert f"<td>{mean:.3f}".rstrip("0").rstrip(".") in page
+    assert "<h2>Mean scores, 0-100</h2>" in page
+    assert "<h2>Dialogues</h2>" in page
+    bare = Study(few(sample)).export_site(tmp_path / "bare").read_text()
+    assert "<h2>Mean scores" not in bare
 
 
 def test_no_page_tells_a_folder_of_this_machine(sample_files, tmp_path):
