@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.plots._layout import panels
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import GREY, OURS, points, small
+from mmdu_analysis.plots._style import DASHES, GREY, OURS, points, small
 from mmdu_analysis.schema import NotAvailable, is_synthetic
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LIMITS = {"4k": 4_096, "8k": 8_192, "32k": 32_768}
 """Context windows that are marked, in tokens."""
 
-_CLASSES = ("#CFE3F1", "#7DB2D8", "#E6A04B", "#A33B20")
+_CLASSES = ("#D6E6F3", "#8DBBDC", "#C1702A", "#6B1A0E")  # darker step by step, in grey too
 _ESTIMATOR = "paper"
 _COVERED = 0.9
 """Share of turns whose answer must be known before contexts are added up."""
@@ -168,9 +168,16 @@ def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:
     upper, lower = panels(ax, 2, 1, sharex=True, height_ratios=(2.4, 1))
     _calendar(upper, frame)
     shares = _shares_over(frame)
-    for (name, share), color in zip(shares.items(), _CLASSES[1:], strict=True):
+    for (name, share), color, dash in zip(shares.items(), _CLASSES[1:], DASHES[:3], strict=True):
         lower.plot(
-            share.index, share, color=color, lw=points(1.5), marker="o", ms=points(2.2), label=f"> {name}"
+            share.index,
+            share,
+            color=color,
+            ls=dash,
+            lw=points(1.5),
+            marker="o",
+            ms=points(2.2),
+            label=f"> {name}",
         )
     lower.set_ylim(-4, 104)
     lower.set_ylabel("% over")
