@@ -95,6 +95,11 @@ def test_encodings_that_cant_be_had(monkeypatch, tmp_path):
         count_tokens(["a"], "p50k_base")
 
 
+def test_one_text_is_not_counted_by_its_letters():
+    with pytest.raises(DataError, match=r"pass \[text\]"):
+        count_tokens("one text")
+
+
 SIZES = [
     ("gpt-4o", 1024, 1024, 765),  # the three examples of OpenAI's guide
     ("gpt-4o", 2048, 4096, 1105),

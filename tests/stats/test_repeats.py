@@ -136,3 +136,19 @@ def test_files_say_which_repeat_and_which_judge(tmp_path, sample):
     assert absent == [turn for turn in range(1, length + 1) if turn != 2]
     assert as_scores(scored)["reason"].unique().tolist() == ["r1\n\nr2"]
     assert set(load_scores(tmp_path, judge="mine")["judge"]) == {"mine"}
+
+
+def test_the_interval_of_the_judges_deviation_covers_the_truth():
+    rng = np.random.default_rng(8)
+    truth, covered, runs = 6.0, 0, 60
+    index = pd.MultiIndex.from_product(
+        [[str(i) for i in range(40)], range(1, 9), [1, 2, 3]], names=["dialog_id", "turn", "repeat"]
+    )
+    for _ in range(runs):
+        level = np.repeat(rng.normal(5.5, 1, 320), 3)
+        scores = pd.DataFrame({"score": level + rng.normal(0, truth / 10, 960)}, index=index).reset_index()
+        row = judge_variance(scores.assign(model="m", judge="j", dimension="Overall Score")).iloc[0]
+        assert row["se"] > 0
+        covered += row["low"] <= truth <= row["high"]
+    assert row["sd_judge"] == pytest.approx(truth, rel=0.15)
+    assert covered / runs >= 0.87
