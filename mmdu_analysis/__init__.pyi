@@ -82,3 +82,5 @@ from .synthetic.sample import sample_answers as sample_answers
 from .synthetic.sample import sample_ratings as sample_ratings
 from .synthetic.sample import sample_scores as sample_scores
 from .synthetic.sample import sample_truth as sample_truth
+
+__version__: str

@@ -81,7 +81,7 @@ def figure(study: Study, name: str, **options: Any) -> Any:
     import matplotlib.pyplot as plt
 
     try:
-        drawn = study.plot(name, **({"context": "notebook"} | options)).figure
+        drawn: Any = study.plot(name, **({"context": "notebook"} | options)).figure
     except NotAvailable as error:
         return Missing(str(error))
     plt.close(drawn)  # otherwise the notebook shows it twice

@@ -376,7 +376,7 @@ def _rubric_of(content: dict[str, Any], label: str) -> Rubric:
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
         raise DataError(f"{label}: got no [[dimensions]], expected at least one with a name")
     dimensions = tuple(_dimension_of(entry, label) for entry in entries)
-    scale = content.get("scale")
+    scale: Any = content.get("scale")
     numbers = isinstance(scale, list) and len(scale) == 2 and all(type(x) in (int, float) for x in scale)
     if not numbers or not (math.isfinite(scale[0]) and math.isfinite(scale[1]) and scale[0] < scale[1]):
         raise DataError(
@@ -447,7 +447,7 @@ def parse_access(pairs: Iterable[str], origin: str) -> dict[str, str]:
     DataError
         If a pair isn't of that form.
     """
-    result = {}
+    result: dict[str, str] = {}
     for pair in pairs:
         model, sign, access = pair.strip().rpartition("=")
         if not sign or not model or access not in ACCESS:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mmdu_analysis.registry import Figure
+    from mmdu_analysis.report.page import WrittenReport
 
 
 class Study(StudyParts):
@@ -112,7 +113,8 @@ class Study(StudyParts):
         env = os.environ if env is None else env
 
         def paths(given: Sequence[str | Path] | None, name: str) -> list[str | Path] | None:
-            found = list(given) if given else [p for p in env.get(name, "").split(os.pathsep) if p]
+            found: list[str | Path] = list(given or [])
+            found = found or [p for p in env.get(name, "").split(os.pathsep) if p]
             return found or None
 
         benchmark = benchmark or env.get("MMDU_DATA") or None
@@ -126,7 +128,7 @@ class Study(StudyParts):
         if benchmark == "sample" and not any(parts.values()):
             return cls.sample().with_(access=access) if access else cls.sample()
         rubric = rubric or env.get("MMDU_RUBRIC") or None
-        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict, allow_pickle=allow_pickle)  # type: ignore[arg-type]
+        return cls(benchmark, **parts, access=access, rubric=rubric, strict=strict, allow_pickle=allow_pickle)
 
     @classmethod
     def sample(cls) -> Study:
@@ -168,15 +170,19 @@ class Study(StudyParts):
         unknown = sorted(set(parts) - set(self._given))
         if unknown:
             raise DataError(f"Study.with_ got {unknown[0]!r}, expected one of {', '.join(self._given)}")
-        loaded = {
+        loaded: dict[str, Any] = {
             "benchmark": self._benchmark,
             "answers": self._answers,
             "scores": self._scores,
             "ratings": self._ratings,
-            "access": self._given["access"],
             "rubric": self._rubric,
         }
-        return Study(**(loaded | parts))
+        study = Study(**(loaded | parts))
+        study._problems |= {part: found for part, found in self._problems.items() if part not in parts}
+        if "access" not in parts:
+            kept = {m: a for m, a in self._given["access"].items() if m in study.own_models}
+            study._given["access"], study._access = kept, study._access | kept
+        return study
 
     def unavailable(self, figure: Figure) -> str | None:
         """Return why a figure can't be drawn from this study, or None.
@@ -312,7 +318,7 @@ class Study(StudyParts):
 
         return rank_models(self.need_scores(), rubric=self._rubric, **options)
 
-    def gap(self, by: str = "dimension", **options: Any) -> pd.DataFrame:
+    def gap(self, by: Any = "dimension", **options: Any) -> pd.DataFrame:
         """Return the gap between closed and open models.
 
         Parameters
@@ -398,13 +404,13 @@ class Study(StudyParts):
 
         return public.browse(self, **options)
 
-    def explore(self, name: str = "context", **options: Any) -> Any:
+    def explore(self, name: Any = "context", **options: Any) -> Any:
         """Open a chart that is linked with the dialogue browser; see `mmdu_analysis.browser.explore`."""
         import mmdu_analysis as public
 
         return public.explore(self, name, **options)
 
-    def report(self, path: str | Path, **options: Any) -> Path:
+    def report(self, path: str | Path, **options: Any) -> WrittenReport:
         """Write a report as HTML, Markdown or LaTeX; see `mmdu_analysis.write_report`."""
         import mmdu_analysis as public
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Paths = str | Path | Sequence[str | Path]
 
 
-def read_benchmark(given: Any, problems: list[pd.DataFrame], strict: bool) -> Benchmark | None:
+def read_benchmark(given: Any, problems: dict[str, pd.DataFrame], strict: bool) -> Benchmark | None:
     """Return the benchmark that was given as an object or as a path, and collect its problems."""
     if given is None:
         return None
@@ -34,21 +34,21 @@ def read_benchmark(given: Any, problems: list[pd.DataFrame], strict: bool) -> Be
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ProblemWarning)  # the study warns once for all its parts
             given = load_benchmark(given, strict=strict)
-    problems.append(given.problems)
+    problems["benchmark"] = given.problems
     return given
 
 
 def read_answers(
     given: pd.DataFrame | Paths | None,
     benchmark: Benchmark | None,
-    problems: list[pd.DataFrame],
+    problems: dict[str, pd.DataFrame],
     strict: bool,
 ) -> pd.DataFrame | None:
     """Return the answers that were given as a frame or as paths, and collect their problems."""
     if given is None or _is_frame(given):
         return _checked_frame(given, ANSWER_COLUMNS, "answers")
     frame, found = load_answers(given, benchmark=benchmark, strict=strict, return_problems=True)
-    problems.append(found)
+    problems["answers"] = found
     return frame
 
 
@@ -56,7 +56,7 @@ def read_scores(
     given: pd.DataFrame | Paths | None,
     benchmark: Benchmark | None,
     rubric: Rubric,
-    problems: list[pd.DataFrame],
+    problems: dict[str, pd.DataFrame],
     strict: bool,
     allow_pickle: bool,
 ) -> pd.DataFrame | None:
@@ -76,12 +76,12 @@ def read_scores(
         allow_pickle=allow_pickle,
         return_problems=True,
     )
-    problems.append(found)
+    problems["scores"] = found
     return frame
 
 
 def read_ratings(
-    given: pd.DataFrame | Paths | None, rubric: Rubric, problems: list[pd.DataFrame], strict: bool
+    given: pd.DataFrame | Paths | None, rubric: Rubric, problems: dict[str, pd.DataFrame], strict: bool
 ) -> pd.DataFrame | None:
     """Return people's ratings that were given as a frame or as paths, and collect their problems."""
     if given is None or _is_frame(given):
@@ -89,7 +89,7 @@ def read_ratings(
     from mmdu_analysis.io.ratings import load_ratings
 
     frame, found = load_ratings(given, rubric=rubric, strict=strict, return_problems=True)
-    problems.append(found)
+    problems["ratings"] = found
     return frame
 
 

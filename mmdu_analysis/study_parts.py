@@ -48,7 +48,7 @@ class StudyParts:
         strict: bool = False,
         allow_pickle: bool = False,
     ) -> None:
-        self._given = {
+        self._given: dict[str, Any] = {
             "benchmark": benchmark,
             "answers": answers,
             "scores": scores,
@@ -57,7 +57,7 @@ class StudyParts:
             "rubric": rubric,
         }
         self._rubric = rubric if isinstance(rubric, Rubric) else Rubric.from_file(rubric) if rubric else MMDU
-        self._problems: list[pd.DataFrame] = []
+        self._problems: dict[str, pd.DataFrame] = {}
         self._benchmark = read_benchmark(benchmark, self._problems, strict)
         self._answers = read_answers(answers, self._benchmark, self._problems, strict)
         self._scores = read_scores(
@@ -122,7 +122,7 @@ class StudyParts:
         """What could not be used: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``."""
         import pandas as pd
 
-        found = [frame for frame in self._problems if len(frame)]
+        found = [frame for frame in self._problems.values() if len(frame)]
         return pd.concat(found, ignore_index=True) if found else problems_frame()
 
     @property

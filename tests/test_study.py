@@ -71,6 +71,21 @@ def test_with_replaces_and_removes_parts():
         study.with_(score=None)
 
 
+def test_with_keeps_the_problems_of_the_other_parts_and_drops_access_without_models(tmp_path, sample_files):
+    import shutil
+
+    copy = tmp_path / "open-A"
+    shutil.copytree(sample_files / "scores" / "open-A", copy)
+    path = copy / "0.json"
+    path.write_text(path.read_text().replace('"Creativity": ', '"Creativity": 9', 1))
+    with pytest.warns(mmdu.DataWarning):
+        study = Study(scores=tmp_path, access={"open-A": "open"})
+    assert "Creativity" in str(study.problems["problem"].tolist())
+    assert study.with_(answers=None).problems.equals(study.problems)
+    assert study.with_(scores=None).problems.empty
+    assert "open-A" not in study.with_(scores=None).access
+
+
 def test_access_of_unknown_models_is_refused():
     with pytest.raises(DataError, match="known: closed-A"):
         Study.sample().with_(access={"opne-A": "open"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -125,7 +125,8 @@ def _own_scores(
     from mmdu_analysis.stats import pairs, places
     from mmdu_analysis.stats import scores as summaries
 
-    rubric, options = study.rubric, {"average": average, "ci": ci}
+    rubric = study.rubric
+    options: Any = {"average": average, "ci": ci}
     wanted = [rank, compare is not None, published, corrected]
     if sum(wanted) > 1:
         raise DataError("got several of --rank, --compare, --published and --ratings, expected one")

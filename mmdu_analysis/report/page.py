@@ -118,7 +118,7 @@ def _form_of(path: Path, form: str | None) -> str:
         raise DataError(
             f"{path}: the form is {chosen!r}, expected html, markdown or latex (.html, .md, .tex)"
         )
-    return chosen
+    return str(chosen)
 
 
 def _section_names(sections: Sequence[str] | None, audit: bool) -> list[str]:
@@ -174,8 +174,9 @@ def _figure(study: Study, name: str, left_out: list[str]) -> dict[str, str] | No
         left_out.append(str(error))
         return None
     buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
-    plt.close(ax.figure)
+    drawn: Any = ax.figure
+    drawn.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+    plt.close(drawn)
     return {"caption": figures[name].caption, "png": base64.b64encode(buffer.getvalue()).decode()}
 
 

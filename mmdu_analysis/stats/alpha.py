@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.schema import SCORE_COLUMNS, DataError, require_columns
 
@@ -158,7 +158,8 @@ def _alpha(ratings: _Ratings, weights: np.ndarray, level: Level) -> np.ndarray:
     else:
         rating_weight = np.repeat(unit_weight, ratings.size, axis=1)
         counts = np.zeros((len(weights), len(ratings.levels)))
-        np.add.at(counts, (slice(None), ratings.code), rating_weight)
+        everywhere: Any = (slice(None), ratings.code)
+        np.add.at(counts, everywhere, rating_weight)
         numbers = (np.cumsum(counts, axis=1) - counts / 2)[:, ratings.code]
     sums = np.add.reduceat(numbers, ratings.start, axis=1)
     squares = np.add.reduceat(numbers**2, ratings.start, axis=1)
