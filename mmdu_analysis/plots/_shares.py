@@ -83,7 +83,7 @@ def _published(name: str, labels: list[str]) -> pd.DataFrame:
     )
 
 
-def _of_study(study: Study, name: str) -> pd.DataFrame:
+def _of_study(study: Study, name: Any) -> pd.DataFrame:
     """Return the shares of the study's own benchmark."""
     from mmdu_analysis.stats.dataset import BINS, distribution
 
