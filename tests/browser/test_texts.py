@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 
 from builders import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdu_analysis.browser.texts import MOST_CHARACTERS, question_parts, render_markdown, word_differences
+from mmdu_analysis.browser.texts import (
+    MOST_CHARACTERS,
+    MOST_COMPARED,
+    first_words,
+    question_parts,
+    render_markdown,
+    word_differences,
+)
 
 
 def test_markdown_keeps_its_shape_and_loses_its_teeth():
@@ -51,3 +59,21 @@ def test_a_very_long_text_is_cut_and_says_so():
     assert "more characters are not shown" in render_markdown("x" * (MOST_CHARACTERS + 5))
     assert render_markdown("word " * 4_000).count("word") == 4_000
     assert render_markdown("\ud800 lone") == "<p>? lone</p>\n"
+
+
+def test_differences_of_long_texts_are_cut_with_a_note():
+    reference, answer = "same word " * 30_000, "same thing " * 30_000
+    start = time.perf_counter()
+    parts = word_differences(reference, answer)
+    assert time.perf_counter() - start < 10
+    assert parts[-1] == ["note", f"Only the first {MOST_COMPARED:,} characters of each text are compared."]
+    shown = "".join(text for what, text in parts if what in ("same", "new"))
+    assert answer.startswith(shown)
+    assert MOST_COMPARED - 10 < len(shown) <= MOST_COMPARED
+    assert word_differences("a b", "a c")[-1][0] != "note"
+
+
+def test_first_words_leave_out_the_labels_of_placeholders():
+    assert first_words("Image1: <ImageHere>. Image2: <ImageHere>. What is it?") == "What is it?"
+    assert first_words("<image>\nCompare Image1 with Image2.") == "Compare Image1 with Image2."
+    assert len(first_words("word " * 100, 20)) <= 21
