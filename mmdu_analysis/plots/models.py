@@ -199,8 +199,8 @@ def _place_title(mine: list[dict[str, Any]], count: int) -> str:
 def _neighbours(line: dict[str, Any]) -> str:
     """Return the differences of an own model to its published neighbours in words."""
     parts = [
-        f"{interval(line, f'{side}_difference', f'{side}_difference_low', f'{side}_difference_high')} to {line[side]}"
+        f"{line[side]} {interval(line, f'{side}_difference', f'{side}_difference_low', f'{side}_difference_high')}"
         for side in ("above", "below")
         if isinstance(line[side], str)
     ]
-    return f"{line['model']}: {'; '.join(parts)}."
+    return f"{line['model']} less its neighbours: {'; '.join(parts)}."
