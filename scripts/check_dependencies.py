@@ -23,14 +23,14 @@ TIMEOUT = 120
 
 
 def licences() -> Iterator[tuple[str, str, str]]:
-    """Give name, version and licence of every installed package."""
+    """Yield name, version and licence of every installed package."""
     command = [sys.executable, "-m", "piplicenses", "--format=json", "--from=mixed", "--with-system"]
     for entry in json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout):
         yield entry["Name"], entry["Version"], entry["License"]
 
 
 def wrong_licences() -> list[str]:
-    """Give the packages whose licence isn't one that this project may be used with."""
+    """Return the packages with a licence that is not compatible with this project."""
     wrong = []
     for name, version, licence in licences():
         alternatives = re.split(r";| OR ", licence)
@@ -40,7 +40,7 @@ def wrong_licences() -> list[str]:
 
 
 def advisories() -> tuple[list[str], str]:
-    """Give what pip-audit found, or why it couldn't look."""
+    """Return the findings of pip-audit, or the reason why it could not run."""
     command = [
         sys.executable,
         "-m",
@@ -55,7 +55,7 @@ def advisories() -> tuple[list[str], str]:
     except (subprocess.TimeoutExpired, ValueError, KeyError):
         return [], "the advisory databases can't be reached"
     return [
-        f"{entry['name']} {entry['version']}: {problem['id']}, mended in {', '.join(problem['fix_versions']) or 'no version'}"
+        f"{entry['name']} {entry['version']}: {problem['id']}, fixed in {', '.join(problem['fix_versions']) or 'no version'}"
         for entry in found
         for problem in entry.get("vulns", [])
     ], ""

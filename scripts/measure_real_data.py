@@ -34,10 +34,10 @@ def measure_dialogs(bench: Benchmark) -> pd.DataFrame:
 
 def measure_questions(bench: Benchmark) -> pd.DataFrame:
     """One row a question: its length and the images that it is about."""
-    about = (
+    images = (
         question_images(bench).groupby(["dialog_id", "turn"])["image"].agg(lambda n: ";".join(map(str, n)))
     )
-    table = question_tokens(bench).join(about.rename("images"), on=["dialog_id", "turn"])
+    table = question_tokens(bench).join(images.rename("images"), on=["dialog_id", "turn"])
     table["reference_tokens"] = answer_tokens(bench)
     return table[
         ["dialog_id", "turn", "question_tokens", "new_images", "images_so_far", "images", "reference_tokens"]

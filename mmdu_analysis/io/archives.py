@@ -132,8 +132,8 @@ def _what_is_wrong(entry: zipfile.ZipInfo) -> str:
 
 
 def _check_room(entries: list[zipfile.ZipInfo], folder: Path, name: str) -> None:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    size, free = sum(entry.file_size for entry in entries), shutil.disk_usage(there).free
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    size, free = sum(entry.file_size for entry in entries), shutil.disk_usage(existing).free
     if size > free:
         raise DataError(f"{name}: {size:,} bytes unpacked, but only {free:,} are free on the disk; free some")
 

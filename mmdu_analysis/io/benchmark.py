@@ -93,7 +93,7 @@ class Benchmark:
             )
 
         def rows(frame: pd.DataFrame) -> pd.DataFrame:
-            order = frame["dialog_id"].map({key: place for place, key in enumerate(wanted)})
+            order = frame["dialog_id"].map({key: rank for rank, key in enumerate(wanted)})
             kept = frame.assign(_order=order).dropna(subset="_order").sort_values("_order", kind="stable")
             return kept.drop(columns="_order").reset_index(drop=True)
 
@@ -257,7 +257,7 @@ def resolve_source(source: str | Path | None) -> Path | None:
 
 
 def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benchmark:
-    """Lay dialogues out as frames and look the pictures up."""
+    """Build the frames of all dialogues and find their pictures."""
     name, problems = short_path(path), list[Problem]()
     listed = find_files(path)
     size = sum(file.stat().st_size for file in listed if file.is_file())
@@ -280,8 +280,10 @@ def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benc
     problems += _missing_references(made.turns, name)
     problems += _find_by_name(made.images, folder, name)
     problems += _missing_pictures(made.images, folder, name)
-    about = problems_frame(problems)
-    return Benchmark(files.stem(path), made.dialogs, made.turns, made.images, about, folder, path, made.forms)
+    faults = problems_frame(problems)
+    return Benchmark(
+        files.stem(path), made.dialogs, made.turns, made.images, faults, folder, path, made.forms
+    )
 
 
 def _values(
@@ -304,7 +306,7 @@ def _lay_out(dialogs: list[Dialog], _path: Path, folder: Path) -> Columns:
 
 
 def _save(dialogs: list[Dialog], _path: Path, folder: Path, scratch: Path) -> Path:
-    """Lay dialogues out in a file: another process reads it faster than a pipe."""
+    """Write the columns of dialogues to a file, which another process reads faster than a pipe."""
     path = scratch / f"{uuid.uuid4().hex}.arrow"
     save_columns(columns(dialogs, names_of(folder)), path)
     return path

@@ -43,9 +43,9 @@ class Batch(NamedTuple):
 class RecordError(Exception):
     """A record that is no dialogue; `place` is the JSON path within it, `dialog_id` its id if it is known."""
 
-    def __init__(self, place: str, text: str, dialog_id: str | None = None) -> None:
+    def __init__(self, json_path: str, text: str, dialog_id: str | None = None) -> None:
         super().__init__(text)
-        self.place, self.dialog_id = place, dialog_id
+        self.place, self.dialog_id = json_path, dialog_id
 
 
 class _Id(msgspec.Struct, gc=False):
@@ -117,13 +117,13 @@ def decode_records(records: Iterable[RawRecord], places: int, keys: Keys, base: 
     dialogs: list[Dialog] = []
     faults: list[Place] = []
     for record in records:
-        place = record._replace(raw=b"")
+        position = record._replace(raw=b"")
         try:
             dialog = decode_dialog(record, keys, base)
         except RecordError as error:
-            faults.append(Place(place, Fault(error.place, str(error)), error.dialog_id))
+            faults.append(Place(position, Fault(error.place, str(error)), error.dialog_id))
         else:
-            faults += [Place(place, fault, dialog.dialog_id) for fault in dialog.faults]
+            faults += [Place(position, fault, dialog.dialog_id) for fault in dialog.faults]
             dialogs.append(dialog)
     return Batch(dialogs, faults, places)
 
@@ -143,9 +143,9 @@ def decode_dialog(record: RawRecord, keys: Keys, base: int = 0) -> Dialog:
     except UnicodeDecodeError as error:
         raise RecordError("", f"not UTF-8 text (byte {error.start}); the record is left out") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        message, _, place = str(error).partition(" - at `$")
+        message, _, location = str(error).partition(" - at `$")
         text = f"{shorten(message, 150)}; the record is left out"
-        raise RecordError(place.rstrip("`"), text, record.key or _known_id(record.raw)) from None
+        raise RecordError(location.rstrip("`"), text, record.key or _known_id(record.raw)) from None
     if decoded.id is not None:
         return dialog_of(decoded, str(decoded.id), keys)
     if record.key is None and not keys.positional:

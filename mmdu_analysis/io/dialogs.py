@@ -131,7 +131,7 @@ def number_images(dialog: Dialog, numbers: Sequence[int] | None) -> None:
     dialog.faults.append(Fault(".image_inds", text))
 
 
-def pair_messages(messages: Sequence[Utterance], dialog: Dialog, place: str) -> None:
+def pair_messages(messages: Sequence[Utterance], dialog: Dialog, json_path: str) -> None:
     """Pair messages into the turns of a dialogue; what belongs to no turn becomes a fault.
 
     Parameters
@@ -140,7 +140,7 @@ def pair_messages(messages: Sequence[Utterance], dialog: Dialog, place: str) -> 
         In their order.
     dialog : Dialog
         Gets questions, answers, the system message, stated turns and faults.
-    place : str
+    json_path : str
         JSON path of the list of messages within the record.
     """
     state = _Pairing(dialog)
@@ -148,7 +148,7 @@ def pair_messages(messages: Sequence[Utterance], dialog: Dialog, place: str) -> 
         text = state.take(message)
         if text:
             turn = state.position or None
-            dialog.faults.append(Fault(f"{place}[{number}]", text, turn))
+            dialog.faults.append(Fault(f"{json_path}[{number}]", text, turn))
     if _rise(state.stated):
         dialog.stated_turns = state.stated
     elif state.positions != list(range(1, len(dialog.questions) + 1)):
@@ -216,24 +216,24 @@ def _rise(turns: list[int]) -> bool:
     return bool(turns) and rising and turns[-1] < 1 << 31
 
 
-def check_dialog(dialog: Dialog, place: str, *, numbered: bool = False) -> None:
+def check_dialog(dialog: Dialog, json_path: str, *, numbered: bool = False) -> None:
     """Add the faults of a dialogue as a whole: no question, questions in one turn, placeholders.
 
     Parameters
     ----------
     dialog : Dialog
         With its turns and images.
-    place : str
+    json_path : str
         JSON path of the list of messages within the record.
     numbered : bool, default False
         True where the record numbers its images: placeholders need not stand in the text.
     """
     if not dialog.questions:
-        dialog.faults.append(Fault(place, "a dialogue without any question"))
+        dialog.faults.append(Fault(json_path, "a dialogue without any question"))
     for turn, question in enumerate(dialog.questions, 1):
         if "\n" in question and (count := count_questions(question)) > 1:
             text = f"{count} questions in one turn, which has one answer; counted as one turn"
-            dialog.faults.append(Fault(place, text, dialog.turns[turn - 1]))
+            dialog.faults.append(Fault(json_path, text, dialog.turns[turn - 1]))
     placed, listed = sum(dialog.placeholders), len(dialog.images)
     dialog.unplaced = placed == 0 or (numbered and placed != listed)
     if placed != listed and not numbered:

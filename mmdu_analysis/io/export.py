@@ -38,12 +38,12 @@ def benchmark_dialogs(benchmark: Benchmark) -> Iterator[Dialog]:
     turns, images = rows_by_dialog(benchmark.turns, ids), rows_by_dialog(benchmark.images, ids)
     forms = benchmark.forms.reindex(ids).itertuples() if benchmark.forms is not None else repeat(None)
     abouts = benchmark.dialogs.reindex(columns=["system", "synthetic"]).itertuples()
-    for about, asked, shown, form in zip(abouts, turns, images, forms, strict=False):
-        dialog = Dialog(str(about.Index), synthetic=about.synthetic is True)
+    for row, asked, shown, form in zip(abouts, turns, images, forms, strict=False):
+        dialog = Dialog(str(row.Index), synthetic=row.synthetic is True)
         dialog.questions = [row.question for row in asked]
         dialog.answers = [row.answer if isinstance(row.answer, str) else "" for row in asked]
         dialog.images, dialog.image_numbers = [row.path for row in shown], [row.image for row in shown]
-        dialog.system = about.system if isinstance(about.system, str) else ""
+        dialog.system = row.system if isinstance(row.system, str) else ""
         numbers = [row.turn for row in asked]
         dialog.stated_turns = None if numbers == list(range(1, len(numbers) + 1)) else numbers
         if form:

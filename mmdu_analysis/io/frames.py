@@ -46,12 +46,12 @@ class Frames(NamedTuple):
 
 
 def columns(dialogs: list[Dialog], names: pictures.PictureNames) -> Columns:
-    """Lay some dialogues out as Arrow arrays, with the sizes of the pictures that `names` finds."""
+    """Convert dialogues to Arrow arrays, with the sizes of the pictures that `names` finds."""
     return Columns(_dialog_columns(dialogs), _turn_columns(dialogs), _image_columns(dialogs, names))
 
 
 def save_columns(part: Columns, path: Path) -> None:
-    """Write laid-out dialogues as Arrow streams behind one another."""
+    """Write the columns of dialogues as Arrow streams, one after the other."""
     import pyarrow as pa
 
     with pa.OSFile(str(path), "wb") as file:
@@ -91,24 +91,24 @@ def frames(parts: Iterable[Columns]) -> Frames:
     import numpy as np
 
     found = list(parts) or [columns([], pictures.PictureNames([]))]
-    about = _joined([part.dialogs for part in found])
+    dialogs = _joined([part.dialogs for part in found])
     turns, images = _joined([part.turns for part in found]), _joined([part.images for part in found])
-    twice = about["dialog_id"].duplicated().to_numpy()
+    twice = dialogs["dialog_id"].duplicated().to_numpy()
     if twice.any():
-        turns = turns.loc[~np.repeat(twice, about["n_turns"])].reset_index(drop=True)
-        images = images.loc[~np.repeat(twice, about["n_images"])].reset_index(drop=True)
-    kept = about.loc[~twice].set_index("dialog_id")
+        turns = turns.loc[~np.repeat(twice, dialogs["n_turns"])].reset_index(drop=True)
+        images = images.loc[~np.repeat(twice, dialogs["n_images"])].reset_index(drop=True)
+    kept = dialogs.loc[~twice].set_index("dialog_id")
     return Frames(
         kept[["n_turns", "n_images", "system", "synthetic"]].copy(),
         turns,
         images,
         kept[["number_id", "user", "assistant"]].copy(),
-        about.loc[twice, "dialog_id"].tolist(),
+        dialogs.loc[twice, "dialog_id"].tolist(),
     )
 
 
 def image_frame(dialogs: list[Dialog], folder: Path) -> pd.DataFrame:
-    """Lay the images of some dialogues out as a frame, with the sizes of those that lie in `folder`."""
+    """Return the images of dialogues as a frame, with the sizes of those that are in `folder`."""
     return _joined([_image_columns(dialogs, pictures.names_of(folder))])
 
 
@@ -228,4 +228,4 @@ def _first_turns(dialog: Dialog) -> list[int | None]:
     if dialog.unplaced:
         return [None] * len(dialog.images)
     order = [turn for turn, (new, _) in zip(dialog.turns, dialog.placed(), strict=True) for _ in range(new)]
-    return [order[place] if place < len(order) else None for place in range(len(dialog.images))]
+    return [order[number] if number < len(order) else None for number in range(len(dialog.images))]

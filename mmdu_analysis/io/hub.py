@@ -72,15 +72,15 @@ def remote_files(name: str, *, images: bool = False) -> list[RemoteFile]:
     wanted = [FILES[name], *([ARCHIVES[name]] if images else [])]
     with _told(name):
         found = HfApi().get_paths_info(REPOSITORY, wanted, repo_type="dataset")
-    there = {
+    files = {
         item.path: RemoteFile(item.path, item.size, item.lfs.sha256 if item.lfs else None)
         for item in found
         if isinstance(item, RepoFile)
     }
-    missing = [path for path in wanted if path not in there]
+    missing = [path for path in wanted if path not in files]
     if missing:
         raise DataError(f"{missing[0]}: not in {REPOSITORY} on the hub (any more); give a path to a copy")
-    return [there[path] for path in wanted]
+    return [files[path] for path in wanted]
 
 
 def download(

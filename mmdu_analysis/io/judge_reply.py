@@ -163,10 +163,10 @@ def _resolve(statements: list[Statement], doubts: dict[str, str], rubric: Rubric
     """Return the scores that are stated once or always alike, and what is wrong with the others."""
     scores, rules, faults = {}, {}, []
     for name in rubric.names:
-        about = [s for s in statements if s.dimension == name]
-        wrong = [s.fault for s in about if s.score is None]
-        values = sorted({s.score for s in about if s.score is not None})
-        if not about:
+        own = [s for s in statements if s.dimension == name]
+        wrong = [s.fault for s in own if s.score is None]
+        values = sorted({s.score for s in own if s.score is not None})
+        if not own:
             faults.append(f"{name} is missing")
         elif wrong:
             faults.append(f"{name} {wrong[-1]}")
@@ -175,7 +175,7 @@ def _resolve(statements: list[Statement], doubts: dict[str, str], rubric: Rubric
         elif name in doubts:
             faults.append(f"{name} {doubts[name]}")
         else:
-            scores[name], rules[name] = values[0], about[-1].rule
+            scores[name], rules[name] = values[0], own[-1].rule
     if not statements:
         return JudgeReply(problem="no scores were found")
     if total := _sum_fault(scores, rubric):

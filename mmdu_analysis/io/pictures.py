@@ -41,7 +41,7 @@ def is_url(path: str) -> bool:
 
 
 def data_url_bytes(path: str) -> bytes | None:
-    """Return the bytes of a data URL; None where the path is none, or is damaged."""
+    """Return the bytes of a data URL; None where the path is not one, or is damaged."""
     if not path.startswith("data:"):
         return None
     head, comma, body = path.partition(",")
@@ -58,7 +58,7 @@ def data_url_bytes(path: str) -> bytes | None:
 class PictureNames:
     """Look up quickly which pictures are missing: every folder is listed once.
 
-    A data set of 135,000 pictures that aren't at hand would otherwise cost half a million looks at the disk.
+    A data set of 135,000 pictures that aren't at hand would otherwise cost half a million file system calls.
     """
 
     def __init__(self, roots: list[Path]) -> None:
@@ -75,7 +75,7 @@ class PictureNames:
         return any(name in self._names(folder) for folder in folders)
 
     def size(self, path: str) -> tuple[int, int] | None:
-        """Return width and height in pixels; None where the picture isn't there, or is none."""
+        """Return width and height in pixels; None where the file is missing or is not a picture."""
         if path.startswith("data:"):
             data = data_url_bytes(path)
             return bytes_size(data) if data else None
@@ -219,7 +219,7 @@ def why_no_picture(roots: list[Path], path: str) -> str:
 
 
 def bytes_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels of a picture that is in memory; None where it is none."""
+    """Return width and height in pixels of a picture in memory; None where it is not a picture."""
     return picture_size(io.BytesIO(data))
 
 

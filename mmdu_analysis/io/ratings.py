@@ -108,7 +108,7 @@ def _files(path: str | Path | Sequence[str | Path]) -> list[Path]:
 def _decode(
     line: bytes, file: str, where: str, rubric: Rubric, problems: list[Problem]
 ) -> dict[str, Any] | None:
-    """Return a line's rating; a line that is none is reported."""
+    """Return the rating of a line; a line that is not a rating is reported."""
     try:
         entry = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

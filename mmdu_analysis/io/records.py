@@ -256,7 +256,7 @@ def _count_places(block: Block) -> int:
 def _plain_blocks(
     path: Path, stream: BinaryIO, layout: Layout, separator: re.Pattern[bytes] | None, size: int
 ) -> Iterator[Block]:
-    """Look for a separator behind every `size` bytes; the blocks' bytes themselves are read by who decodes."""
+    """Find a separator after every `size` bytes; the bytes of the blocks are read when they are decoded."""
     start, end, opens = layout.start, os.fstat(stream.fileno()).st_size, True
     while True:
         found = _find_from(stream, separator, start + size, end) if separator else None

@@ -148,7 +148,7 @@ def _markdown(head: list[str], rows: list[list[str]], marks: list[bool], texts: 
     for row, mark in zip(rows, marks, strict=True):
         cells = [escape_markdown(cell) for cell in row]
         lines.append([f"**{cell}**" if mark and cell else cell for cell in cells])
-    widths = [max(3, *(len(line[place]) for line in lines)) for place in range(len(head))]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(head))]
     rule = [
         "-" * width if text else "-" * (width - 1) + ":" for width, text in zip(widths, texts, strict=True)
     ]

@@ -32,8 +32,8 @@ _NOT_BLANK = re.compile(r"[ \t\r\n]*")
 def json_records(path: Path, input_format: str | None = None) -> Iterator[RawRecord]:
     """Split a JSON file into its records, without decoding them.
 
-    A list of records, a dict of records, one record alone, and JSON Lines are told apart by
-    their content, not by the file's name.
+    A list of records, a dict of records, a single record and JSON Lines are distinguished by
+    their content, not by the name of the file.
 
     Parameters
     ----------

@@ -54,14 +54,18 @@ def estimate_answers(
     """
     asked = question_tokens(bench)
     lengths = answer_tokens(bench)
-    said = bench.turns[["dialog_id", "turn"]].assign(answer_tokens=lengths.to_numpy())
-    said["answer_tokens"] = said["answer_tokens"].fillna(lengths.mean()).fillna(TYPICAL_ANSWER)
-    history = said if request.fixed["history"] != "none" else said.assign(answer_tokens=0)
+    lengths_by_turn = bench.turns[["dialog_id", "turn"]].assign(answer_tokens=lengths.to_numpy())
+    lengths_by_turn["answer_tokens"] = (
+        lengths_by_turn["answer_tokens"].fillna(lengths.mean()).fillna(TYPICAL_ANSWER)
+    )
+    history = (
+        lengths_by_turn if request.fixed["history"] != "none" else lengths_by_turn.assign(answer_tokens=0)
+    )
     read = context_tokens(asked, history, images)
     if request.fixed["history"] == "none":  # the pictures so far, and this question alone
         before = asked.groupby("dialog_id")["question_tokens"].cumsum() - asked["question_tokens"]
         read["context_tokens"] -= before.to_numpy()
-    tokens = read.merge(said, on=["dialog_id", "turn"])
+    tokens = read.merge(lengths_by_turn, on=["dialog_id", "turn"])
     return _table(folder, keys, request, tokens)
 
 
@@ -92,9 +96,11 @@ def estimate_scores(
     pandas.DataFrame
         As `estimate_answers`; it is assumed that a reply has 400 tokens.
     """
-    said = [answers.get(key) for key in zip(bench.turns["dialog_id"], bench.turns["turn"], strict=True)]
-    turns = bench.turns.assign(said=said).dropna(subset="said")
-    texts = turns["question"] + "\n" + turns["answer"].fillna(NO_REFERENCE) + "\n" + turns["said"]
+    model_answer = [
+        answers.get(key) for key in zip(bench.turns["dialog_id"], bench.turns["turn"], strict=True)
+    ]
+    turns = bench.turns.assign(model_answer=model_answer).dropna(subset="model_answer")
+    texts = turns["question"] + "\n" + turns["answer"].fillna(NO_REFERENCE) + "\n" + turns["model_answer"]
     turns["context_tokens"] = count_tokens(texts) + count_tokens([prompt.fill("", "-", "")])[0]
     if request.fixed["images"] == "all":
         costs = image_tokens(images).groupby(images["dialog_id"]).sum()

@@ -99,7 +99,7 @@ class RunFolder:
         self._writing = threading.Lock()
 
     def open(self, dialog_ids: Iterable[str]) -> dict[str, Any]:
-        """Take the folder for this process, remove what a killed run left, and read what is done.
+        """Lock the folder for this process, remove what a killed run left, and read what is done.
 
         Parameters
         ----------

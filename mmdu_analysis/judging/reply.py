@@ -123,7 +123,7 @@ def read_completion(raw: str) -> Completion:
     Returns
     -------
     Completion
-        An empty reply is one too; a refusal is what the model said.
+        An empty reply is a completion too; the text of a refusal is the reply.
 
     Raises
     ------
@@ -143,13 +143,13 @@ def read_completion(raw: str) -> Completion:
     if not isinstance(message, dict):
         raise TurnError("a garbled reply (no message in it)", usage)
     ending = choice.get("finish_reason")
-    said, thought = _parts(message.get("content"))
-    if said is None:
-        said = message["refusal"] if isinstance(message.get("refusal"), str) else None
+    text, thought = _parts(message.get("content"))
+    if text is None:
+        text = message["refusal"] if isinstance(message.get("refusal"), str) else None
     thought = thought or _field_of_thinking(message)
-    if said is None and not thought:
+    if text is None and not thought:
         raise TurnError(f"a reply without text (finish_reason {ending!r})", usage)
-    return _completion(said or "", thought, ending if isinstance(ending, str) else None, usage)
+    return _completion(text or "", thought, ending if isinstance(ending, str) else None, usage)
 
 
 def _message_of(error: Any) -> str:
@@ -158,9 +158,9 @@ def _message_of(error: Any) -> str:
     return message if isinstance(message, str) else json.dumps(error, ensure_ascii=False, default=str)
 
 
-def _completion(said: str, thought: str, ending: str | None, usage: Usage) -> Completion:
+def _completion(text: str, thought: str, ending: str | None, usage: Usage) -> Completion:
     """Split the text from its thinking; a reply that has nothing else ended inside it."""
-    split = split_thinking(_whole_characters(said))
+    split = split_thinking(_whole_characters(text))
     thinking = "\n".join(part for part in (_whole_characters(thought), split.thinking) if part)
     complete = split.complete and not (thinking and not split.rest.strip())
     return Completion(split.rest, thinking, ending, usage, complete, bool(split.thinking))
@@ -172,14 +172,14 @@ def _parts(content: Any) -> tuple[str | None, str]:
         return content, ""
     if not isinstance(content, list):
         return None, ""
-    said, thought = [], []
+    text, thought = [], []
     for part in content:
         if isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
             inner = part.get("thinking", part.get("text"))
             thought.append(inner if isinstance(inner, str) else _parts(inner)[0] or "")
         elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            said.append(part["text"])
-    return "".join(said) if said or not thought else None, "".join(thought)
+            text.append(part["text"])
+    return "".join(text) if text or not thought else None, "".join(thought)
 
 
 def _field_of_thinking(message: dict[str, Any]) -> str:

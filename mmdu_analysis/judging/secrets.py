@@ -37,7 +37,7 @@ def check_key(key: str | None, name: str = "OPENAI_API_KEY") -> str | None:
         If it has a character that no HTTP header can carry; the message doesn't repeat the key.
     """
     bare = (key or "").strip()
-    wrong = [place for place, char in enumerate(bare, 1) if not "!" <= char <= "~"]
+    wrong = [position for position, char in enumerate(bare, 1) if not "!" <= char <= "~"]
     if wrong:
         raise DataError(
             f"{name}: character {wrong[0]} of {len(bare)} is not a printable ASCII character, which an HTTP header "

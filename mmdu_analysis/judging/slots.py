@@ -53,7 +53,7 @@ class Slots:
         self._mine.taken = True
 
     def refused(self, response: Any) -> None:
-        """Give the slot back during the back-off after an error reply."""
+        """Release the slot during the back-off after an error reply."""
         if response.status_code >= 400:
             self._give_back()
 

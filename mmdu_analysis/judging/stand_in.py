@@ -47,7 +47,7 @@ def stand_in(port: int = 0, reply: Callable[[str, int], str] | None = None) -> I
     >>> import tempfile
     >>> import mmdu_analysis as mmdu
     >>> with stand_in() as url, tempfile.TemporaryDirectory() as folder:
-    ...     len(mmdu.answer("sample", folder, "made-up", base_url=url, limit=1))
+    ...     len(mmdu.answer("sample", folder, "simulated", base_url=url, limit=1))
     14
     """
     asked: Counter[bytes] = Counter()
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {**named, "choices": [choice], "usage": usage})
 
     def do_GET(self) -> None:
-        self._send(200, {"object": "list", "data": [{"id": "made-up", "object": "model"}]})
+        self._send(200, {"object": "list", "data": [{"id": "simulated", "object": "model"}]})
 
     def _send(self, status: int, content: dict[str, Any]) -> None:
         raw = json.dumps(content).encode()

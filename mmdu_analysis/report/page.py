@@ -131,8 +131,8 @@ def _section_names(sections: Sequence[str] | None, audit: bool) -> list[str]:
 
 def _title(study: Study) -> str:
     models = ", ".join(study.own_models[:3]) + (", ..." if len(study.own_models) > 3 else "")
-    about = models or ("published results" if study.benchmark is None else study.benchmark.name)
-    return f"MMDU report: {one_line(about)}"
+    subject = models or ("published results" if study.benchmark is None else study.benchmark.name)
+    return f"MMDU report: {one_line(subject)}"
 
 
 def _html(study: Study, made: dict[str, Section], path: Path, left_out: list[str], *, worst: bool) -> str:

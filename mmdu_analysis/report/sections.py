@@ -123,9 +123,9 @@ def gap_section(study: Study) -> Section:
 
 
 def data_section(study: Study) -> Section:
-    """Return Table 1 of the benchmark beside the published one."""
+    """Return Table 1 of the benchmark, compared with the published one."""
     bench = study.need_benchmark()
-    text = f"{bench.name}: {len(bench.dialogs):,} dialogues beside the paper's Table 1."
+    text = f"{bench.name}: {len(bench.dialogs):,} dialogues, compared with the paper's Table 1."
     figures = ("turns", "images", "tokens", "questions")
     return Section("The data", (text,), study.statistics(compare=True), figures)
 

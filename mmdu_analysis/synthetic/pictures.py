@@ -41,10 +41,10 @@ def draw_scene(number: int, image: int) -> Image:
     sun = height // 12
     draw.ellipse([width - 4 * sun, sun, width - 2 * sun, 3 * sun], fill=(255, 235, 150))
     shape = _SHAPES[number % len(_SHAPES)]
-    for place in range(2 + image % 3):
-        size = height // 4 + (image * 13 + place * 29) % (height // 6)
-        x = width * (2 * place + 1) // (2 * (2 + image % 3))
-        shade = 60 + (number * 31 + image * 17 + place * 47) % 110
+    for column in range(2 + image % 3):
+        size = height // 4 + (image * 13 + column * 29) % (height // 6)
+        x = width * (2 * column + 1) // (2 * (2 + image % 3))
+        shade = 60 + (number * 31 + image * 17 + column * 47) % 110
         shape(draw, x, horizon + size // 5, size, shade)
     _label(draw, width, height, f"Image{image}, {SYNTHETIC_LABEL}")
     return picture

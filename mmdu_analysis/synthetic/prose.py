@@ -48,7 +48,7 @@ _LABEL_TOKENS, _NONE_TOKENS, _SINGLE_TOKENS, _NEXT_NAME_TOKENS = 4, 8, 10, 3
 
 
 def write_question(
-    rng: np.random.Generator, nouns: list[str], new: list[int], about: list[int]
+    rng: np.random.Generator, nouns: list[str], new: list[int], referenced: list[int]
 ) -> tuple[str, int]:
     """Write a question about some images, after the labels of the new ones.
 
@@ -58,7 +58,7 @@ def write_question(
         Source of the choices.
     nouns : list of str
         Words of the topic.
-    new, about : list of int
+    new, referenced : list of int
         Images that the turn introduces, and those that the question names.
 
     Returns
@@ -68,14 +68,14 @@ def write_question(
     """
     labels = "".join(f"Image{number}: <ImageHere>. " for number in new)
     words = {"a": rng.choice(ADJECTIVES), "n": rng.choice(nouns), "b": rng.choice(ADJECTIVES)}
-    if not about:
+    if not referenced:
         text, tokens = str(rng.choice(_NONE)).format(**words), _NONE_TOKENS
-    elif len(about) == 1:
-        text, tokens = str(rng.choice(_SINGLE)).format(i=about[0], **words), _SINGLE_TOKENS
+    elif len(referenced) == 1:
+        text, tokens = str(rng.choice(_SINGLE)).format(i=referenced[0], **words), _SINGLE_TOKENS
     else:
-        names = ", ".join(f"Image{number}" for number in about[:-1]) + f" and Image{about[-1]}"
+        names = ", ".join(f"Image{number}" for number in referenced[:-1]) + f" and Image{referenced[-1]}"
         text = str(rng.choice(_SEVERAL)).format(names=names, **words)
-        tokens = _SINGLE_TOKENS + _NEXT_NAME_TOKENS * (len(about) - 1)
+        tokens = _SINGLE_TOKENS + _NEXT_NAME_TOKENS * (len(referenced) - 1)
     return labels + text, tokens + _LABEL_TOKENS * len(new)
 
 

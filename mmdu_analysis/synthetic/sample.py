@@ -112,12 +112,12 @@ def _plan_shape(rng: np.random.Generator) -> tuple[list[int], list[int], list[in
         [3_999] * 7 + [7_999] * 55 + [12_000] * 31 + [17_500] * 16 + [18_000],
         110 * 6_400 + 421 * TOKENS_PER_IMAGE,
     )
-    turns = [turns[place] for place in rng.permutation(110)]
-    images = [images[place] for place in rng.permutation(110)]
+    turns = [turns[index] for index in rng.permutation(110)]
+    images = [images[index] for index in rng.permutation(110)]
     weight = np.array(turns) * 400 + np.array(images) * TOKENS_PER_IMAGE
     tokens = [0] * 110
-    for place, length in zip(np.argsort(weight, kind="stable"), sorted(lengths), strict=True):
-        tokens[place] = length - images[place] * TOKENS_PER_IMAGE
+    for index, length in zip(np.argsort(weight, kind="stable"), sorted(lengths), strict=True):
+        tokens[index] = length - images[index] * TOKENS_PER_IMAGE
     return turns, images, tokens
 
 
@@ -125,7 +125,7 @@ def _question_kinds(rng: np.random.Generator, count: int) -> list[int]:
     """Plan how many images each question names, with Figure 4's shares of one and of several."""
     single, several = round(count * 0.271), round(count * 0.629)
     kinds = [0] * (count - single - several) + [1] * single + [2] * several
-    return [kinds[place] for place in rng.permutation(count)]
+    return [kinds[index] for index in rng.permutation(count)]
 
 
 def _introductions(rng: np.random.Generator, turns: int, images: int) -> list[int]:
@@ -155,11 +155,11 @@ def _sample() -> tuple[list[Dialog], SampleTruth]:
         for turn, new in enumerate(_introductions(rng, n_turns, n_images), 1):
             shown += new
             several = min(shown, int(rng.integers(2, 4)))
-            about = sorted(rng.permutation(shown)[: (0, 1, several)[next(kinds)]] + 1)
-            text, cost = write_question(rng, nouns, list(range(shown - new + 1, shown + 1)), about)
+            referenced = sorted(rng.permutation(shown)[: (0, 1, several)[next(kinds)]] + 1)
+            text, cost = write_question(rng, nouns, list(range(shown - new + 1, shown + 1)), referenced)
             dialog.questions.append(text)
             question_tokens += cost
-            references += [(dialog.dialog_id, turn, int(image)) for image in about]
+            references += [(dialog.dialog_id, turn, int(image)) for image in referenced]
         rest = text_tokens - question_tokens
         lengths = bounded_integers(
             rng, [rest // (2 * n_turns)] * n_turns, [2 * rest // n_turns] * n_turns, rest

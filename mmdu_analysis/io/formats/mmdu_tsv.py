@@ -53,7 +53,7 @@ def _dialog(row: dict[str, str], path: Path) -> Dialog:
     Raises
     ------
     ValueError
-        If it is none.
+        If the row is not a dialogue.
     """
     dialog_id = row.get("index") or row.get("id") or ""
     if not dialog_id.strip() or not _is_text(dialog_id):
@@ -65,7 +65,7 @@ def _dialog(row: dict[str, str], path: Path) -> Dialog:
     if len(answers) != len(questions):
         raise ValueError(f"{len(questions)} questions and {len(answers)} answers")
     dialog = Dialog(dialog_id, questions, answers)
-    dialog.images = paths or [f"{path.name}/{dialog_id}/{place}" for place in range(1, len(encoded) + 1)]
+    dialog.images = paths or [f"{path.name}/{dialog_id}/{number}" for number in range(1, len(encoded) + 1)]
     if encoded and len(encoded) == len(dialog.images):
         dialog.pictures = [_decoded(text) for text in encoded]
         dialog.sizes = [bytes_size(data) if data else None for data in dialog.pictures]

@@ -118,8 +118,8 @@ def _row_dialog(row: dict[str, Any], talk: str, number: int) -> Dialog | Fault:
         pictures = [_picture(image) for image in images if image is not None]
         record = msgspec.convert({keys.talk: entries, "id": ids, **fields}, type=record_type(keys))
     except (msgspec.ValidationError, TypeError, ValueError) as error:
-        message, _, place = str(error).partition(" - at `$")
-        return Fault(place.rstrip("`"), f"{shorten(message, 120)}; the row is left out")
+        message, _, location = str(error).partition(" - at `$")
+        return Fault(location.rstrip("`"), f"{shorten(message, 120)}; the row is left out")
     record.images = pictures
     return dialog_of(record, str(number) if ids is None else str(ids), keys)
 
@@ -143,7 +143,7 @@ def _picture(image: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is none.
+        If it is not a picture.
     """
     if isinstance(image, str):
         return image

@@ -156,11 +156,11 @@ class _Doubts:
         A sentence with a number is left to `concerned`.
         """
         end = max(self._last.values(), default=len(self._text))
-        about: dict[tuple[int, int], list[tuple[int, int, str]]] = {}
+        by_sentence: dict[tuple[int, int], list[tuple[int, int, str]]] = {}
         for mention in self._mentions:
             if mention[0] >= end and mention[2] in self._last:
-                about.setdefault(self._sentence(mention[0]), []).append(mention)
-        for (start, stop), mentions in about.items():
+                by_sentence.setdefault(self._sentence(mention[0]), []).append(mention)
+        for (start, stop), mentions in by_sentence.items():
             borders = [start, *(border for first, last, _ in mentions for border in (first, last)), stop]
             rest = " ".join(self._text[a:b] for a, b in zip(borders[::2], borders[1::2], strict=True))
             if _SCORE_WORD.search(rest) and not any(char.isdecimal() for char in rest):

@@ -164,7 +164,7 @@ def _bracketed(label: _Label, rubric: Rubric) -> list[Reading]:
 
 
 def _first(text: str, label: _Label, end: int, rubric: Rubric) -> list[Reading]:
-    """Read the number that directly follows a label; a count or a list number is none."""
+    """Read the number that directly follows a label; a count or a list number is not a score."""
     start = _STARTING.match(text, label.body)
     if start is None or start.end() >= end:
         return []
