@@ -248,39 +248,52 @@ def _digest(dialog: Dialog) -> bytes:
     return found.digest()
 
 
-def _shared_texts(dialog: Dialog, index: Index) -> Iterator[tuple[str, str, int, str]]:
-    """Yield the runs that a dialogue shares, counted for each dialogue of the benchmark."""
-    counts: dict[int, int] = {}
-    examples: dict[int, str] = {}
-    for text in (*dialog.questions, *dialog.answers):
-        words = split_words(text)
-        for start, owner in _shared_runs(words, index):
-            counts[owner] = counts.get(owner, 0) + 1
-            examples.setdefault(owner, " ".join(words[start : start + index.n]))
-    for owner, count in counts.items():
-        yield "text", index.dialogs[owner], count, shorten(examples[owner], 120)
-
-
-def _shared_runs(words: list[str], index: Index) -> Iterator[tuple[int, int]]:
-    """Yield each shared run's start with the first dialogue of the benchmark that has it."""
+def _shared_texts(dialog: Dialog, index: Index) -> list[tuple[str, str, int, str]]:
+    """Return the runs that a dialogue shares, counted for each dialogue of the benchmark."""
     import numpy as np
 
-    if len(words) < index.n or not len(index.hashes):
-        return
+    words: list[str] = []
+    for text in (*dialog.questions, *dialog.answers):
+        words += split_words(text)
+        words.append("")  # is no word: no run goes on behind a message
+    starts, owners = _shared_runs(words, index)
+    found = []
+    for owner, first, count in zip(*np.unique(owners, return_index=True, return_counts=True), strict=True):
+        start = int(starts[first])
+        example = shorten(" ".join(words[start : start + index.n]), 120)
+        found.append(("text", index.dialogs[owner], int(count), example))
+    return found
+
+
+def _shared_runs(words: list[str], index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Return the start of each shared run, and the first dialogue of the benchmark that has it."""
+    import numpy as np
+
     get = index.vocabulary.get
     numbers = np.array([get(word, 0) for word in words], dtype=np.int64)
     hashes = _hash_runs(numbers.astype(np.uint64), index.n)
-    places = np.searchsorted(index.hashes, hashes)
-    inside = places < len(index.hashes)
-    inside[inside] = index.hashes[places[inside]] == hashes[inside]
-    for start in np.flatnonzero(inside).tolist():
-        run, place = numbers[start : start + index.n], int(places[start])
-        while place < len(index.hashes) and index.hashes[place] == hashes[start]:
-            at = index.starts[place]
-            if (index.words[at : at + index.n] == run).all():
-                yield start, int(index.owners[place])
-                break
+    if not len(index.hashes):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    places = np.minimum(np.searchsorted(index.hashes, hashes), len(index.hashes) - 1)
+    starts = np.flatnonzero(index.hashes[places] == hashes)
+    places = places[starts]
+    equal = _equal_runs(numbers, starts, places, index)
+    for at in np.flatnonzero(~equal).tolist():  # the first run of this hash is another one: look at the next
+        place = int(places[at]) + 1
+        while not equal[at] and place < len(index.hashes) and index.hashes[place] == hashes[starts[at]]:
+            places[at] = place
+            equal[at] = _equal_runs(numbers, starts[at : at + 1], places[at : at + 1], index)[0]
             place += 1
+    return starts[equal], index.owners[places[equal]]
+
+
+def _equal_runs(numbers: np.ndarray, starts: np.ndarray, places: np.ndarray, index: Index) -> np.ndarray:
+    """Compare runs word by word; returns whether each is equal."""
+    import numpy as np
+
+    steps = np.arange(index.n)
+    ours = numbers[starts[:, None] + steps]
+    return (ours == index.words[index.starts[places][:, None] + steps]).all(axis=1)
 
 
 def _shared_images(dialog: Dialog, names: PictureNames, index: Index) -> Iterator[tuple[str, str, int, str]]:
