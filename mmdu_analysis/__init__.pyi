@@ -41,6 +41,7 @@ from .stats.decay import decay_curve as decay_curve
 from .stats.decay import decay_support as decay_support
 from .stats.decay import decay_verdict as decay_verdict
 from .stats.decay import memory_decay as memory_decay
+from .stats.equivalence import equivalence_test as equivalence_test
 from .stats.finetuning import ablation_effects as ablation_effects
 from .stats.finetuning import finetuning_gain as finetuning_gain
 from .stats.finetuning import overtaken_models as overtaken_models
@@ -57,7 +58,6 @@ from .stats.pairs import compare_all_models as compare_all_models
 from .stats.pairs import compare_models as compare_models
 from .stats.pairs import rank_models as rank_models
 from .stats.places import place_among_published as place_among_published
-from .stats.planning import equivalence_test as equivalence_test
 from .stats.planning import plan_evaluation as plan_evaluation
 from .stats.planning import plan_ratings as plan_ratings
 from .stats.references import image_references as image_references

@@ -225,8 +225,8 @@ class Rubric:
     >>> from mmdu_analysis import Rubric
     >>> Rubric.mmdu().full_name("VP")
     'Visual Perception'
-    >>> Rubric.mmdu().to_percent(7.02)
-    70.2
+    >>> Rubric.mmdu().to_percent(6.5)
+    65.0
     """
 
     name: str

@@ -70,7 +70,7 @@ def image_references(text: str) -> tuple[int, ...]:
     --------
     >>> image_references("Image1: <ImageHere>. Image2: <ImageHere>. Describe Image2.")
     (2,)
-    >>> image_references("Compare images 2, 3 and 5 with image 7 to image 9.")
+    >>> image_references("Compare images 2, 3 and 5 with images 7 to 9.")
     (2, 3, 5, 7, 8, 9)
     """
     return tuple(sorted(_references(_plain(text))))
