@@ -19,7 +19,9 @@ from mmdu_analysis.schema import shorten
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """Formats that are opened; Pillow knows many more, some of which start other programs."""
-_MOST_ENTRIES = 2_000_000
+_MOST_ENTRIES = (
+    300_000  # of the folder and its sub-folders; a larger one, such as a home folder, is not searched
+)
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://")
 
 
