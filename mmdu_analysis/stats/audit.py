@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.schema import DataError
+from mmdu_analysis.stats import training_claims as _registers_claims  # noqa: F401 - by being imported
 from mmdu_analysis.stats.breakdowns import as_benchmark
 from mmdu_analysis.stats.claims import Recomputed, Tables, recompute
 from mmdu_analysis.stats.data_claims import measure_claims, measured_claims
