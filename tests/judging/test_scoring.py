@@ -220,7 +220,7 @@ def test_unreadable_replies_between_readable_ones_do_not_end_the_run(sample_file
     with ChatServer(fault) as server:
         run = mmdu.judge(
             data, sample_files / "answers" / "open-A", tmp_path / "s", "j", base_url=server.url, images="none",
-            attempts=20, concurrency=2, return_run=True,
+            attempts=20, concurrency=1, return_run=True,
         )  # fmt: skip
     assert len(run.missing) == 0
     assert len(server.requests) >= 2 * n_turns
