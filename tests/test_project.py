@@ -79,3 +79,12 @@ def test_the_library_does_not_print(path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_small(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_every_test_that_security_names_exists():
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    names = set(re.findall(r"`(test_\w+)`", text))
+    assert len(names) > 60
+    assert not {name for name in names if f"def {name}(" not in tests}
+    assert all((ROOT / path).is_file() for path in re.findall(r"`((?:tests|scripts)/[\w/]+\.py)`", text))
