@@ -1,4 +1,4 @@
-"""Look at multi-image, multi-turn dialogue benchmarks: MMDU, MMDU-45k, and one's own models on them."""
+"""Analyse multi-image, multi-turn dialogue benchmarks such as MMDU and MMDU-45k, and models on them."""
 
 import lazy_loader as _lazy
 

@@ -22,7 +22,7 @@ _STYLE = "border-left:3px solid #999;padding-left:8px;color:#666"
 
 @dataclass(frozen=True)
 class Missing:
-    """A note in the place of a result that the study doesn't support.
+    """A note instead of a result that the study doesn't support.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ class ProblemWarning(DataWarning):
 
 
 class ComparabilityWarning(DataWarning):
-    """Numbers are pooled or compared that differ in judge, turns or origin."""
+    """Numbers that differ in judge, turns or origin are pooled or compared."""
 
 
 class CoverageWarning(DataWarning):
@@ -54,7 +54,7 @@ def shorten(text: str, limit: int = MAX_MESSAGE) -> str:
 
 
 def short_path(path: Path | str) -> str:
-    """Return a path relative to the working folder where it lies under it."""
+    """Return a path relative to the working folder if it is inside it."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:

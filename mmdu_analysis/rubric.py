@@ -190,7 +190,7 @@ class Rubric:
         return (score - low) * (100.0 / (high - low))
 
     def contains(self, score: float) -> bool:
-        """Return whether a number lies on the scale."""
+        """Return whether a number is on the scale."""
         return math.isfinite(score) and self.scale[0] <= score <= self.scale[1]
 
 

@@ -1,4 +1,4 @@
-"""Check the dependencies: the licences that they are under, and what is known to be unsafe in them.
+"""Check the dependencies: their licences, and their known vulnerabilities.
 
 The licences need no web. pip-audit asks the advisory databases; where they can't be reached it says so, and that is
 no failure.

@@ -78,7 +78,7 @@ def measure_topics(bench: Benchmark) -> pd.DataFrame:
 
 
 def measured_claims(bench: Benchmark) -> pd.DataFrame:
-    """One row a claim of the paper about the data: what comes out, or what it would take."""
+    """One row a claim of the paper about the data: the recomputed value, or the data that it needs."""
     rows = [(key, outcome.value, outcome.note) for key, outcome in measure_claims(bench).items()]
     return pd.DataFrame(rows, columns=["claim_id", "value", "note"]).round({"value": 6})
 

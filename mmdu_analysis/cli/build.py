@@ -22,7 +22,9 @@ app = typer.Typer(help="Build a benchmark from your own images.", no_args_is_hel
 
 PicturesOption = Annotated[
     Path | None,
-    typer.Option("--pictures", help="Folder that the paths of pictures start at; else that of the file."),
+    typer.Option(
+        "--pictures", help="Folder that picture paths are relative to; by default that of the file."
+    ),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="End at the first problem of the items.")]
 
@@ -53,23 +55,29 @@ def cluster(
         typer.Option("--model", help="For --embed: name at the server, or folder of a local model."),
     ] = None,
     base_url: judging.UrlOption = None,
-    number: Annotated[int | None, typer.Option("--number", min=1, help="Combinations at most.")] = None,
+    number: Annotated[
+        int | None, typer.Option("--number", min=1, help="Largest number of combinations.")
+    ] = None,
     sizes: Annotated[
         str | None, typer.Option("--sizes", help="Images of a combination with weights, such as 2:5,3:2,4:1.")
     ] = None,
     reuse: Annotated[
         bool, typer.Option("--reuse", help="An item may be part of several combinations.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
-    min_side: Annotated[int, typer.Option("--min-side", min=1, help="Pixels of the shorter side.")] = 128,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random draw.")] = 0,
+    min_side: Annotated[
+        int, typer.Option("--min-side", min=1, help="Fewest pixels of the shorter side.")
+    ] = 128,
     min_sharpness: Annotated[
         float,
-        typer.Option("--min-sharpness", min=0, help="Variance of the Laplacian; 0 keeps blurred pictures."),
+        typer.Option(
+            "--min-sharpness", min=0, help="Smallest variance of the Laplacian; 0 keeps blurred pictures."
+        ),
     ] = 30.0,
-    min_words: Annotated[int, typer.Option("--min-words", min=0, help="Words of an item's texts.")] = 3,
-    screen: Annotated[
-        bool, typer.Option("--screen/--no-screen", help="Leave out pictures of no use.")
-    ] = True,
+    min_words: Annotated[
+        int, typer.Option("--min-words", min=0, help="Fewest words in an item's texts.")
+    ] = 3,
+    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="Leave out unusable pictures.")] = True,
     judge: Annotated[
         Path | None, typer.Option("--judge", help="Write pairs for a person to judge to this CSV file.")
     ] = None,
@@ -153,7 +161,7 @@ def accuracy(
     out: OutOption = None,
     form: FormatOption = Format.markdown,
 ) -> None:
-    """Print the accuracy of clusters that a person found, with an interval."""
+    """Print the accuracy of clusters from a person's decisions, with an interval."""
     from mmdu_analysis import building
 
     show(building.cluster_accuracy(sheet, ci=ci), form, out)
@@ -182,7 +190,8 @@ def write(
         int, typer.Option("--concat", min=1, help="Combinations joined into one dialogue.")
     ] = 1,
     attempts: Annotated[
-        int, typer.Option("--attempts", min=1, help="How often a reply that breaks a rule is asked for.")
+        int,
+        typer.Option("--attempts", min=1, help="Largest number of requests for a reply that breaks a rule."),
     ] = 3,
     image_side: judging.SideOption = 1536,
     parameter: judging.ParameterOption = None,
@@ -194,7 +203,7 @@ def write(
     completion_price: judging.CompletionPriceOption = None,
     dry_run: judging.DryRunOption = False,
 ) -> None:
-    """Let a model write a dialogue about each combination; the same command continues after any interruption."""
+    """Ask a model to write a dialogue about each combination; the same command continues after any interruption."""
     from mmdu_analysis import building
 
     with judging.logged():
@@ -226,8 +235,10 @@ def write(
 @app.command()
 def review(
     dialogs: Annotated[Path, typer.Argument(help="Folder of mmdu build write.")],
-    reviewer: Annotated[str, typer.Option("--reviewer", help="Your name, which stands with your decisions.")],
-    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    reviewer: Annotated[
+        str, typer.Option("--reviewer", help="Your name, which is saved with your decisions.")
+    ],
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 selects a free one.")] = 0,
     window: Annotated[bool, typer.Option("--open/--no-open", help="Open the web browser.")] = True,
 ) -> None:
     """Accept, edit or reject the dialogues in a web page; Ctrl-C ends it."""
@@ -244,8 +255,10 @@ def review(
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
-    clusters: Annotated[int, typer.Option("--clusters", min=1, max=8, help="Planted clusters.")] = 5,
-    items: Annotated[int, typer.Option("--items", min=1, help="Items of each cluster.")] = 6,
+    clusters: Annotated[
+        int, typer.Option("--clusters", min=1, max=8, help="Number of planted clusters.")
+    ] = 5,
+    items: Annotated[int, typer.Option("--items", min=1, help="Number of items in each cluster.")] = 6,
 ) -> None:
     """Write generated items with pictures, to try the other commands."""
     from mmdu_analysis import building
@@ -258,7 +271,10 @@ def export(
     dialogs: Annotated[Path, typer.Argument(help="Folder of mmdu build write.")] = Path("dialogs"),
     out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("benchmark.json"),
     accepted: Annotated[
-        int, typer.Option("--accepted", min=0, help="Reviewers who must accept a turn as it stands.")
+        int,
+        typer.Option(
+            "--accepted", min=0, help="Number of reviewers who must accept a turn in its final text."
+        ),
     ] = 2,
     form: FormatOption = Format.markdown,
 ) -> None:

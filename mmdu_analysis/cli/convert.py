@@ -47,12 +47,12 @@ def convert(
         bool,
         typer.Option(
             "--check",
-            help="Leave out and list what a trainer would reject; exit code 1 if there is anything.",
+            help="Leave out and list what a trainer would reject; exit code 1 if there are any.",
         ),
     ] = False,
     max_tokens: Annotated[
         int | None,
-        typer.Option("--max-tokens", min=1, help="Leave out dialogues of more tokens, text and images."),
+        typer.Option("--max-tokens", min=1, help="Leave out dialogues with more tokens of text and images."),
     ] = None,
     image_model: ImageModelOption = "paper",
     ids: IdsOption = "keep",

@@ -67,7 +67,7 @@ def stats(
     form: FormatOption = Format.markdown,
     image_model: ImageModelOption = "paper",
     compare: Annotated[
-        bool, typer.Option("--compare", help="Print the published numbers and the differences, too.")
+        bool, typer.Option("--compare", help="Also print the published numbers and the differences.")
     ] = False,
     engine: EngineOption = Engine.local,
     scheduler: SchedulerOption = None,
@@ -111,7 +111,9 @@ def _compared(lengths: DatasetLengths) -> pd.DataFrame:
 
 
 def subset(
-    out: Annotated[Path, typer.Option("--out", help="File to write: .json or .jsonl, with .gz packed.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="File to write: .json or .jsonl; with .gz it is compressed.")
+    ],
     data: FilesOption = None,
     where: Annotated[
         str | None,
@@ -128,7 +130,7 @@ def subset(
     engine: EngineOption = Engine.local,
     scheduler: SchedulerOption = None,
 ) -> None:
-    """Write a part of a data set, chosen by length, images and turns; records stay byte for byte."""
+    """Write a part of a data set, selected by length, images and turns; records are copied byte for byte."""
     from mmdu_analysis.io.benchmark import Benchmark
     from mmdu_analysis.io.export import write_subset
     from mmdu_analysis.io.stream import find_files
@@ -154,7 +156,8 @@ def subset(
 def download(
     name: Annotated[DataSet, typer.Argument(help="Data set of laolao77/MMDU.")],
     images: Annotated[
-        bool, typer.Option("--images", help="Its pictures, too, unpacked beside the JSON.")
+        bool,
+        typer.Option("--images", help="Also download its pictures and unpack them beside the JSON file."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; the hub's cache by default, where --data finds it.")

@@ -42,12 +42,12 @@ def figures(
     rubric: RubricOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("figures"),
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Draw this figure alone; may be repeated.")
+        list[str] | None, typer.Option("--only", help="Draw only this figure; may be repeated.")
     ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the figures and end.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the figures and exit.")] = False,
     form: Annotated[
         str,
-        typer.Option("--format", help="Formats of the pictures, of png, pdf and svg, with commas between."),
+        typer.Option("--format", help="Formats of the pictures: png, pdf or svg, separated by commas."),
     ] = "png,pdf",
     width: Annotated[float | None, typer.Option("--width", help="Width in inches, such as 3.3.")] = None,
     height: Annotated[float | None, typer.Option("--height", help="Height in inches.")] = None,
@@ -55,7 +55,7 @@ def figures(
         float | None, typer.Option("--font-size", help="Size of labels in points, such as 7.")
     ] = None,
     context: Annotated[
-        FigureContext, typer.Option("--context", help="Sizes and looks for a paper, a notebook or slides.")
+        FigureContext, typer.Option("--context", help="Sizes and fonts for a paper, a notebook or slides.")
     ] = FigureContext.paper,
     title: Annotated[bool, typer.Option("--title/--no-title", help="Write the title.")] = True,
     note_: Annotated[
@@ -64,7 +64,7 @@ def figures(
 ) -> None:
     """Draw the figures that the data support, each with a CSV file of its numbers, and an index page.
 
-    Without data, the published and measured facts are drawn, and what only judged scores or references can show goes
+    Without data, the published and measured facts are drawn, and figures that need judged scores or references go
     into the folder 'sample' as demonstrations. Figures that are left out are listed with the reason.
     """
     from mmdu_analysis.registry import find_figures

@@ -64,7 +64,8 @@ UrlOption = Annotated[
     ),
 ]
 ConcurrencyOption = Annotated[
-    int, typer.Option("--concurrency", min=1, help="Requests at the server at once, at most.")
+    int,
+    typer.Option("--concurrency", min=1, help="Largest number of requests at the server at the same time."),
 ]
 ParameterOption = Annotated[
     list[str] | None,
@@ -80,13 +81,13 @@ SideOption = Annotated[
 ]
 MissingOption = Annotated[
     MissingPictures,
-    typer.Option("--missing-pictures", help="stop: don't start; tell: send a sentence instead of each."),
+    typer.Option(
+        "--missing-pictures", help="stop: don't start; tell: send a sentence instead of each missing picture."
+    ),
 ]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Only this many dialogues, from the first.")
-]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N dialogues.")]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", min=1, help="Seconds that one whole reply may take.")
+    float, typer.Option("--timeout", min=1, help="Longest time in seconds for a complete reply.")
 ]
 RetriesOption = Annotated[
     int,
@@ -95,12 +96,16 @@ RetriesOption = Annotated[
     ),
 ]
 PromptPriceOption = Annotated[
-    float | None, typer.Option("--prompt-price", min=0, help="US dollars for a million tokens read.")
+    float | None,
+    typer.Option("--prompt-price", min=0, help="Price of a million prompt tokens in US dollars."),
 ]
 CompletionPriceOption = Annotated[
-    float | None, typer.Option("--completion-price", min=0, help="US dollars for a million tokens written.")
+    float | None,
+    typer.Option("--completion-price", min=0, help="Price of a million completion tokens in US dollars."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Count turns, tokens and cost; ask nothing.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print the number of turns, tokens and the cost; send no request.")
+]
 
 
 def answer(
@@ -111,7 +116,8 @@ def answer(
     history: Annotated[
         History,
         typer.Option(
-            "--history", help="What comes before a question: own earlier answers, references or none."
+            "--history",
+            help="What comes before a question: own: the model's earlier answers; reference: reference answers; none: neither.",
         ),
     ] = History.own,
     overflow: Annotated[
@@ -173,11 +179,14 @@ def judge(
     ] = False,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="How often each turn is judged.")] = 1,
     attempts: Annotated[
-        int, typer.Option("--attempts", min=1, help="How often a judgement that can't be read is asked for.")
+        int,
+        typer.Option(
+            "--attempts", min=1, help="Largest number of requests for a judgement that can't be read."
+        ),
     ] = 3,
     images: Annotated[
         Images,
-        typer.Option("--images", help="all: the dialogue's pictures with each turn; none: texts alone."),
+        typer.Option("--images", help="all: the dialogue's pictures with each turn; none: only texts."),
     ] = Images.all,
     missing_pictures: MissingOption = MissingPictures.stop,
     image_side: SideOption = 1536,
@@ -270,7 +279,7 @@ def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
 
 
 def finish(run: Run | pd.DataFrame, out: Path) -> None:
-    """Print what came of a run; exit code 1 if turns are missing or degraded, with their lists."""
+    """Print the result of a run; exit code 1 if turns are missing or degraded, with their lists."""
     from mmdu_analysis.judging.record import Run
 
     if not isinstance(run, Run):  # the estimate of a dry run

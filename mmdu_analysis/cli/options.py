@@ -57,7 +57,9 @@ RatingsOption = Annotated[
 ]
 AccessOption = Annotated[
     list[str] | None,
-    typer.Option("--access", help=f"MODEL= and one of {', '.join(ACCESS)}, for own models; may be repeated."),
+    typer.Option(
+        "--access", help=f"MODEL= and one of {', '.join(ACCESS)}, for your models; may be repeated."
+    ),
 ]
 RubricOption = Annotated[
     Path | None,
@@ -82,13 +84,13 @@ InputFormatOption = Annotated[
 ]
 IdsOption = Annotated[
     Literal["keep", "prefix"],
-    typer.Option("--ids", help="prefix: file name before each id, for shards whose ids repeat."),
+    typer.Option("--ids", help="prefix: put the file name before each id, for shards with equal ids."),
 ]
 ImageModelOption = Annotated[
     str,
     typer.Option(
         "--image-model",
-        help="How many tokens an image takes: the rule of a model such as gpt-4o, or fixed:N; 'paper' is 471.",
+        help="Estimator of image tokens: the rule of a model such as gpt-4o, or fixed:N; 'paper' is 471.",
     ),
 ]
 

@@ -28,7 +28,9 @@ def plan(
     difference: Annotated[
         float, typer.Option("--difference", help="True difference of two models, in points on 0-100.")
     ] = 2.0,
-    power: Annotated[float, typer.Option("--power", help="Wanted probability to detect a difference.")] = 0.8,
+    power: Annotated[
+        float, typer.Option("--power", help="Required probability to detect the difference.")
+    ] = 0.8,
     dialogs: Annotated[
         list[int] | None, typer.Option("--dialogs", min=2, help="Number of dialogues; may be repeated.")
     ] = None,
@@ -41,7 +43,8 @@ def plan(
     dimension: DimensionOption = None,
     price: Annotated[float, typer.Option("--price", min=0, help="Price of one judgement.")] = 0.0,
     ratings: Annotated[
-        bool, typer.Option("--people", help="How far ratings by people are extended by a judge, instead.")
+        bool,
+        typer.Option("--people", help="Print instead how much precision a judge adds to ratings by people."),
     ] = False,
     rating_price: Annotated[
         float, typer.Option("--rating-price", min=0, help="Price of rating a turn.")

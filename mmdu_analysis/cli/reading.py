@@ -36,25 +36,27 @@ def browse(
     scores: ScoresOption = None,
     rubric: RubricOption = None,
     notes: Annotated[
-        Path, typer.Option("--notes", help="JSON Lines file for tags and notes, made with the first one.")
+        Path, typer.Option("--notes", help="JSON Lines file for tags and notes; created with the first one.")
     ] = Path("mmdu_notes.jsonl"),
     export: Annotated[
-        str | None, typer.Option("--export", help="Write this dialogue as a single page, and end.")
+        str | None, typer.Option("--export", help="Write this dialogue as a single page, and exit.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The page that --export writes.")] = None,
-    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 selects a free one.")] = 0,
     window: Annotated[bool, typer.Option("--open/--no-open", help="Open the web browser.")] = True,
     rate: Annotated[
         str | None,
-        typer.Option("--rate", help="Rate the answers instead, as this person; names of models are hidden."),
+        typer.Option("--rate", help="Rate the answers instead, as this person; model names are hidden."),
     ] = None,
     plan: Annotated[
         Path | None, typer.Option("--plan", help="CSV of the turns to rate: dialog_id, turn (model, rater).")
     ] = None,
     ratings: Annotated[
-        Path, typer.Option("--ratings", help="JSON Lines log of the ratings; rating goes on from it.")
+        Path, typer.Option("--ratings", help="JSON Lines log of the ratings; rating continues from it.")
     ] = Path("mmdu_ratings.jsonl"),
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the order of the models in a rating.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of the order in which models are shown for rating.")
+    ] = 0,
 ) -> None:
     """Read the dialogues in a web browser, with models' answers and scores, or rate them; Ctrl-C ends it."""
     from mmdu_analysis.browser.export import export_page
@@ -114,7 +116,7 @@ def report(
     sections: Annotated[
         str | None,
         typer.Option(
-            "--sections", help="Sections to write, separated by commas; see the message for a wrong one."
+            "--sections", help="Sections to write, separated by commas; an unknown name lists them."
         ),
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Add the audit of the paper's numbers.")] = False,
@@ -122,10 +124,12 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="File to write.")] = Path("report.html"),
     form: Annotated[
         ReportFormat,
-        typer.Option("--format", help="A page, or the tables alone for a paper or a model card."),
+        typer.Option(
+            "--format", help="html: a page; markdown, latex: only the tables, for a paper or a model card."
+        ),
     ] = ReportFormat.html,
 ) -> None:
-    """Write a report of your data, or of the published numbers: one page that needs no server and no web."""
+    """Write a report of your data, or of the published numbers: one page that works without a server and offline."""
     import matplotlib as mpl
 
     mpl.use("agg")

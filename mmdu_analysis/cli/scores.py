@@ -67,21 +67,25 @@ def scores(
     compare: Annotated[
         str | None,
         typer.Option(
-            "--compare", help="Two models A,B on the turns that both have; 'all': every two models."
+            "--compare",
+            help="Compare two models A,B on the turns that both have; 'all': every pair of models.",
         ),
     ] = None,
     rank: Annotated[
         bool, typer.Option("--rank", help="Rank the models, with simultaneous intervals.")
     ] = False,
     published: Annotated[
-        bool, typer.Option("--published", help="Show the own models among the published ones.")
+        bool, typer.Option("--published", help="Show your models among the published ones.")
     ] = False,
     later: Annotated[
         bool, typer.Option("--later", help="Print the MMDU scores that later papers published.")
     ] = False,
     ci: CiOption = 0.95,
     allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Read a .pkl, which executes code: only your own.")
+        bool,
+        typer.Option(
+            "--allow-pickle", help="Read a .pkl file, which can execute code: use it only for your own files."
+        ),
     ] = False,
     strict: StrictOption = False,
     sort: SortOption = None,
@@ -160,7 +164,7 @@ def gap(
     access: AccessOption = None,
     rubric: RubricOption = None,
     by: Annotated[
-        GapBy, typer.Option("--by", help="dimension: also of the published table; the others need --scores.")
+        GapBy, typer.Option("--by", help="dimension works without --scores, too; the others need --scores.")
     ] = GapBy.dimension,
     dimension: DimensionOption = None,
     ci: CiOption = 0.95,
@@ -170,7 +174,7 @@ def gap(
 ) -> None:
     """Print how far open models are behind closed ones, in the published Table 2 or in your scores.
 
-    By dimension, your models are put into the published table; otherwise only yours are compared, turn by turn.
+    By dimension, your models are added to the published table; otherwise only your models are compared, turn by turn.
     """
     study = study_of(data, None, scores, None, access, rubric, strict=strict)
     if by is not GapBy.dimension and study.scores is None:
@@ -197,7 +201,7 @@ def audit(
     out: OutOption = None,
     form: FormatOption = Format.markdown,
 ) -> None:
-    """Print the paper's claims beside what its own tables and the data give."""
+    """Print the paper's claims with the values recomputed from its own tables and the data."""
     from mmdu_analysis.stats.audit import VERDICTS
 
     table = study_of(data).audit()

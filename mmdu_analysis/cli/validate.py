@@ -29,21 +29,26 @@ def validate(
         str | None,
         typer.Option(
             "--against",
-            help="Benchmark that the data should share no pictures and no text with; also duplicates.",
+            help="List dialogues that share pictures or text with this benchmark, and duplicates.",
         ),
     ] = None,
     answers: AnswersOption = None,
     scores: ScoresOption = None,
     rubric: RubricOption = None,
-    every: Annotated[bool, typer.Option("--all", help="Print every problem instead of the kinds.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every problem instead of a summary by kind.")
+    ] = False,
     form: FormatOption = Format.markdown,
     out: OutOption = None,
     allow_pickle: Annotated[
         bool,
-        typer.Option("--allow-pickle", help="Read scores from a .pkl, which executes code: only your own."),
+        typer.Option(
+            "--allow-pickle",
+            help="Read scores from a .pkl file, which can execute code: use it only for your own files.",
+        ),
     ] = False,
 ) -> None:
-    """Print what the loaders could not use, by kind with counts and the first place; exit code 1 if there is anything."""
+    """Print what the loaders could not use, by kind with counts and the first position; exit code 1 if there are problems."""
     from mmdu_analysis.cli.overlap import print_overlap
     from mmdu_analysis.io.validate import validate_files
 

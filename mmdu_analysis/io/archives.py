@@ -100,7 +100,7 @@ def _read_mark(mark: Path) -> list[int] | None:
 
 
 def _check(entries: list[zipfile.ZipInfo], archive: Path, limits: Limits) -> None:
-    """Refuse an archive by what it says of itself, before anything is written."""
+    """Refuse an archive by its list of files, before anything is written."""
     name, size = short_path(archive), sum(entry.file_size for entry in entries)
     packed = archive.stat().st_size
     if len(entries) > limits.files:

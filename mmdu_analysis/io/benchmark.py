@@ -1,4 +1,4 @@
-"""Load a benchmark or a training set into frames, in every format in which they are met."""
+"""Load a benchmark or a training set into frames, in any known format."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Benchmark:
         return is_synthetic(self.dialogs, self.turns)
 
     def select(self, dialog_ids: Any) -> Benchmark:
-        """Keep some dialogues.
+        """Return a benchmark with a selection of its dialogues.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class Benchmark:
         export.write_json(self, Path(path).expanduser())
 
     def to_parquet(self, folder: str | Path) -> None:
-        """Write the frames as Parquet, for a start within a second: ``load_benchmark(folder)``.
+        """Write the frames as Parquet, which `load_benchmark` reads within a second.
 
         Parameters
         ----------
@@ -294,7 +294,7 @@ def _values(
     ids: str,
     problems: list[Problem],
 ) -> Iterator[Any]:
-    """Yield what the work made of all dialogues; problems are added to `problems`."""
+    """Yield the result of the work for all dialogues; problems are added to `problems`."""
     work = partial(with_prefix, work=work) if ids == "prefix" else work
     for part in stream(listed, work, engine, input_format=input_format):
         problems += part.problems

@@ -45,7 +45,7 @@ def whole_number(value: object) -> int | None:
 
 
 def truth(value: object) -> bool:
-    """Return whether a cell says true."""
+    """Return whether a cell means true."""
     return value is True or str(value).strip().lower() in ("true", "1", "1.0")
 
 

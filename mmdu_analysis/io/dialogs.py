@@ -112,7 +112,7 @@ class Utterance(NamedTuple):
 
 
 def count_placeholders(text: str) -> int:
-    """Return how many pictures stand in a text."""
+    """Return the number of pictures in a text."""
     return sum(text.count(placeholder) for placeholder in PLACEHOLDERS)
 
 

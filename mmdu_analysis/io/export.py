@@ -60,7 +60,7 @@ class RecordWriter:
 
     @property
     def between(self) -> bytes:
-        """What stands between two records."""
+        """The separator between two records."""
         return b"\n" if self.lines else b",\n"
 
     def write(self, raw: bytes) -> None:

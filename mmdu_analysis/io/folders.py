@@ -33,7 +33,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class OutputName:
-    """What the name of a file of VLMEvalKit says, such as ``MODEL_MMDU_JUDGE_score.csv``.
+    """The parts of the name of a file of VLMEvalKit, such as ``MODEL_MMDU_JUDGE_score.csv``.
 
     Attributes
     ----------
@@ -51,13 +51,13 @@ class OutputName:
 
 
 def output_name(path: Path) -> OutputName | None:
-    """Return what the name of a file of VLMEvalKit says, or None if it isn't one."""
+    """Return the parts of the name of a file of VLMEvalKit, or None if it isn't one."""
     match = _VLMEVALKIT.fullmatch(files.stem(path))
     return OutputName(match["model"], match["judge"], bool(match["score"])) if match else None
 
 
 def model_name(path: Path) -> str:
-    """Return the model that a single file's name says."""
+    """Return the model that the name of a single file states."""
     output = output_name(path)
     return output.model if output else files.stem(path)
 
@@ -138,6 +138,6 @@ def _check_depth(path: Path, found: list[Path]) -> None:
         if len(second) > 1:
             names = ", ".join(sorted(second)[:3])
             raise DataError(
-                f"{short_path(path)}: {first!r} holds several folders ({names}), so the model is open; name "
+                f"{short_path(path)}: {first!r} holds several folders ({names}), so the model is unknown; name "
                 f"{short_path(path / first)} instead"
             )

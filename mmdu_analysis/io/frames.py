@@ -1,4 +1,4 @@
-"""Lay dialogues out as tidy frames, batch by batch, so that a large file's texts are held only once."""
+"""Convert dialogues to tidy frames, batch by batch, so that a large file's texts are held only once."""
 
 from __future__ import annotations
 

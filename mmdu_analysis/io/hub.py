@@ -79,7 +79,7 @@ def remote_files(name: str, *, images: bool = False) -> list[RemoteFile]:
     }
     missing = [path for path in wanted if path not in files]
     if missing:
-        raise DataError(f"{missing[0]}: not in {REPOSITORY} on the hub (any more); give a path to a copy")
+        raise DataError(f"{missing[0]}: not in {REPOSITORY} on the hub (any more); pass a path to a copy")
     return [files[path] for path in wanted]
 
 
@@ -90,7 +90,7 @@ def download(
     folder: str | Path | None = None,
     announce: Callable[[RemoteFile], None] | None = None,
 ) -> Path:
-    """Download a data set from the Hugging Face hub; what is there already isn't fetched again.
+    """Download a data set from the Hugging Face hub; files that exist already are not downloaded again.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def download(
 
 
 def _fetch(file: RemoteFile, folder: Path | None) -> Path:
-    """Fetch one file and check it; what came wrong is removed."""
+    """Download one file and check it; a wrong file is removed."""
     from huggingface_hub import hf_hub_download
 
     with _told(file.name):
@@ -159,7 +159,7 @@ def _what_is_wrong(path: Path, file: RemoteFile) -> str:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Report the errors of the hub and the network in one line each, without an address or a token in it."""
+    """Report the errors of the hub and the network in one line each, without an address or a token."""
     from huggingface_hub import errors
 
     try:
@@ -172,8 +172,8 @@ def _told(what: str) -> Iterator[None]:
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, errors.HTTPError, ConnectionError):
         endpoint = " (HF_ENDPOINT is set)" if os.environ.get("HF_ENDPOINT") else ""
         raise DataError(
-            f"{what}: the hub can't be reached or the connection broke{endpoint}; what came is kept, "
-            "try again, or give a path to a copy"
+            f"{what}: the hub can't be reached or the connection broke{endpoint}; the downloaded part is kept, "
+            "try again, or pass a path to a copy"
         ) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -187,7 +187,7 @@ def _told(what: str) -> Iterator[None]:
 _ANSWERS = {
     401: "the hub answered 401: the token is not valid; set HF_TOKEN to a valid one, or unset it",
     403: "the hub answered 403: access refused; set HF_TOKEN to a token that may read it",
-    404: "the hub answered 404: no such file there (any more); give a path to a copy",
+    404: "the hub answered 404: no such file there (any more); pass a path to a copy",
     429: "the hub answered 429: too many requests; wait some minutes, then try again",
 }
 

@@ -1,4 +1,4 @@
-"""Read the scores out of one judge reply. Nothing in a reply is ever executed."""
+"""Read the scores from one judge reply. Nothing in a reply is ever executed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class JudgeReply:
 
 
 def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | None = None) -> JudgeReply:
-    """Read the scores out of a judge's reply.
+    """Read the scores from a judge's reply.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Do the same work on many pieces on all cores of this machine, and get the results in order."""
+"""Run a function on many pieces on all cores of this machine, and return the results in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def in_order(
     prepare: Callable[[], object],
     meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[tuple[T, R]]:
-    """Do tasks on all cores.
+    """Run tasks on all cores.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def in_order(
                 yield task, future.result()
         except BrokenProcessPool:
             raise DataError(
-                "a process that read the data was killed, perhaps for want of memory; "
-                "free some, or name fewer files at once"
+                "a process that read the data was killed, perhaps because memory ran out; "
+                "free some, or pass fewer files at once"
             ) from None
         finally:
             for _, future in waiting:

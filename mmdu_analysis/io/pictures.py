@@ -142,7 +142,7 @@ def _inside(candidate: Path, boundary: Path) -> Path | None:
 
 
 def find_by_name(folder: Path, listed: Iterable[str], missing: Iterable[str]) -> dict[str, Path]:
-    """Find pictures by their file name alone, where nothing else can be meant.
+    """Find pictures by their file name alone, where the name is unambiguous.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def _name(path: str) -> str:
 
 
 def why_no_picture(roots: list[Path], path: str) -> str:
-    """Return in words why a picture isn't found.
+    """Return the reason why a picture isn't found.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What becomes of the pictures when a data set is converted: kept as listed, copied, linked or embedded."""
+"""Handling of pictures when a data set is converted: kept as listed, copied, linked or embedded."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _place(path: str, file: Path | None, data: bytes | None, placing: Placing) -
 
 
 def _target(file: Path, placing: Placing) -> Path:
-    """Return where a file goes: distinct files never to one place."""
+    """Return the target of a file; distinct files have distinct targets."""
     digest = hashlib.sha256(str(file.parent.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     return placing.folder / digest / file.name
 

@@ -48,12 +48,12 @@ class AnswerRow:
 
 
 def is_failure(answer: str) -> bool:
-    """Return whether a text is what a failed request leaves instead of an answer."""
+    """Return whether a text is the message of a failed request instead of an answer."""
     return answer.strip() in FAILURES
 
 
 def whole_items(cell: str) -> tuple[list[str], str]:
-    """Return the whole items of a list literal that is cut, and what follows them; nothing is executed."""
+    """Return the complete items of a list literal that is cut, and the text after them; nothing is executed."""
     items, position = [], cell.find("[") + 1
     while match := _ITEM.match(cell, position):
         try:

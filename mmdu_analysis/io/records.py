@@ -67,7 +67,7 @@ class RawRecord(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A stretch of a file that seems to hold whole records.
+    """A part of a file that seems to hold complete records.
 
     Attributes
     ----------

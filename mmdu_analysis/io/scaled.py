@@ -116,7 +116,7 @@ class Pictures:
         return find_by_name(self.roots[0], listed, missing)
 
     def _embedded(self, dialog_id: str, image: int) -> bytes | None:
-        """Return a picture that stands in the benchmark's own Parquet file."""
+        """Return a picture that is in the benchmark's own Parquet file."""
         if self.source is None or file_kind(self.source) != "parquet":
             return None
         data = parquet.pictures_of(self.source, self.source.stat().st_mtime_ns, dialog_id)

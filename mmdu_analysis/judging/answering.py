@@ -189,7 +189,7 @@ def answer(
 def _check_references(dialogues: list[Dialogue], history: str) -> None:
     lost = sum(text is None for dialogue in dialogues for text in dialogue.references[:-1])
     if history == "reference" and lost:
-        raise DataError(f"history 'reference' needs all references, {lost:,} are empty; take 'own' or 'none'")
+        raise DataError(f"history 'reference' needs all references, {lost:,} are empty; use 'own' or 'none'")
 
 
 def answer_entry(reply: Completion, turn: int, left_out: list[int]) -> Entry:
@@ -217,7 +217,7 @@ def answer_entry(reply: Completion, turn: int, left_out: list[int]) -> Entry:
 
 
 class _Answering:
-    """The questions of `answer`."""
+    """The requests of `answer`."""
 
     def __init__(self, bench: Benchmark, dialogues: list[Dialogue], request: Request) -> None:
         self._bench, self._by_id = bench, {dialogue.dialog_id: dialogue for dialogue in dialogues}
@@ -231,7 +231,7 @@ class _Answering:
         self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
 
     def tracks(self) -> list[Track]:
-        """List the dialogues, the longest first, so that the last ones to end are short."""
+        """List the dialogues, the longest first, so that the last ones to finish are short."""
         found = []
         for dialogue in self._by_id.values():
             entries = self.folder.entries[dialogue.dialog_id]
@@ -301,7 +301,7 @@ class _Answering:
         return self.folder.entries[dialogue.dialog_id][turn, 1]["answer"]
 
     def ended(self, dialog_id: str) -> None:
-        """Forget a dialogue's pictures."""
+        """Release the pictures of a dialogue."""
         self._gallery.drop(dialog_id)
 
     def _check(self, dialog_id: str, entry: Entry) -> Entry:
@@ -321,7 +321,7 @@ class _Answering:
             or entry["turn"] > len(self._by_id[dialog_id].questions)
         ):
             file = short_path(self.folder.path / f"{dialog_id}.json")
-            raise DataError(f"{file}: turn {entry['turn']} is not what a run writes; remove the file")
+            raise DataError(f"{file}: turn {entry['turn']} is not one that a run writes; remove the file")
         return entry
 
     def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""One server that speaks the OpenAI chat protocol: a request, its retries, and what it does without."""
+"""One server that speaks the OpenAI chat protocol: a request, its retries, and what it does not support."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Server:
 
     @cached_property
     def secrets(self) -> Secrets:
-        """What must not be shown or written."""
+        """Texts that must not be shown or written."""
         return Secrets([os.environ.get("OPENAI_API_KEY", "").strip(), *self.address.secrets])
 
     @contextmanager
@@ -112,7 +112,7 @@ def _client(server: Server, slots: Slots) -> openai.OpenAI:
         raise DataError(text) from None
     key = check_key(os.environ.get("OPENAI_API_KEY"))
     if key is None and server.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
-        raise DataError("no API key: set OPENAI_API_KEY, or name a server that needs none as base_url")
+        raise DataError("no API key: set OPENAI_API_KEY, or pass the base_url of a server that needs none")
     return openai.OpenAI(
         api_key=key or "none",  # a local server takes any
         base_url=server.address.url,
@@ -141,12 +141,12 @@ class Streak:
 
     @property
     def is_over(self) -> bool:
-        """Whether there were too many."""
+        """Whether there were too many failures."""
         return self._count >= self._limit
 
     @property
     def count(self) -> int:
-        """How many there were since the last success."""
+        """Number of failures since the last success."""
         return self._count
 
     def add(self) -> None:
@@ -244,7 +244,7 @@ class Endpoint:
                 self._do_without(error, parameters)
 
     def post(self, path: str, content: Mapping[str, Any]) -> str:
-        """Send another request of the protocol than a conversation, such as one for embeddings.
+        """Send a request of the protocol that is not a conversation, such as one for embeddings.
 
         Parameters
         ----------

@@ -123,7 +123,7 @@ def read_regular(path: Path) -> bytes | None:
 
 
 def open_lines(path: Path) -> BinaryIO:
-    """Open a file of lines to append to it; a last line that a crash cut is closed.
+    """Open a file of lines to append to it; a last line that a crash truncated is ended first.
 
     Raises
     ------

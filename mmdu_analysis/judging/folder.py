@@ -173,7 +173,9 @@ class RunFolder:
             return {}
         before = _decode(file, raw)
         if not isinstance(before, dict):
-            raise DataError(f"{short_path(file)}: got {type(before).__name__}, expected what a run writes")
+            raise DataError(
+                f"{short_path(file)}: got {type(before).__name__}, expected a file that a run writes"
+            )
         if others:  # a run that got no reply, as with a wrong name of a model, fixes nothing
             self._compare(before, file)
         return before
@@ -184,8 +186,8 @@ class RunFolder:
         for name, value in now.items():
             if before.get(name) != value:
                 raise DataError(
-                    f"{short_path(file)}: this run has {name} {_brief(before.get(name))}, asked for was {_brief(value)}; "
-                    "give another folder, or the same settings and data"
+                    f"{short_path(file)}: this run has {name} {_brief(before.get(name))}, but the request has {_brief(value)}; "
+                    "pass another folder, or the same settings and data"
                 )
         known = before.get("pictures_sha256")
         known = known if isinstance(known, dict) else {}
@@ -193,12 +195,12 @@ class RunFolder:
         if changed:
             raise DataError(
                 f"{short_path(file)}: pictures of {len(changed)} dialogues have changed since the run began, the first: "
-                f"dialogue {shorten(changed[0], 80)}; give another folder, or the same pictures"
+                f"dialogue {shorten(changed[0], 80)}; pass another folder, or the same pictures"
             )
         self._pictures = known | self._pictures
 
     def _read(self, dialog_id: str) -> dict[Key, Entry]:
-        """Read a dialogue's turns; a line that a crash cut is skipped."""
+        """Read a dialogue's turns; a line that a crash truncated is skipped."""
         found: dict[Key, Entry] = {}
         file = self._file(dialog_id)
         raw = read_regular(file)
@@ -220,7 +222,7 @@ class RunFolder:
         return found
 
     def append(self, dialog_id: str, entry: Entry) -> None:
-        """Write a turn: from here on it outlives this process, and with `sync` the machine.
+        """Write a turn, so that it survives a crash of this process, and after `sync` one of the machine.
 
         Raises
         ------

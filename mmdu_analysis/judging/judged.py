@@ -114,5 +114,7 @@ def list_judged_turns(
                 where = f"dialogue {dialogue.dialog_id}, turn {turn}"
                 unanswered.append(Problem(short_path(out), where, why, dialogue.dialog_id, turn))
     if not keys:
-        raise DataError("none of the answers belongs to a turn of the benchmark; are they of the same data?")
+        raise DataError(
+            "none of the answers belongs to a turn of the benchmark; are they of the same data set?"
+        )
     return keys, unanswered

@@ -161,7 +161,7 @@ class Gallery:
         Raises
         ------
         TurnError
-            If one isn't a readable picture, unless the model is told so.
+            If one isn't a readable picture, unless a sentence is sent instead.
         """
         with self._locks.setdefault(dialog_id, threading.Lock()):
             parts = self._parts.setdefault(dialog_id, {})
@@ -248,7 +248,7 @@ def message(role: str, content: str | Sequence[Any]) -> msgspec.Raw:
 
 
 def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -> int:
-    """Validate that no picture is missing, unless the model is to be told so.
+    """Validate that no picture is missing, unless a sentence is to be sent instead.
 
     Parameters
     ----------
@@ -276,6 +276,6 @@ def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -
         raise DataError(
             f"{bench.name}: {len(lost)} of {len(sent)} pictures are missing, the first: dialogue "
             f"{first['dialog_id']}, image {first['image']} ({shorten(str(first['path']), 80)}); unpack mmdu_pics.zip beside "
-            "the file, or let the model be told that they are missing (missing_pictures='tell')"
+            "the file, or send a sentence instead of each (missing_pictures='tell')"
         )
     return len(lost)

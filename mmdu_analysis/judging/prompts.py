@@ -50,7 +50,7 @@ class JudgePrompt:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of everything that the judge is told beside the turn."""
+        """Fingerprint of everything that the judge gets besides the turn."""
         return hashlib.sha256(f"{self.system}\n{self.template}".encode()).hexdigest()
 
     @property
@@ -64,7 +64,7 @@ class JudgePrompt:
         Parameters
         ----------
         question, reference, answer : str
-            The texts of the turn; without a reference the judge is told that there is none.
+            The texts of the turn; without a reference the prompt says that there is none.
 
         Returns
         -------

@@ -68,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of asking a model or a judge.
+    """The result of asking a model or a judge.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ def choose_parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
     try:
         json.dumps(chosen, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise DataError(f"parameters: got {chosen!r}, expected what JSON can hold ({error})") from None
+        raise DataError(f"parameters: got {chosen!r}, expected values that JSON can hold ({error})") from None
     return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -158,7 +158,7 @@ def run_job(
     load: Callable[[Path], tuple[pd.DataFrame, pd.DataFrame]],
     missing: Sequence[Problem] = (),
 ) -> Run:
-    """Do a run, write what came of it, and load it.
+    """Execute a run, write its results, and load them.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def list_degraded(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> list[Pr
 
 
 def fault_of(entry: Entry) -> str:
-    """Return what is worse about a result than was asked for; empty if nothing is."""
+    """Return how a result falls short of the request; empty if it doesn't."""
     faults = []
     if lost := count_lost_images(entry):
         faults.append(f"{lost} {'picture was' if lost == 1 else 'pictures were'} left out")

@@ -188,5 +188,5 @@ def _field_of_thinking(message: dict[str, Any]) -> str:
 
 
 def _whole_characters(text: str) -> str:
-    """Replace halves of characters, which no file in UTF-8 can hold."""
+    """Replace lone surrogates, which UTF-8 can't encode."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

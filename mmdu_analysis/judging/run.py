@@ -1,4 +1,4 @@
-"""Ask a list of turns: dialogues in parallel, turns in order; stop gently, and name what is missing."""
+"""Ask a list of turns: dialogues in parallel, turns in order; stop gracefully, and list what is missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Track:
 
 
 class Job(Protocol):
-    """The questions of a run."""
+    """The requests of a run."""
 
     def tracks(self) -> list[Track]:
         """List what isn't done, in the order in which it is begun."""
@@ -117,7 +117,7 @@ class Meter:
 
 
 class Runner:
-    """A run: threads that ask, and the main one, which waits and can be interrupted.
+    """A run: threads that send requests, and the main thread, which waits and can be interrupted.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class Runner:
         self._running, self._finished = 0, threading.Event()
 
     def run(self) -> None:
-        """Ask everything; the first Ctrl-C waits for the requests at the server, the second doesn't.
+        """Ask everything; the first Ctrl-C waits for the requests in progress, the second doesn't.
 
         What came of it stands in `outcome`, also if it raises.
 

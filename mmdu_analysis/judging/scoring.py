@@ -238,7 +238,7 @@ def _comparable(prompt: JudgePrompt) -> str:
 
 
 class _Judging:
-    """The questions of `judge`."""
+    """The requests of `judge`."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class StoppedError(BaseException):
-    """The run ends; what is not at the server yet is not sent.
+    """The run ends; requests that are not at the server yet are not sent.
 
     Not an `Exception`: the client would take it for a lost connection and try again.
     """

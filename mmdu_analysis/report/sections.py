@@ -1,4 +1,4 @@
-"""The sections of a report: what each says about a study, as texts, one table and names of figures."""
+"""The sections of a report: texts, one table and names of figures each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Section:
 
 
 def scores_section(study: Study) -> Section:
-    """Return the place of the own models among the published ones, else the published table."""
+    """Return the ranks of the own models among the published ones, else the published table."""
     if study.scores is None:
         text = "Table 2 of the paper. Avg is the judge's Overall Score, not the mean of the six. It has no intervals."
         table = load_published("main_results").sort_values("Avg", ascending=False, ignore_index=True)
@@ -108,7 +108,7 @@ def ranks_section(study: Study) -> Section:
 
 
 def breakdowns_section(study: Study) -> Section:
-    """Return the figures of what the scores go with."""
+    """Return the figures of scores by properties of the turns."""
     study.need_scores()
     text = "Scores by kind of question, number of images, context and turn. Cells of few dialogues are uncertain."
     names = ("scores_by_kind", "scores_by_images", "scores_by_context", "score_and_length", "memory_by_kind")
@@ -173,7 +173,7 @@ def problems_section(study: Study) -> Section:
 
 
 def audit_section(study: Study) -> Section:
-    """Return the claims of the paper that come out differently."""
+    """Return the claims of the paper whose recomputed values differ."""
     table = study.audit()
     differs = table.loc[table["verdict"] == "differs", ["claim", "where", "stated", "recomputed", "note"]]
     text = f"Of {len(table)} claims of the paper, {len(differs)} come out differently; many differences are rounding."

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 SEED = 20240617
 SCORES_SEED = SEED + 3
-"""A draw in which the known gap and fall lie inside their 95 % intervals."""
+"""Seed of a draw in which the 95 % intervals contain the known gap and the known fall."""
 TOKENS_PER_IMAGE = 471
 RATERS = ("simulated rater 1", "simulated rater 2")
 
 
 @dataclass(frozen=True)
 class SampleTruth:
-    """What is known about the sample because it was planned, not measured.
+    """The known truth of the sample, which was planned, not measured.
 
     Attributes
     ----------
@@ -186,7 +186,7 @@ def sample_benchmark() -> Benchmark:
 
 
 def sample_truth() -> SampleTruth:
-    """Return what is known about the sample from its plan.
+    """Return the known truth of the sample.
 
     Returns
     -------
@@ -242,14 +242,14 @@ def sample_scores(
 
     See Also
     --------
-    sample_truth : What is known about the sample.
+    sample_truth : The known truth of the sample.
     """
     turns = [(d.dialog_id, turn) for d in _sample()[0] for turn in range(1, len(d.questions) + 1)]
     return simulate_scores(turns, models or MODELS, gap=gap, fall=fall, seed=seed)
 
 
 def sample_ratings() -> pd.DataFrame:
-    """Return simulated ratings by two people of 25 dialogues, which were drawn by lot.
+    """Return simulated ratings by two people of 25 dialogues, which were drawn at random.
 
     Returns
     -------
@@ -264,7 +264,7 @@ def sample_ratings() -> pd.DataFrame:
 
 
 def write_sample(folder: Path) -> Path:
-    """Write the sample as files, in the forms in which the real data is met.
+    """Write the sample as files, in the forms of the real data.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def _wide(
 def simulate_ratings(
     scores: pd.DataFrame, raters: Sequence[str], n_dialogs: int, *, noise: float, seed: int
 ) -> pd.DataFrame:
-    """Simulate people's ratings of some dialogues, which are drawn by lot.
+    """Simulate people's ratings of some dialogues, which are drawn at random.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def check_input_format(name: str | None) -> None:
 
 
 def file_kind(path: Path) -> Literal["json", "table", "parquet"]:
-    """Return how a file is read: by its content where that tells, else by its name.
+    """Return the kind of a file: by its content where possible, else by its name.
 
     Raises
     ------

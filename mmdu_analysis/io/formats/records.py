@@ -51,7 +51,7 @@ class Picture(msgspec.Struct, gc=False):
 
 
 class Embedded(NamedTuple):
-    """A picture whose bytes stand in the file itself."""
+    """A picture whose bytes are in the file itself."""
 
     path: str | None
     bytes: bytes | None

@@ -1,4 +1,4 @@
-"""What the writers of all formats share: placeholders, messages, and the keys that no trainer asks for."""
+"""Parts that the writers of all formats share: placeholders, messages, and keys that no trainer needs."""
 
 from __future__ import annotations
 

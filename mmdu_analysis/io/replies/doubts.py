@@ -1,4 +1,4 @@
-"""Find what a reply says after its scores that could change them.
+"""Find text after the scores of a reply that could change them.
 
 The principle: a score counts only if it is the last word about its dimension. A number that follows it and is
 neither part of another score nor of a known harmless form (the number of a picture, a count ``2 of 3``, a list

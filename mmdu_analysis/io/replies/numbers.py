@@ -1,4 +1,4 @@
-"""Read a number that stands as a score."""
+"""Read a number that is written as a score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of scores that only the whole shows: their scale, and the turns of the benchmark."""
+"""Checks of all scores together: their scale, and the turns of the benchmark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_scale(rows: list[ScoreRow], source: Source, name: str) -> None:
     if outside > max(2, len(values)) or (outside and not values):
         raise DataError(
             f"{name}: {outside} scores lie outside the scale {low:g}-{high:g} of the rubric {source.rubric.name}; "
-            "convert them, or pass the rubric that they are on"
+            "convert them, or pass the rubric of their scale"
         )
     limit = low + (high - low) / 10
     fractions = any(value != int(value) for value in values)
@@ -38,7 +38,7 @@ def check_scale(rows: list[ScoreRow], source: Source, name: str) -> None:
     text = f"all {len(values)} scores are at most {max(values):g} on the scale {low:g}-{high:g} of the rubric"
     if len(values) >= _FEW and fractions and limit <= 1:
         raise DataError(
-            f"{name}: {text}; they look like shares: multiply them, or pass the rubric that they are on"
+            f"{name}: {text}; they look like shares; multiply them, or pass the rubric of their scale"
         )
     source.report(name, "", f"{text}; check that they are on this scale")
 
