@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.building.embedding import WORD
+from mmdu_analysis.building.drawing import Pools
 from mmdu_analysis.building.items import ITEM_COLUMNS
 from mmdu_analysis.io import files
 from mmdu_analysis.io.files import atomic_path
 from mmdu_analysis.schema import DataError, require_columns, short_path
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 MIN_IMAGES, MAX_IMAGES = 2, 20
@@ -108,30 +107,24 @@ def draw_combinations(
     weights = _check_sizes(sizes or PAPER_SIZES)
     if reuse and n is None:
         raise DataError("reuse=True needs n, the number of combinations: there is no end to them")
-    rng = np.random.default_rng(seed)
     joined = (
         items.assign(id=items["id"].astype(str)).merge(clusters[["id", "cluster"]], on="id").sort_values("id")
     )
-    left = {int(key): rows.reset_index(drop=True) for key, rows in joined.groupby("cluster") if len(rows) > 1}
-    likeness = {key: _caption_similarity(rows) for key, rows in left.items()}
-    free = {key: np.ones(len(rows), dtype=bool) for key, rows in left.items()}
+    pools = Pools(joined, weights, np.random.default_rng(seed), reuse=reuse)
     found: list[tuple[Any, ...]] = []
-    sets: set[tuple[int, frozenset[int]]] = set()
-    count = dict.fromkeys(left, 0)
+    sets: set[tuple[int, frozenset[str]]] = set()
+    count: dict[int, int] = {}
     for _ in range(_TRIES * n if n else len(joined)):
-        drawn = None if len(sets) == n else _draw(rng, likeness, free, weights)
+        drawn = None if len(sets) == n else pools.draw()
         if drawn is None:
             break
-        cluster, places = drawn
-        if (cluster, frozenset(places)) in sets:
+        if (drawn.cluster, frozenset(drawn.ids)) in sets:
             continue
-        sets.add((cluster, frozenset(places)))
-        count[cluster] += 1
-        name = f"c{cluster:04}-{count[cluster]:02}"
-        for image, place in enumerate(places, 1):
-            similarity = float(likeness[cluster][places[0], place])
-            found.append((name, cluster, image, left[cluster]["id"][place], similarity))
-            free[cluster][place] = reuse
+        sets.add((drawn.cluster, frozenset(drawn.ids)))
+        count[drawn.cluster] = count.get(drawn.cluster, 0) + 1
+        name = f"c{drawn.cluster:04}-{count[drawn.cluster]:02}"
+        rows = zip(drawn.ids, drawn.similarities, strict=True)
+        found += [(name, drawn.cluster, image, key, value) for image, (key, value) in enumerate(rows, 1)]
     if not found:
         raise DataError(
             "no cluster has enough related items for a combination; lower the threshold or add items"
@@ -146,43 +139,6 @@ def _check_sizes(sizes: Mapping[int, float]) -> dict[int, float]:
     if not weights or min(weights) < MIN_IMAGES or max(weights) > MAX_IMAGES:
         raise DataError(f"sizes: got {dict(sizes)}, expected weights of {MIN_IMAGES} to {MAX_IMAGES} images")
     return weights
-
-
-def _caption_similarity(rows: pd.DataFrame) -> np.ndarray:
-    """Compare the captions of one cluster with each other; titles where there is none."""
-    import numpy as np
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    captions = rows["caption"].where(rows["caption"].str.strip() != "", rows["title"])
-    try:
-        vectors = TfidfVectorizer(stop_words="english", token_pattern=WORD).fit_transform(captions)
-    except ValueError:  # no words at all
-        return np.zeros((len(rows), len(rows)), dtype=np.float32)
-    return np.asarray((vectors @ vectors.T).toarray(), dtype=np.float32)
-
-
-def _draw(
-    rng: np.random.Generator,
-    likeness: Mapping[int, np.ndarray],
-    free: Mapping[int, np.ndarray],
-    weights: Mapping[int, float],
-) -> tuple[int, list[int]] | None:
-    """Draw a cluster and items of it that are free; None where no cluster has enough."""
-    import numpy as np
-
-    numbers = {key: int(mask.sum()) for key, mask in free.items() if mask.sum() >= min(weights)}
-    if not numbers:
-        return None
-    shares = np.array(list(numbers.values()), dtype=float)
-    cluster = list(numbers)[rng.choice(len(shares), p=shares / shares.sum())]
-    fitting = [size for size in sorted(weights) if size <= numbers[cluster]]
-    chances = np.array([weights[size] for size in fitting])
-    size = fitting[rng.choice(len(fitting), p=chances / chances.sum())]
-    places = np.flatnonzero(free[cluster])
-    first = int(rng.choice(places))
-    others = places[places != first]
-    ranked = others[np.argsort(-np.round(likeness[cluster][first, others], 6), kind="stable")]
-    return cluster, [first, *(int(place) for place in ranked[: size - 1])]
 
 
 def write_combinations(items: pd.DataFrame, combinations: pd.DataFrame, path: str | Path) -> Path:

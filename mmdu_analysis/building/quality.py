@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_MOST_COMPARED = 2_000
+_MOST_COMPARED = 1_000
 _YES = frozenset({"1", "yes", "y", "true", "accept", "x"})
 _NO = frozenset({"0", "no", "n", "false", "reject"})
 
@@ -33,7 +33,7 @@ class ClusterReport:
     sizes : pandas.DataFrame
         ``size``, ``n_clusters``, ``synthetic``.
     map : pandas.DataFrame
-        ``id``, ``cluster``, ``x``, ``y``, ``synthetic``: at most 2,000 items, placed by t-SNE.
+        ``id``, ``cluster``, ``x``, ``y``, ``synthetic``: at most 1,000 items, placed by t-SNE.
     """
 
     table: pd.DataFrame
@@ -55,7 +55,7 @@ def cluster_report(
     embedding : Embedding, optional
         From `embed_items`, as it was used for the clusters; by default tf-idf.
     seed : int, default 0
-        Of the draw of 2,000 items for silhouette and map, where there are more.
+        Of the draw of 1,000 items for silhouette and map, where there are more.
 
     Returns
     -------
