@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.schema import LABEL, MMDU
+from mmdu_analysis.stats.dataset import FEWEST_REFERENCES
 
 if TYPE_CHECKING:
     from mmdu_analysis.study_parts import StudyParts as Study
-
-FEWEST_REFERENCES = 0.9
-"""Share of references that must be known before totals over questions and references are shown."""
 
 FEWEST_SIZES = 0.9
 """Share of pictures whose size must be known before image tokens are shown."""

@@ -139,6 +139,13 @@ def _own_scores(
     if corrected:
         return study.calibration(dimension=dimension, ci=ci)
     names = [name.strip() for name in by.split(",") if name.strip()]
+    unknown = [name for name in names if name not in study.need_scores().columns]
+    if unknown:
+        have = ", ".join(name for name in study.need_scores().columns if name not in ("score", "reason"))
+        raise DataError(
+            f"--by got {unknown[0]!r}, expected columns of the scores ({have}); kinds of questions, images and context are "
+            "in mmdu figures --only scores_by_kind"
+        )
     if "turn" in names and study.benchmark is None and study.need_scores()["turn"].isna().all():
         raise DataError("the scores don't say which turn they belong to; give the benchmark with --data")
     judged = summaries.as_scores(study.need_scores(), repeats=True, rubric=rubric)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.schema import is_synthetic
-from mmdu_analysis.stats.dataset import as_lengths, count_missing, dataset_statistics, distribution, measured
+from mmdu_analysis.schema import NotAvailable, is_synthetic
+from mmdu_analysis.stats.dataset import (
+    BINS,
+    as_lengths,
+    count_missing,
+    dataset_statistics,
+    distribution,
+    measured,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +45,7 @@ def compare_statistics(benchmark: Source, published: pd.DataFrame, dataset: str 
     order = {name: place for place, name in enumerate(paper.index)}
     long = long.sort_values("statistic", key=lambda names: names.map(order), kind="stable", ignore_index=True)
     long.insert(2, "ours", [ours.loc[row.statistic, row.measure] for row in long.itertuples()])
+    long = long.astype({"ours": "Float64", "paper": "Float64"})
     long["difference"] = long["ours"] - long["paper"]
     long["likely_reason"] = [
         _reason(row.statistic, row.ours, row.paper, lengths) for row in long.itertuples()
@@ -66,15 +74,14 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
     lengths = as_lengths(benchmark)
     parts = []
     for by in ("turns", "images", "tokens", "questions"):
-        shares = distribution(lengths, by).drop(columns=["edges", "n_outside", "synthetic"])
-        shares = shares.rename(columns={"percent": "ours"})
+        shares = _shares(lengths, by).rename(columns={"percent": "ours"})
         paper = published.loc[published["distribution"] == by, "percent"].tolist()
         extra = len(shares) - len(paper)
         # "no image" stands first among the kinds of questions and has no published share.
         shares["paper"] = [pd.NA] * extra + paper if extra >= 0 else [pd.NA] * len(shares)
         shares.insert(0, "distribution", by)
         parts.append(shares)
-    frame = pd.concat(parts, ignore_index=True).astype({"paper": "Float64"})
+    frame = pd.concat(parts, ignore_index=True).astype({"ours": "Float64", "paper": "Float64", "count": "Int64"})
     frame["difference"] = frame["ours"] - frame["paper"]
     statistic = {
         "turns": "turns",
@@ -88,16 +95,29 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
     return frame.assign(synthetic=is_synthetic(lengths))
 
 
+def _shares(lengths: pd.DataFrame, by: Any) -> pd.DataFrame:
+    """Return the shares of a panel; NA where too few references are known."""
+    import pandas as pd
+
+    try:
+        return distribution(lengths, by)[["bin", "count", "percent"]]
+    except NotAvailable:
+        labels = [label for label, *_ in BINS[by]]
+        return pd.DataFrame({"bin": labels, "count": pd.NA, "percent": float("nan")})
+
+
 def _reason(statistic: str, ours: float, paper: float, lengths: pd.DataFrame) -> str:
     """Return why a number differs from the paper's, as far as the data tells."""
     import pandas as pd
 
+    missing = count_missing(lengths)
+    if "tokens" in statistic and missing and pd.isna(ours):
+        return f"{missing:,} of {int(lengths['n_turns'].sum()):,} references are missing from the data"
     if pd.isna(ours) or pd.isna(paper):
         return "not in the paper" if pd.isna(paper) else "not in the data"
     exact = statistic in ("dialogs", "qa_pairs", "unique_images") and paper < 10_000
     if abs(ours - paper) <= (0.5 if exact else max(abs(paper) * 0.01, 0.1)):
         return ""
-    missing = count_missing(lengths)
     if "tokens" in statistic and missing:
         return f"{missing:,} of {int(lengths['n_turns'].sum()):,} references are missing from the data"
     if statistic in ("turns", "qa_pairs") and lengths["n_turns"].max() == 20:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.stats.claims import Recomputed
-from mmdu_analysis.stats.dataset import distribution
+from mmdu_analysis.stats.dataset import BINS, distribution
 from mmdu_analysis.stats.lengths import DatasetLengths, measure_dataset
 
 if TYPE_CHECKING:
@@ -104,9 +104,13 @@ def _tokens(whole: DatasetLengths) -> dict[str, Recomputed]:
         "data/tokens/maximum": _unless(lacking, lengths["image_text_tokens"].max()),
         "data/tokens/text": _unless(lacking, lengths["text_tokens"].mean()),
     }
+    if lacking:
+        return found | {
+            f"data/share/tokens/{label}": Recomputed(note=lacking) for label, *_ in BINS["tokens"]
+        }
     for row in distribution(lengths, "tokens").itertuples():
         note = f"{row.count} of {len(lengths)}"
-        found[f"data/share/tokens/{row.bin}"] = _unless(lacking, row.percent, note)
+        found[f"data/share/tokens/{row.bin}"] = Recomputed(float(row.percent), note=note)
     return found
 
 

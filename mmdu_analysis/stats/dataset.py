@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.io.benchmark import Benchmark
-from mmdu_analysis.schema import QUESTION_KINDS, DataError, is_synthetic, problems_frame, require_columns
+from mmdu_analysis.schema import (
+    QUESTION_KINDS,
+    DataError,
+    NotAvailable,
+    is_synthetic,
+    problems_frame,
+    require_columns,
+)
 from mmdu_analysis.stats.lengths import DatasetLengths, measure_dataset
 from mmdu_analysis.stats.measure import KINDS, SUMS
 from mmdu_analysis.stats.references import question_images
@@ -19,6 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     Source: TypeAlias = Benchmark | DatasetLengths | pd.DataFrame | str | Path | Sequence[str | Path]
+
+FEWEST_REFERENCES = 0.9
+"""Share of references that must be known before totals over questions and answers are given."""
 
 STATISTICS = (
     "dialogs",
@@ -141,6 +151,21 @@ def count_missing(lengths: pd.DataFrame) -> int:
     return int(lengths["n_missing"].sum()) if "n_missing" in lengths else 0
 
 
+def check_references(lengths: pd.DataFrame) -> None:
+    """Validate that enough references are known for totals over questions and answers.
+
+    Raises
+    ------
+    NotAvailable
+        If more than 10 % are missing: they would count as empty.
+    """
+    turns, missing = int(lengths["n_turns"].sum()), count_missing(lengths)
+    if turns - missing < FEWEST_REFERENCES * turns:
+        raise NotAvailable(
+            f"{missing:,} of {turns:,} references are missing; totals would count them as empty"
+        )
+
+
 def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     """Compute Table 1 for any data.
 
@@ -154,8 +179,9 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     pandas.DataFrame
         One row a statistic (index ``statistic``): ``average`` and ``maximum`` over dialogues (over
         questions or answers for the two lengths), ``value`` for counts; NA where it has no meaning.
-        Lengths in tokens. ``synthetic``: any dialogue behind the number is. ``unique_images`` is NA for
-        a frame of lengths, which doesn't tell it.
+        Lengths in tokens. ``note``: how many references are missing; below 90 % known, totals over questions and
+        answers are NA, since a missing reference would count as empty. ``synthetic``: any dialogue behind the number is.
+        ``unique_images`` is NA for a frame of lengths, which doesn't tell it.
 
     Notes
     -----
@@ -195,8 +221,17 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     frame = pd.DataFrame.from_dict(
         rows, orient="index", columns=["average", "maximum", "value"], dtype="Float64"
     )
-    frame = frame.loc[list(STATISTICS)].rename_axis("statistic")
-    return frame.assign(synthetic=is_synthetic(lengths))
+    frame = (
+        frame.loc[list(STATISTICS)].rename_axis("statistic").assign(note="", synthetic=is_synthetic(lengths))
+    )
+    if answers < questions:
+        totals = ["text_tokens", "image_text_tokens"]
+        frame.loc[[*totals, "answer_length"], "note"] = (
+            f"{questions - answers:,} of {questions:,} references are missing"
+        )
+        if answers < FEWEST_REFERENCES * questions:
+            frame.loc[totals, ["average", "maximum"]] = pd.NA
+    return frame
 
 
 def _ratio(total: float, count: int) -> float | None:
@@ -229,6 +264,8 @@ def distribution(
     ------
     DataError
         If `by` is unknown or `bins` don't rise.
+    NotAvailable
+        By ``tokens``, if fewer than 90 % of the references are known.
 
     Notes
     -----
@@ -237,6 +274,8 @@ def distribution(
     import pandas as pd
 
     lengths = measured(benchmark).table
+    if by == "tokens":
+        check_references(lengths)
     if by == "questions":
         counts = pd.Series(
             {kind.replace("_questions", "").replace("_", " "): int(lengths[kind].sum()) for kind in KINDS}
