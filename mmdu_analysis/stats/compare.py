@@ -81,7 +81,9 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
         shares["paper"] = [pd.NA] * extra + paper if extra >= 0 else [pd.NA] * len(shares)
         shares.insert(0, "distribution", by)
         parts.append(shares)
-    frame = pd.concat(parts, ignore_index=True).astype({"ours": "Float64", "paper": "Float64", "count": "Int64"})
+    frame = pd.concat(parts, ignore_index=True).astype(
+        {"ours": "Float64", "paper": "Float64", "count": "Int64"}
+    )
     frame["difference"] = frame["ours"] - frame["paper"]
     statistic = {
         "turns": "turns",

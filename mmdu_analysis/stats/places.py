@@ -60,7 +60,7 @@ def place_among_published(
     if own.empty:
         have = ", ".join(map(str, summary["dimension"].unique()))
         raise DataError(f"no own model has a mean in {name}; the scores have {have}")
-    columns = ["model", "mean", "low", "high"]
+    columns = [name for name in ("model", "mean", "low", "high", *_COUNTS) if name in own]
     mine = own[columns].assign(own=True, synthetic=own.get("synthetic", False))
     theirs = published.rename(columns={MMDU.short_names[name]: "mean"})[["model", "access", "mean"]].dropna(
         subset="mean"
