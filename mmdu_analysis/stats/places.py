@@ -9,6 +9,7 @@ from mmdu_analysis.schema import MMDU, DataError, require_columns
 if TYPE_CHECKING:
     import pandas as pd
 
+_COUNTS = ("n_dialogs", "n_turns", "n_missing")
 CAVEAT = (
     "the published scores were given by GPT-4o with the authors' prompt on all 1,645 questions; places hold only for "
     "the same judge, prompt and turns"
@@ -36,7 +37,7 @@ def place_among_published(
         One row a model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``, ``high`` (0-100; the
         published models have no interval), ``rank_low``, ``rank_high`` (of own models: the places among the published
         ones that their interval allows), ``difference`` (mean minus that of the published model below; NA in the last
-        row), ``own``, ``synthetic``.
+        row), ``n_dialogs``, ``n_turns``, ``n_missing`` (of own models), ``own``, ``synthetic``.
 
     Raises
     ------
@@ -84,7 +85,8 @@ def place_among_published(
         "rank_low",
         "rank_high",
         "difference",
+        *(name for name in _COUNTS if name in table),
         "own",
         "synthetic",
     ]
-    return table[order].reset_index(drop=True)
+    return table.astype({name: "Int64" for name in _COUNTS if name in table})[order].reset_index(drop=True)
