@@ -26,7 +26,7 @@ from mmdu_analysis.judging.messages import IMAGE_SIDE
 from mmdu_analysis.judging.record import Request, Run, choose_parameters, run_job, warn_about
 from mmdu_analysis.judging.reply import Completion, TurnError
 from mmdu_analysis.judging.run import Prices, Track, is_done
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import DataError, problems_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +169,9 @@ def write_dialogs(
         from mmdu_analysis.building.estimate import estimate_writing
 
         return estimate_writing(plans, loaded, job.folder, request)
-    run = run_job(request, job, job.folder, job.keys, "dialogues", load_dialogs)
+    run = run_job(
+        request, job, job.folder, job.keys, "dialogues", lambda path: (load_dialogs(path), problems_frame())
+    )
     run = dataclasses.replace(run, table=run.table.drop(columns="n_lost_images"))
     if return_run:
         return run
