@@ -101,11 +101,11 @@ def shown_x(points: Points) -> np.ndarray:
 
     x = points.frame["x"].to_numpy(dtype=float)
     distinct = np.unique(x)
-    place, groups = pd.factorize(points.frame["group"])
+    position, groups = pd.factorize(points.frame["group"])
     if is_crowded(points) or len(groups) < 2 or not 1 < len(distinct) <= _CELLS[0]:
         return x
     step = 0.7 * np.diff(distinct).min() / len(groups)
-    return x + (place - (len(groups) - 1) / 2) * step
+    return x + (position - (len(groups) - 1) / 2) * step
 
 
 def is_crowded(points: Points) -> bool:

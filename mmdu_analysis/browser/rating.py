@@ -149,7 +149,7 @@ class RatingSession(Replies):
 
     def _first_open(self, start: int = 0) -> int:
         places = [*range(start, len(self.tasks)), *range(start)]
-        return next((place for place in places if not self._is_done(self.tasks[place])), len(self.tasks))
+        return next((index for index in places if not self._is_done(self.tasks[index])), len(self.tasks))
 
     def progress(self) -> dict[str, int]:
         """Return the number of turns that are rated, and of all turns of the plan."""
@@ -256,9 +256,9 @@ class RatingSession(Replies):
         last = self.history.pop()
         append_ratings(self.path, [last._replace(score=None, time="")])
         self._read()
-        for place, task in enumerate(self.tasks):
+        for index, task in enumerate(self.tasks):
             if (task.dialog_id, task.turn) == (last.dialog_id, last.turn):
-                self.at = place
+                self.at = index
         return self._task({})
 
 

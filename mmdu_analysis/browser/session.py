@@ -241,14 +241,14 @@ class Session(Replies):
         import numpy as np
 
         step = 1 if int(message.get("by", 1)) > 0 else -1
-        place = self._place()
+        position = self._place()
         if not len(self.order):
             return Reply(self.dialog(), [])
         if message.get("of") != "turn":
-            target = min(max(place + step, 0), len(self.order) - 1)
+            target = min(max(position + step, 0), len(self.order) - 1)
             self.select(str(self.index.ids[self.order[target]]), None)
             return Reply(self.dialog(), [])
-        at, turn = max(place, 0), self.selection["turn"] - 1
+        at, turn = max(position, 0), self.selection["turn"] - 1
         while 0 <= at < len(self.order):
             start, stop = self.index.starts[self.order[at] : self.order[at] + 2]
             hits = np.flatnonzero(self.mask[start:stop])

@@ -82,12 +82,12 @@ def export_site(
     _write(target / _MARK, "Written by mmdu_analysis.export_site; it is replaced as a whole.\n")
     names = page_names([str(key) for key in session.index.ids])
     pages = list(names.items())
-    for place, (dialog_id, name) in enumerate(pages):
+    for number, (dialog_id, name) in enumerate(pages):
         links = {"all dialogues": "../index.html"}
-        if place:
-            links["‹ previous"] = pages[place - 1][1]
-        if place + 1 < len(pages):
-            links["next ›"] = pages[place + 1][1]
+        if number:
+            links["‹ previous"] = pages[number - 1][1]
+        if number + 1 < len(pages):
+            links["next ›"] = pages[number + 1][1]
         _write(target / "dialogs" / name, dialog_page(session, dialog_id, side=side, links=links))
     for name, path in pictures.items():
         with atomic_path(target / "figures" / name) as temporary:
@@ -121,13 +121,13 @@ def page_names(dialog_ids: list[str]) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for place, dialog_id in enumerate(dialog_ids):
+    for number, dialog_id in enumerate(dialog_ids):
         plain = unicodedata.normalize("NFKD", dialog_id).encode("ascii", "ignore").decode()
         plain = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:60]
         # The prefix keeps names away from those that Windows reserves.
-        name = f"d-{plain}.html" if plain else f"n-{place}.html"
+        name = f"d-{plain}.html" if plain else f"n-{number}.html"
         if name.lower() in taken:
-            name = f"n-{place}-{plain}.html"
+            name = f"n-{number}-{plain}.html"
         taken.add(name.lower())
         names[dialog_id] = name
     return names
@@ -152,11 +152,11 @@ def _check_folder(target: Path) -> None:
 def _check_figures(figures: Mapping[str, str | Path]) -> dict[str, Path]:
     """Return the file name in the site and the source of each figure."""
     found = {}
-    for place, (title, source) in enumerate(figures.items()):
+    for number, (title, source) in enumerate(figures.items()):
         path = Path(source).expanduser()
         if not path.is_file() or path.suffix.lower() not in _PICTURES:
             raise DataError(f"figure {title!r}: {short_path(path)} is no PNG, SVG, JPEG or WebP file")
-        found[f"figure-{place + 1}{path.suffix.lower()}"] = path
+        found[f"figure-{number + 1}{path.suffix.lower()}"] = path
     return found
 
 

@@ -56,9 +56,9 @@ def _turn(session: Session, row: int) -> str:
     columns = [] if reference is None else [("reference", "", reference)]
     for answer in draw_answers(session.index, row):
         scores = [
-            f"{bar['name']} {bar['text']}" + (f" ({judge['judge']})" if place == 0 else "")
+            f"{bar['name']} {bar['text']}" + (f" ({judge['judge']})" if number == 0 else "")
             for judge in answer["scores"]
-            for place, bar in enumerate(judge["bars"])
+            for number, bar in enumerate(judge["bars"])
             if bar["score"] is not None
         ]
         text = answer_text(session.index, row, answer["model"]) or "no answer"

@@ -104,12 +104,12 @@ def question_parts(question: str, first_image: int, numbers: list[int]) -> list[
         images.
     """
     parts: list[dict[str, object]] = []
-    place, start = first_image, 0
+    index, start = first_image, 0
     question = cut(question)
     for match in _PLACEHOLDER.finditer(question):
         parts.append({"text": question[start : match.start()]})
-        parts.append({"image": numbers[place] if place < len(numbers) else None})
-        place, start = place + 1, match.end()
+        parts.append({"image": numbers[index] if index < len(numbers) else None})
+        index, start = index + 1, match.end()
     parts.append({"text": question[start:]})
     return [part for part in parts if part.get("text") != ""]
 

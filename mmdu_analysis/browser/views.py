@@ -68,13 +68,13 @@ def draw_turns(
     scores = index.turn_scores(model)
     turns = []
     for at, row in enumerate(rows.itertuples(index=False)):
-        about, _ = turn_images(row.question, have, row.images_so_far)
+        asked, _ = turn_images(row.question, have, row.images_so_far)
         turns.append(
             {
                 "turn": int(row.turn),
                 "question": question_parts(row.question, row.images_so_far - row.new_images, have),
                 "reference": render_markdown(row.answer) if isinstance(row.answer, str) else None,
-                "about": about,
+                "about": asked,
                 "so_far": int(row.images_so_far),
                 "question_tokens": int(questions[at]),
                 "answer_tokens": int(answers[at]),

@@ -60,9 +60,9 @@ class Given:
         names = list(dict.fromkeys(models.tolist()))
         self._by_model = {name: self._mask(rows, row, dialog, known[models[known] == name]) for name in names}
         self.model = names[0] if len(names) == 1 else ""
-        place = known[0]
-        turn = None if row is None else int(rows.turns["turn"].iloc[row[place]])
-        self.first = (str(rows.ids[dialog[place]]), turn)
+        first = known[0]
+        turn = None if row is None else int(rows.turns["turn"].iloc[row[first]])
+        self.first = (str(rows.ids[dialog[first]]), turn)
 
     @staticmethod
     def _mask(rows: TurnRows, row: np.ndarray | None, dialog: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ def draw_combinations(
     reuse : bool, default False
         Whether an item may be part of several combinations. The same set is never drawn twice.
     seed : int, default 0
-        Of the draw.
+        Seed of the random draw.
 
     Returns
     -------

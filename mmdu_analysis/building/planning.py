@@ -68,12 +68,12 @@ class Plan:
         self.id = "+".join(part.id for part in parts)
         self.synthetic = any(part.synthetic for part in parts)
         wanted: list[tuple[Any, ...]] = []
-        for place, part in enumerate(parts):
+        for index, part in enumerate(parts):
             images = range(1, len(part.items) + 1)
-            wanted += [("facts", place, image) for image in images]
-            wanted += [("single", place, image, single_pairs) for image in images]
+            wanted += [("facts", index, image) for image in images]
+            wanted += [("single", index, image, single_pairs) for image in images]
             left = count_multi(single_pairs * len(part.items), multi_share)
-            wanted += [("multi", place, 0, min(_MOST_PAIRS, left - at)) for at in range(0, left, _MOST_PAIRS)]
+            wanted += [("multi", index, 0, min(_MOST_PAIRS, left - at)) for at in range(0, left, _MOST_PAIRS)]
         self.steps = tuple(Step(number, *values) for number, values in enumerate(wanted, 1))
 
     def items(self, step: Step) -> tuple[dict[str, str], ...]:
@@ -136,10 +136,10 @@ class Plan:
         """Join the pairs of all steps into one dialogue; later combinations' image numbers are shifted."""
         joined: list[Pair] = []
         before = 0
-        for place, part in enumerate(self.parts):
+        for index, part in enumerate(self.parts):
             found: dict[str, list[list[Pair]]] = {"single": [], "multi": []}
             for step in self.steps:
-                if step.part == place and step.kind != "facts":
+                if step.part == index and step.kind != "facts":
                     found[step.kind].append(self._pairs_of(step, done[step.number]))
             multi = [pair for pairs in found["multi"] for pair in pairs]
             joined += [shift_pair(pair, before) for pair in order_pairs(found["single"], multi)]

@@ -203,7 +203,7 @@ def draw_pairs(items: pd.DataFrame, clusters: pd.DataFrame, n: int = 100, *, see
         Pairs. Clusters are drawn with a probability proportional to their size, without repetition as
         long as there are enough, so that pairs are independent of each other.
     seed : int, default 0
-        Of the draw.
+        Seed of the random draw.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def sample_items(n_clusters: int = 5, per_cluster: int = 6, *, seed: int = SEED)
     per_cluster : int, default 6
         Items of each.
     seed : int
-        Of the draw.
+        Seed of the random draw.
 
     Returns
     -------

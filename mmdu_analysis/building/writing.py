@@ -91,7 +91,7 @@ def write_dialogs(
     image_side, parameters, concurrency, timeout, retries
         As in `answer`.
     limit : int, optional
-        Only the first so many dialogues.
+        Only the first `limit` dialogues.
     prompt_price, completion_price : float, optional
         US dollars for a million tokens.
     dry_run : bool, default False

@@ -92,8 +92,8 @@ def _written(record: dict[str, Any]) -> Written:
     pairs = []
     for entry in record["pairs"]:
         origin = {name: value for name, value in entry.items() if name not in ("question", "answer")}
-        about = origin.get("items")
-        origin["items"] = [str(key) for key in about] if isinstance(about, list) else []
+        ids = origin.get("items")
+        origin["items"] = [str(key) for key in ids] if isinstance(ids, list) else []
         pairs.append(Pair(str(entry["question"]), str(entry["answer"]), origin))
     items = tuple({str(k): str(v) for k, v in item.items()} for item in record["items"])
     images = tuple(str(path) for path in record["image"])
@@ -121,8 +121,8 @@ def load_dialogs(folder: str | Path) -> pd.DataFrame:
         for turn, pair in enumerate(dialog.pairs, 1):
             kind = "multi image" if len(named_images(pair.question)) > 1 else "single image"
             origin = pair.origin
-            about = ", ".join(map(str, origin.get("items", ())))
-            row = (dialog.id, turn, pair.question, pair.answer, kind, about)
+            items = ", ".join(map(str, origin.get("items", ())))
+            row = (dialog.id, turn, pair.question, pair.answer, kind, items)
             rows.append((*row, origin.get("prompt", ""), origin.get("model", ""), dialog.synthetic))
     names = ["dialog_id", "turn", "question", "answer", "kind", "items", "prompt", "model", "synthetic"]
     frame = pd.DataFrame(rows, columns=names)

@@ -149,8 +149,8 @@ def save_figures(
             progress(done, len(tasks), result.figure)
     rows = [results[figure.name] for figure in found]
     if names is None:
-        for place in sorted({task.folder for task in tasks}):
-            write_index(place, [(f, r) for f, r in zip(found, rows, strict=True) if _belongs(r, place)])
+        for target in sorted({task.folder for task in tasks}):
+            write_index(target, [(f, r) for f, r in zip(found, rows, strict=True) if _belongs(r, target)])
     frame = pd.DataFrame([asdict(row) | {"files": "; ".join(row.files)} for row in rows])
     return frame.astype(dict.fromkeys(("figure", "reason", "title", "files"), "str"))
 

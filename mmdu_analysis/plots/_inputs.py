@@ -116,9 +116,9 @@ def published_rows() -> pd.DataFrame:
     from mmdu_analysis.stats.later import PAPER_JUDGE
 
     table = load_published("main_results")
-    about = ["model", "access", "parameters_b", "base_model"]
+    facts = ["model", "access", "parameters_b", "base_model"]
     shorts = [short for short in MMDU.short_names.values() if short in table]
-    rows = table.melt(about, shorts, "short", "mean")
+    rows = table.melt(facts, shorts, "short", "mean")
     rows["dimension"] = rows["short"].map(MMDU.full_name)
     rows = rows.assign(low=float("nan"), high=float("nan"), own=False, judge=PAPER_JUDGE, ci=float("nan"))
     return stamped(_ordered(rows), source_of("main_results"))
@@ -146,8 +146,8 @@ def _own_rows(study: Study) -> pd.DataFrame:
 
 def _ordered(rows: pd.DataFrame, rubric: Rubric = MMDU) -> pd.DataFrame:
     """Return rows by dimension in the rubric's order, the highest mean first."""
-    place = {name: rank for rank, name in enumerate(rubric.order(rows["dimension"].unique()))}
-    keys: Any = rows.assign(_place=rows["dimension"].map(place))
+    ranks = {name: rank for rank, name in enumerate(rubric.order(rows["dimension"].unique()))}
+    keys: Any = rows.assign(_place=rows["dimension"].map(ranks))
     columns = ["model", "access", "parameters_b", "base_model", "dimension", "short", "mean", "low", "high"]
     ordered = keys.sort_values(["_place", "mean"], ascending=[True, False], kind="stable")
     extra = [name for name in ("own", "judge", "ci", "synthetic") if name in rows]
@@ -157,7 +157,7 @@ def _ordered(rows: pd.DataFrame, rubric: Rubric = MMDU) -> pd.DataFrame:
 def model_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `model_scores` as one row a model with a column for each dimension's short name."""
     shorts = list(dict.fromkeys(rows["short"]))
-    about = ["model", "access", "parameters_b", "base_model", "own", "synthetic"]
+    facts = ["model", "access", "parameters_b", "base_model", "own", "synthetic"]
     wide = rows.pivot(index="model", columns="short", values="mean")[shorts].rename_axis(columns=None)
-    first = rows.drop_duplicates("model").set_index("model")[about[1:]]
+    first = rows.drop_duplicates("model").set_index("model")[facts[1:]]
     return first.join(wide).reset_index()

@@ -57,7 +57,7 @@ def _panel(study: Study, name: str) -> pd.DataFrame:
     published = _published(name, labels)
     frame = pd.concat([published, measured], ignore_index=True)
     frame = frame.assign(panel=name, unit=PANELS[name][1])
-    order = {label: place for place, label in enumerate(labels)}
+    order = {label: rank for rank, label in enumerate(labels)}
     frame = frame.sort_values("bin", key=lambda column: column.map(order), kind="stable")
     synthetic = study.benchmark is not None and is_synthetic(study.benchmark.dialogs)
     return frame[_COLUMNS].assign(synthetic=synthetic).reset_index(drop=True)
@@ -161,8 +161,8 @@ def _facts_of_questions(labels: list[str], most: int) -> pd.DataFrame:
     """Return the shares of the measured questions by the number of images that they are about."""
     import pandas as pd
 
-    about = load_published("measured_questions")["images"].fillna("")
-    numbers = about.map(lambda text: len([part for part in str(text).split(";") if part]))
+    named = load_published("measured_questions")["images"].fillna("")
+    numbers = named.map(lambda text: len([part for part in str(text).split(";") if part]))
     counts = numbers.clip(upper=most).value_counts().reindex(range(most + 1), fill_value=0)
     shares = pd.DataFrame({"bin": labels, "count": counts.to_numpy()})
     shares["percent"] = 100 * shares["count"] / shares["count"].sum()
@@ -174,8 +174,8 @@ def images_named_numbers(study: Study) -> pd.DataFrame:
     import pandas as pd
 
     if study.benchmark is None:
-        about = load_published("measured_questions")["images"].fillna("")
-        most = int(about.map(lambda text: len([part for part in str(text).split(";") if part])).max())
+        named = load_published("measured_questions")["images"].fillna("")
+        most = int(named.map(lambda text: len([part for part in str(text).split(";") if part])).max())
         frame = _facts_of_questions([str(number) for number in range(most + 1)], most)
         synthetic = False
     else:

@@ -193,8 +193,8 @@ def _dimension_numbers(study: Any) -> pd.DataFrame:
         frame = score_breakdown(study.need_scores(), "dimension", rubric=study.rubric)
     if frame["bin"].nunique() < 2:
         raise NotAvailable("it compares dimensions; the scores have one")
-    place = {name: rank for rank, name in enumerate(study.rubric.order(frame["bin"].unique()))}
-    frame = frame.sort_values("bin", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+    ranks = {name: rank for rank, name in enumerate(study.rubric.order(frame["bin"].unique()))}
+    frame = frame.sort_values("bin", key=lambda names: names.map(ranks), kind="stable", ignore_index=True)
     return stamped(frame, own_source(study))
 
 

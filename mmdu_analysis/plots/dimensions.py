@@ -69,11 +69,11 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
         text.set_color("white" if value > _DARK else "black")
     if shorts[-1] == "Avg":
         ax.axvline(len(shorts) - 1, color="white", lw=points(3))
-    about = frame.drop_duplicates("model").set_index("model").loc[models]
-    labels = [f"{model} {_sign(access)}" for model, access in zip(models, about["access"], strict=True)]
+    facts = frame.drop_duplicates("model").set_index("model").loc[models]
+    labels = [f"{model} {_sign(access)}" for model, access in zip(models, facts["access"], strict=True)]
     ax.set_yticks([row + 0.5 for row in range(len(models))], labels, rotation=0)
     for tick, access, own in zip(
-        ax.get_yticklabels(), about["access"], about["own"].astype(bool), strict=True
+        ax.get_yticklabels(), facts["access"], facts["own"].astype(bool), strict=True
     ):
         tick.set_color(access_style(access)["color"])
         tick.set_fontweight("bold" if own else "normal")
@@ -127,7 +127,7 @@ def dimension_profiles(frame: pd.DataFrame, ax: Axes) -> Drawing:
     kept = frame.loc[frame["dimension"] != overall]
     shorts = list(dict.fromkeys(kept["short"]))
     wide = kept.pivot(index="model", columns="short", values="mean")[shorts].astype(float)
-    about = frame.drop_duplicates("model").set_index("model")
+    facts = frame.drop_duplicates("model").set_index("model")
     columns = columns_that_fit(ax, 1.05, len(models))
     rows = -(-len(models) // columns)
     parts = panels(ax, rows, columns, sharex=True, sharey=True, row_height=0.95)
@@ -135,7 +135,7 @@ def dimension_profiles(frame: pd.DataFrame, ax: Axes) -> Drawing:
     for part, model in zip(parts, models, strict=False):
         for other in wide.index:
             part.plot(positions, wide.loc[other], color="#D0D0D0", lw=points(0.6), zorder=1)
-        style = access_style(about.loc[model, "access"])
+        style = access_style(facts.loc[model, "access"])
         part.plot(
             positions,
             wide.loc[model],
@@ -146,7 +146,7 @@ def dimension_profiles(frame: pd.DataFrame, ax: Axes) -> Drawing:
             label=style["label"],
             zorder=3,
         )
-        weight = "bold" if about.loc[model, "own"] else "normal"
+        weight = "bold" if facts.loc[model, "own"] else "normal"
         part.set_title(model.replace("+MMDU", "\n+MMDU"), fontsize=small(), fontweight=weight, pad=points(2))
         part.set_ylim(0, 100)
         part.set_yticks([0, 50, 100])

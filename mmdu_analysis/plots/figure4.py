@@ -272,7 +272,7 @@ _APART = 0.8
 
 def _ring(ax: Axes, rows: pd.DataFrame) -> None:
     """Draw one ring."""
-    colors = [list(_RING.values())[place % len(_RING)] for place in range(len(rows))]
+    colors = [list(_RING.values())[index % len(_RING)] for index in range(len(rows))]
     names = wrap_labels([str(label).replace(" related", "") for label in rows["bin"]], 7)
     labels = [f"{name}\n{printed:.1f} %" for name, printed in zip(names, rows["printed"], strict=True)]
     drawn = ax.pie(

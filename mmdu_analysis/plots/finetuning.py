@@ -191,11 +191,11 @@ def context_ablation(frame: pd.DataFrame, ax: Axes) -> Drawing:
             label=model,
         )
         ends.append(f"{scores[0]:.1f} to {scores[-1]:.1f} ({model}, {names[0]} to {names[-1]})")
-        for place, score in zip(places, scores, strict=True):
+        for x, score in zip(places, scores, strict=True):
             offset = (0, points(5)) if number else (0, points(-11))
             ax.annotate(
                 f"{score:.1f}",
-                (place, score),
+                (x, score),
                 offset,
                 textcoords="offset points",
                 ha="center",
@@ -203,11 +203,11 @@ def context_ablation(frame: pd.DataFrame, ax: Axes) -> Drawing:
             )
     training = frame.loc[frame["effect"] == "training"]
     for line in training.to_dict("records"):
-        place = settings.index(line["at"])
-        ax.vlines(place, line["from_score"], line["to_score"], color=GREY, lw=points(0.8), ls=":")
+        x = settings.index(line["at"])
+        ax.vlines(x, line["from_score"], line["to_score"], color=GREY, lw=points(0.8), ls=":")
         ax.annotate(
             f"{line['gain']:+.1f}",
-            (place, (line["from_score"] + line["to_score"]) / 2),
+            (x, (line["from_score"] + line["to_score"]) / 2),
             (points(-5), 0),
             textcoords="offset points",
             fontsize=small(),

@@ -59,7 +59,7 @@ def _image_tokens(study: Study) -> pd.DataFrame:
 
 
 @figure(
-    caption="Tokens that each image takes in each model, beside the paper's 471",
+    caption="Tokens of each image in each model, compared with the paper's 471",
     numbers=_image_tokens,
     notebook="01_dataset_statistics",
     facts="benchmark",
@@ -96,9 +96,9 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
         ax.plot(row.tokens, order.index(row.model), "D", color=color, ms=points(4))
     medians = frame.groupby("model")["tokens"].median()
     right = frame["tokens"].max() * 1.25
-    for place, model in enumerate(order):
+    for height, model in enumerate(order):
         ax.annotate(
-            f"{medians[model]:,.0f}", (right, place), va="center", ha="left", fontsize=small(), color=GREY
+            f"{medians[model]:,.0f}", (right, height), va="center", ha="left", fontsize=small(), color=GREY
         )
     ax.set_xlim(frame["tokens"].min() / 1.4, right * 3)
     ax.set_xlabel("tokens of an image (logarithmic)")

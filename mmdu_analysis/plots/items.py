@@ -40,8 +40,8 @@ def _turn_numbers(study: Any) -> pd.DataFrame:
     groups = kept.groupby(["model", "dialog_id", "turn"], sort=False, observed=True)
     frame = groups.agg(points=("points", "mean"), synthetic=("synthetic", "any")).reset_index()
     means = frame.groupby("dialog_id")["points"].mean().sort_values(ascending=False, kind="stable")
-    place = {dialog: number for number, dialog in enumerate(means.index, start=1)}
-    frame["position"] = frame["dialog_id"].map(place).astype("int64")
+    positions = {dialog: number for number, dialog in enumerate(means.index, start=1)}
+    frame["position"] = frame["dialog_id"].map(positions).astype("int64")
     frame["dimension"] = dimension
     frame = frame.sort_values(["model", "position", "turn"], kind="stable", ignore_index=True)
     return first_source(frame.astype({"turn": "int64"}), source)

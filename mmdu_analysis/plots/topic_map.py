@@ -56,8 +56,8 @@ def topics(frame: pd.DataFrame, ax: Axes) -> Drawing:
     import seaborn as sns
 
     numbers = sorted(frame["topic"].unique())
-    colors = {topic: _COLORS[place % len(_COLORS)] for place, topic in enumerate(numbers)}
-    markers = {topic: _MARKERS[place % len(_MARKERS)] for place, topic in enumerate(numbers)}
+    colors = {topic: _COLORS[index % len(_COLORS)] for index, topic in enumerate(numbers)}
+    markers = {topic: _MARKERS[index % len(_MARKERS)] for index, topic in enumerate(numbers)}
     sns.scatterplot(
         data=frame,
         x="x",

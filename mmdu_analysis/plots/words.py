@@ -129,9 +129,9 @@ def _draw_cloud(ax: Axes, frame: pd.DataFrame, font: Path) -> None:
     for rank, (word, size, (row, column)) in enumerate(_layout(frame, font)):
         path = TextPath((0, 0), word, size=size, prop=properties, usetex=False)
         box = path.get_extents()
-        place = Affine2D().translate(-box.x0, -box.y1).scale(1, -1).translate(column, row)
+        transform = Affine2D().translate(-box.x0, -box.y1).scale(1, -1).translate(column, row)
         color = SEQUENCE[0] if rank < 10 else SEQUENCE[1] if rank < 30 else "#4C8DB0"
-        ax.add_patch(PathPatch(place.transform_path(path), facecolor=color, lw=0, gid=word))
+        ax.add_patch(PathPatch(transform.transform_path(path), facecolor=color, lw=0, gid=word))
     ax.set_xlim(0, _CANVAS[0])
     ax.set_ylim(_CANVAS[1], 0)
     ax.set_aspect("equal")
@@ -160,7 +160,7 @@ def _layout(frame: pd.DataFrame, font: Path) -> list[tuple[str, float, tuple[int
         if kept > _KEPT and len(cloud.layout_) == len(counts):
             break
         largest *= 0.85
-    return [(word, kept * wanted[word], place) for (word, _), _, place, *_ in cloud.layout_]
+    return [(word, kept * wanted[word], position) for (word, _), _, position, *_ in cloud.layout_]
 
 
 def _ranking(ax: Axes, top: pd.DataFrame, font: Path) -> None:

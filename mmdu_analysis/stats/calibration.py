@@ -108,7 +108,7 @@ def calibrate_scores(
     if not rows:
         raise DataError("the ratings share no model, dimension and turn with the scores")
     frame = pd.DataFrame(rows)
-    order = {name: place for place, name in enumerate(rubric.names)}
+    order = {name: rank for rank, name in enumerate(rubric.names)}
     frame = frame.sort_values(
         keys, key=lambda c: c.map(order) if c.name == "dimension" else c, ignore_index=True
     )

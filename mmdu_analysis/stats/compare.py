@@ -42,7 +42,7 @@ def compare_statistics(benchmark: Source, published: pd.DataFrame, dataset: str 
     lengths, ours = whole.table, dataset_statistics(whole)
     paper = published.loc[published["dataset"] == dataset].set_index("statistic")
     long = paper.reset_index().melt("statistic", ["average", "maximum", "value"], "measure", "paper").dropna()
-    order = {name: place for place, name in enumerate(paper.index)}
+    order = {name: rank for rank, name in enumerate(paper.index)}
     long = long.sort_values("statistic", key=lambda names: names.map(order), kind="stable", ignore_index=True)
     long.insert(2, "ours", [ours.loc[row.statistic, row.measure] for row in long.itertuples()])
     long = long.astype({"ours": "Float64", "paper": "Float64"})

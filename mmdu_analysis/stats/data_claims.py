@@ -87,11 +87,11 @@ def _questions(whole: DatasetLengths) -> dict[str, Recomputed]:
         int(whole.table[f"{kind}_questions"].sum()) for kind in ("single_image", "multi_image", "no_image")
     )
     ours = "questions whose text names them; the paper doesn't define it"
-    about = f"{single:,} are about one image, {none:,} about none"
+    counts = f"{single:,} are about one image, {none:,} about none"
     return {
         "data/questions/single": Recomputed(100 * single / total, note=f"{single:,} of {total:,} {ours}"),
         "data/questions/multi": Recomputed(100 * multi / total, note=f"{multi:,} of {total:,} {ours}"),
-        "data/questions/two_at_least": Recomputed(100 * multi / total, note=about),
+        "data/questions/two_at_least": Recomputed(100 * multi / total, note=counts),
     }
 
 

@@ -52,7 +52,7 @@ def decay_rows(
         about), ``kind``, ``n_without_image``, ``synthetic``; with ``weights="image"`` also ``image``.
     """
     scores = as_scores(scores, rubric=rubric)
-    about = _predictors(_images_of(scores, benchmark), weights)
+    images = _predictors(_images_of(scores, benchmark), weights)
     marked = False
     if isinstance(benchmark, Benchmark | str | Path):
         loaded = as_benchmark(benchmark)
@@ -60,13 +60,13 @@ def decay_rows(
     else:
         import pandas as pd
 
-        last = pd.concat([scores[KEYS], about[KEYS]]).dropna().groupby("dialog_id")["turn"].max()
+        last = pd.concat([scores[KEYS], images[KEYS]]).dropna().groupby("dialog_id")["turn"].max()
     kept = only_dimension(scores, dimension, rubric).dropna(subset=["score", "turn", "dialog_id"])
     if kept.empty:
         raise DataError("no score says which turn it belongs to; load the scores with benchmark=")
     groups = kept.groupby(["model", *KEYS, "dimension"], as_index=False, sort=False, observed=True)
     means = groups.agg(score=("score", "mean"), synthetic=("synthetic", "any")).astype({"turn": "int64"})
-    rows = means.merge(about, on=KEYS, how="left")
+    rows = means.merge(images, on=KEYS, how="left")
     without = rows["n_referenced"].isna()
     rows["n_without_image"] = without.groupby(rows["model"]).transform("sum").astype("int64")
     rows = rows.loc[~without].astype({"n_referenced": "int64"})
@@ -80,17 +80,17 @@ def decay_rows(
     return rows.sort_values("model", key=lambda names: names.map(position), kind="stable", ignore_index=True)
 
 
-def _predictors(about: pd.DataFrame, weights: str) -> pd.DataFrame:
+def _predictors(images: pd.DataFrame, weights: str) -> pd.DataFrame:
     """Add ``distance``, ``revisit`` and ``n_referenced`` to the images of turns; one row a turn if wanted."""
-    by_image = about.groupby(["dialog_id", "image"])
-    about = about.assign(
-        distance=about["turn"] - by_image["turn"].transform("min"),
+    by_image = images.groupby(["dialog_id", "image"])
+    images = images.assign(
+        distance=images["turn"] - by_image["turn"].transform("min"),
         revisit=by_image.cumcount(),
-        n_referenced=about.groupby(KEYS)["image"].transform("size"),
+        n_referenced=images.groupby(KEYS)["image"].transform("size"),
     )
     if weights == "image":
-        return about
-    groups = about.groupby(KEYS, as_index=False)
+        return images
+    groups = images.groupby(KEYS, as_index=False)
     return groups.agg(
         distance=("distance", "mean"), revisit=("revisit", "mean"), n_referenced=("n_referenced", "first")
     )
@@ -99,15 +99,15 @@ def _predictors(about: pd.DataFrame, weights: str) -> pd.DataFrame:
 def _images_of(scores: pd.DataFrame, benchmark: Images | None) -> pd.DataFrame:
     """Return ``dialog_id, turn, image``, each once, in the order of the dialogue."""
     if isinstance(benchmark, Benchmark | str | Path):
-        about = question_images(as_benchmark(benchmark))
+        images = question_images(as_benchmark(benchmark))
     elif benchmark is not None:
         require_columns(benchmark, [*KEYS, "image"], "a frame of question_images")
-        about = text_keys(benchmark)[[*KEYS, "image"]]
+        images = text_keys(benchmark)[[*KEYS, "image"]]
     elif "images" in scores:
         stated = scores.dropna(subset=["images", "turn"]).drop_duplicates(KEYS)
-        about = stated[KEYS].assign(image=stated["images"].astype("str").str.split(";")).explode("image")
-        about = about.loc[about["image"] != ""].astype({"image": "int64"})
+        images = stated[KEYS].assign(image=stated["images"].astype("str").str.split(";")).explode("image")
+        images = images.loc[images["image"] != ""].astype({"image": "int64"})
     else:
         raise DataError("nothing tells which images a turn is about; pass benchmark=")
-    about = about.drop_duplicates().astype({"turn": "int64"})
-    return about.sort_values([*KEYS, "image"], ignore_index=True)
+    images = images.drop_duplicates().astype({"turn": "int64"})
+    return images.sort_values([*KEYS, "image"], ignore_index=True)

@@ -42,7 +42,7 @@ class Options(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """Dialogues laid flat: one entry a dialogue, or one a turn with the dialogue's place in `owner`."""
+    """Flattened dialogues: one entry a dialogue, or one a turn with the position of its dialogue in `owner`."""
 
     ids: list[str]
     owner: np.ndarray
@@ -57,7 +57,7 @@ class Texts(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """What `dialog_lengths` is put together from.
+    """The measured batches that `dialog_lengths` joins.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Lengths(NamedTuple):
 
 
 def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
-    """Lay decoded dialogues flat; pictures are looked up in `folder` only where the estimator needs sizes."""
+    """Flatten decoded dialogues; the sizes of pictures in `folder` are read only if the estimator needs them."""
     import numpy as np
 
     rule = image_token_model(model)
@@ -105,7 +105,7 @@ def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
 
 
 def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
-    """Lay a benchmark's frames flat."""
+    """Flatten the frames of a benchmark."""
     import numpy as np
 
     ids = bench.dialogs.index
@@ -155,14 +155,14 @@ def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
     import numpy as np
 
     size = len(texts.ids)
-    there = np.array([answer is not None for answer in texts.answers], dtype=bool)
+    has_answer = np.array([answer is not None for answer in texts.answers], dtype=bool)
     answers = [plain_text(t) if "<" in t else t for t in texts.answers if t is not None]
     questions_only = [plain_text(t) if "<" in t else t for t in texts.questions]
     question_tokens = count_tokens(questions_only, encoding, threads=threads)
     answer_tokens = count_tokens(answers, encoding, threads=threads)
     kinds = np.array(_kinds(texts), dtype=np.int64)
     questions = _sums(texts.owner, question_tokens, size)
-    answered = _sums(texts.owner[there], answer_tokens, size)
+    answered = _sums(texts.owner[has_answer], answer_tokens, size)
     columns = {
         "n_turns": np.bincount(texts.owner, minlength=size),
         "n_images": np.array([len(numbers) for numbers in texts.image_numbers]),
@@ -172,11 +172,9 @@ def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
         "question_tokens": questions,
         "answer_tokens": answered,
         "max_question_tokens": _maxima(texts.owner, question_tokens, size),
-        "max_answer_tokens": _maxima(texts.owner[there], answer_tokens, size),
-        **{
-            kind: np.bincount(texts.owner[kinds == place], minlength=size) for place, kind in enumerate(KINDS)
-        },
-        "n_missing": np.bincount(texts.owner[~there], minlength=size),
+        "max_answer_tokens": _maxima(texts.owner[has_answer], answer_tokens, size),
+        **{kind: np.bincount(texts.owner[kinds == code], minlength=size) for code, kind in enumerate(KINDS)},
+        "n_missing": np.bincount(texts.owner[~has_answer], minlength=size),
         "n_sizes_assumed": texts.sizes_assumed,
         "synthetic": np.array(texts.synthetic, dtype=bool),
     }

@@ -279,11 +279,13 @@ def _shared_runs(words: list[str], index: Index) -> tuple[np.ndarray, np.ndarray
     places = places[starts]
     equal = _equal_runs(numbers, starts, places, index)
     for at in np.flatnonzero(~equal).tolist():  # the first run of this hash is another one: look at the next
-        place = int(places[at]) + 1
-        while not equal[at] and place < len(index.hashes) and index.hashes[place] == hashes[starts[at]]:
-            places[at] = place
+        candidate = int(places[at]) + 1
+        while (
+            not equal[at] and candidate < len(index.hashes) and index.hashes[candidate] == hashes[starts[at]]
+        ):
+            places[at] = candidate
             equal[at] = _equal_runs(numbers, starts[at : at + 1], places[at : at + 1], index)[0]
-            place += 1
+            candidate += 1
     return starts[equal], index.owners[places[equal]]
 
 

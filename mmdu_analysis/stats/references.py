@@ -77,7 +77,7 @@ def image_references(text: str) -> tuple[int, ...]:
 
 
 def _plain(text: str) -> str:
-    """Give a text in lower case, without placeholders and the labels that introduce them."""
+    """Return a text in lower case, without placeholders and the labels that introduce them."""
     text = text.lower()
     if "<" not in text:
         return text
@@ -86,13 +86,13 @@ def _plain(text: str) -> str:
 
 
 def _without_label(text: str) -> str:
-    """Take away the label at the end of a text, which stood before a placeholder."""
+    """Remove the label at the end of a text, which was before a placeholder."""
     label = _LABEL.search(text, max(0, len(text) - _LONGEST_LABEL))
     return text[: label.start()] if label else text
 
 
 def _first_pattern(plain: str) -> re.Pattern[str]:
-    """Choose what finds the first image of each list: nearly all texts say nothing but "image"."""
+    """Return the pattern of the first image of each list: nearly all texts use no word but "image"."""
     return _FIRST if "图" in plain or "photo" in plain or "picture" in plain else _FIRST_IMAGE
 
 
@@ -111,7 +111,7 @@ def _references(plain: str) -> set[int]:
 
 
 def _add_list(text: str, match: re.Match[str], result: set[int]) -> int:
-    """Follow a list or range from its first image; adds the numbers and gives where the list ends."""
+    """Follow a list or range from its first image; add the numbers and return where the list ends."""
     last, end, plural = int(match[1]), match.end(), match[0].startswith(_PLURALS)
     found = {last}
     while (step := _NEXT.match(text, end)) is not None:
@@ -136,7 +136,7 @@ def _add_list(text: str, match: re.Match[str], result: set[int]) -> int:
 
 
 def _continues(text: str, step: re.Match[str]) -> bool:
-    """Tell "Image 3 and 4" and "image 1, 2 and 3" from "Image1, 3 birds"."""
+    """Return whether a list continues: "Image 3 and 4" and "image 1, 2 and 3", but not "Image1, 3 birds"."""
     if _COUNTED.match(text, step.end()):
         return False
     if step["join"].strip() in (",", "，"):
@@ -163,7 +163,7 @@ def _chinese_number(text: str) -> int:
 
 
 def names_all_images(text: str) -> bool:
-    """Tell whether a text speaks of the images as a whole: ``all the images``, ``these images``."""
+    """Return whether a text refers to all images: ``all the images``, ``these images``."""
     return _names_all(_plain(text))
 
 
@@ -172,7 +172,7 @@ def _names_all(plain: str) -> bool:
 
 
 def turn_images(question: str, have: list[int], images_so_far: int) -> tuple[list[int], int]:
-    """Give the images of a dialogue that one question is about.
+    """Return the images of a dialogue that one question is about.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def turn_images(question: str, have: list[int], images_so_far: int) -> tuple[lis
 
 
 def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -> int:
-    """Count the images that one question is about, up to two: what tells its kind, faster than `turn_images`.
+    """Count the images that one question is about, up to two, which determines its kind; faster than `turn_images`.
 
     Parameters
     ----------

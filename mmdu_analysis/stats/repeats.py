@@ -75,8 +75,8 @@ def judge_variance(
     if not sums["freedom"].any():
         raise DataError("no turn was judged twice; judge each turn twice or more often")
     mean = (sums["total"] / sums["judgements"]).rename("mean")
-    about = turns.join(mean, on=names)
-    between_squares = (about["n"] * (about["total"] / about["n"] - about["mean"]) ** 2).groupby(
+    joined = turns.join(mean, on=names)
+    between_squares = (joined["n"] * (joined["total"] / joined["n"] - joined["mean"]) ** 2).groupby(
         groups.ngroup()
     )
     between_squares = between_squares.sum().set_axis(sums.index)

@@ -27,7 +27,7 @@ def rating_plan(
     overlap: float = 0.2,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Draw answers for people to rate, by lot.
+    """Draw answers for people to rate, at random.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def rating_plan(
     overlap : float, default 0.2
         Share of the answers that every rater rates, for their agreement.
     seed : int, default 0
-        Seed of the draw; it is kept in the plan.
+        Seed of the random draw; it is kept in the plan.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def rating_plan(
     )
     n_shared = max(1, round(overlap * len(drawn))) if overlap > 0 and len(raters) > 1 else 0
     parts = []
-    for place, rater in enumerate(raters):
-        mine = plan.loc[(plan["_lot"] < n_shared) | ((plan["_lot"] - n_shared) % len(raters) == place)]
+    for number, rater in enumerate(raters):
+        mine = plan.loc[(plan["_lot"] < n_shared) | ((plan["_lot"] - n_shared) % len(raters) == number)]
         parts.append(
             mine.assign(rater=rater, order=np.arange(1, len(mine) + 1), shared=mine["_lot"] < n_shared)
         )

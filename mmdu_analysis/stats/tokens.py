@@ -83,16 +83,16 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, thre
         fixed = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in items]
         counts = toktok.batch_count(fixed, encoding, threads)
     result = np.array(counts, dtype=np.int64)
-    newest = [place for place, text in enumerate(items) if not text.isascii() and _has_newest_letter(text)]
+    newest = [index for index, text in enumerate(items) if not text.isascii() and _has_newest_letter(text)]
     if newest:
         with suppress(DataError):  # offline toktok's count stands, which differs by a token or so a letter
-            ids = _tiktoken(encoding).encode_ordinary_batch([items[place] for place in newest])
+            ids = _tiktoken(encoding).encode_ordinary_batch([items[index] for index in newest])
             result[newest] = [len(item) for item in ids]
     return result
 
 
 def _has_newest_letter(text: str) -> bool:
-    """Look among the few letters that are not ASCII, which is several times as fast as among all."""
+    """Return whether a letter that is not ASCII is new; a search in all letters takes several times as long."""
     rare = text.encode("utf-8", "surrogatepass").translate(None, _ASCII)
     return _NEWEST_LETTERS.search(rare.decode("utf-8", "surrogatepass")) is not None
 
@@ -280,8 +280,8 @@ def context_tokens(
     sums = turns.groupby("dialog_id")[["question_tokens", "answer_tokens"]].cumsum()
     text = sums["question_tokens"] + sums["answer_tokens"] - turns["answer_tokens"]
     placed = images.dropna(subset="first_turn")
-    place = [placed["dialog_id"], placed["first_turn"].astype("int64").rename("turn")]
-    costs = image_tokens(placed, image_model).groupby(place).sum().rename("new")
+    by = [placed["dialog_id"], placed["first_turn"].astype("int64").rename("turn")]
+    costs = image_tokens(placed, image_model).groupby(by).sum().rename("new")
     new = turns.join(costs, on=["dialog_id", "turn"])["new"].fillna(0)
     read = text + new.groupby(turns["dialog_id"]).cumsum()
     return turns[["dialog_id", "turn"]].assign(context_tokens=read.astype("int64"))

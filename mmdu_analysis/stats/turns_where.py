@@ -51,8 +51,8 @@ def turn_facts(benchmark: Benchmark) -> pd.DataFrame:
     import pandas as pd
 
     shown = benchmark.images[["dialog_id", "image", "first_turn"]]
-    about = question_images(benchmark).merge(shown, on=["dialog_id", "image"], how="left")
-    grouped = about.groupby(_KEYS).agg(n_images=("image", "size"), _first=("first_turn", "min"))
+    asked = question_images(benchmark).merge(shown, on=["dialog_id", "image"], how="left")
+    grouped = asked.groupby(_KEYS).agg(n_images=("image", "size"), _first=("first_turn", "min"))
     turns = benchmark.turns[_KEYS].join(grouped, on=_KEYS)
     n_turns = turns["dialog_id"].map(benchmark.dialogs["n_turns"])
     facts = turns[_KEYS].assign(
