@@ -157,7 +157,7 @@ class RunFolder:
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
-            text = f"{short_path(self.path)}: another run writes into it; wait for its end, or give another folder"
+            text = f"{short_path(self.path)}: another run writes into it; wait for its end, or pass another folder"
             raise DataError(text) from None
         except OSError as error:
             raise DataError(f"{short_path(self.path)}: can't be written ({error.strerror})") from None
@@ -211,7 +211,7 @@ class RunFolder:
                 if isinstance(error, DataError):
                     raise
                 reason = shorten(f"{type(error).__name__}: {error}", 100)
-                text = f"{short_path(file)}: not what a run writes ({reason}); remove it"
+                text = f"{short_path(file)}: not one that a run writes ({reason}); remove it"
                 raise DataError(text) from None
         for line in (read_regular(self._part(dialog_id)) or b"").split(b"\n"):
             try:

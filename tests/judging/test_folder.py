@@ -27,7 +27,7 @@ from mmdu_analysis.schema import DataError
 def test_a_folder_belongs_to_one_run(small, tmp_path, other):
     with ChatServer() as server:
         mmdu.answer(small, tmp_path / "a", "m", base_url=server.url)
-        with pytest.raises(DataError, match=r"this run has .*, asked for was .*give another folder"):
+        with pytest.raises(DataError, match=r"this run has .*, but the request has .*pass another folder"):
             mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, **other)
         with pytest.raises(DataError, match="model"):
             mmdu.answer(small, tmp_path / "a", "n", base_url=server.url)
@@ -329,7 +329,7 @@ def test_a_file_that_somebody_changed_is_refused_in_one_line(small, tmp_path, ch
         record = json.loads((tmp_path / "a" / "9.json").read_text())
         record["conversations"][1] |= change
         (tmp_path / "a" / "9.json").write_text(json.dumps(record))
-        with pytest.raises(DataError, match=r"9.json: .*not what a run writes.*remove"):
+        with pytest.raises(DataError, match=r"9.json: .*not one that a run writes.*remove"):
             mmdu.answer(small, tmp_path / "a", "m", base_url=server.url)
 
 
