@@ -71,19 +71,19 @@ class Pools:
         total = self._left.sum()
         if not total:
             return None
-        place = int(self._rng.choice(len(self._left), p=self._left / total))
-        free = np.flatnonzero(self._free[place])
+        index = int(self._rng.choice(len(self._left), p=self._left / total))
+        free = np.flatnonzero(self._free[index])
         first = int(self._rng.choice(free))
         others = free[free != first]
-        similarity = self._similarity(place, first)
+        similarity = self._similarity(index, first)
         ranked = others[np.argsort(-np.round(similarity[others], 6), kind="stable")]
         chosen = [first, *(int(other) for other in ranked[: self._size(len(free)) - 1])]
         if not self._reuse:
-            self._free[place][chosen] = False
-            left = int(self._free[place].sum())
-            self._left[place] = left if left >= self._least else 0
-        ids = self._groups[place]["id"].iloc[chosen].tolist()
-        return Drawn(self._names[place], ids, [float(similarity[one]) for one in chosen])
+            self._free[index][chosen] = False
+            left = int(self._free[index].sum())
+            self._left[index] = left if left >= self._least else 0
+        ids = self._groups[index]["id"].iloc[chosen].tolist()
+        return Drawn(self._names[index], ids, [float(similarity[one]) for one in chosen])
 
     def _size(self, most: int) -> int:
         """Draw a number of images among those that the pool allows."""
@@ -93,13 +93,13 @@ class Pools:
         chances = np.array([self._weights[size] for size in fitting])
         return int(fitting[self._rng.choice(len(fitting), p=chances / chances.sum())])
 
-    def _similarity(self, place: int, first: int) -> np.ndarray:
+    def _similarity(self, index: int, first: int) -> np.ndarray:
         """Compare one caption with all of its cluster."""
         import numpy as np
 
-        if place not in self._vectors:
-            self._vectors[place] = _caption_vectors(self._groups[place])
-        vectors = self._vectors[place]
+        if index not in self._vectors:
+            self._vectors[index] = _caption_vectors(self._groups[index])
+        vectors = self._vectors[index]
         return np.asarray((vectors @ vectors[first].T).toarray()).ravel()
 
 

@@ -55,7 +55,7 @@ def cluster_report(
     embedding : Embedding, optional
         From `embed_items`, as it was used for the clusters; by default tf-idf.
     seed : int, default 0
-        Of the draw of 1,000 items for silhouette and map, where there are more.
+        Seed of the random draw of 1,000 items for silhouette and map, where there are more.
 
     Returns
     -------
