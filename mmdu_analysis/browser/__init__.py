@@ -1,1 +1,1 @@
-"""Read dialogues as conversations: in JupyterLab, in a web browser of its own, or as a single page."""
+"""Read dialogues as conversations: in JupyterLab, in a web browser, or as a single page."""

@@ -1,4 +1,4 @@
-"""What a reader looks for: filters, as the page sends them and as a link holds them."""
+"""Filters, as the page sends them and as a link holds them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 1_000
 
 @dataclass(frozen=True)
 class Filters:
-    """What the reader looks for.
+    """The filters of a reader.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Filters:
 
     @classmethod
     def of(cls, wanted: Mapping[str, Any]) -> Filters:
-        """Return the filters of a page's message; what doesn't fit falls back to no filter."""
+        """Return the filters of a page's message; an invalid value means no filter."""
         values: dict[str, Any] = {}
         for field in fields(cls):
             try:

@@ -1,4 +1,4 @@
-"""What the ways into the browser take: a study, or its parts."""
+"""The inputs of the browser: a study, or its parts."""
 
 from __future__ import annotations
 

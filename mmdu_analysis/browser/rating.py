@@ -1,4 +1,4 @@
-"""People rate answers: the rubric's dimensions by keys, names of models hidden, every score saved at once."""
+"""People rate answers: dimensions by keys, model names hidden, every score saved immediately."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def read_plan(path: Path) -> pd.DataFrame:
     require_columns(plan, ["dialog_id", "turn"], f"{short_path(path)}, a plan of turns to rate")
     turns = pd.to_numeric(plan["turn"], errors="coerce")
     if turns.isna().any() or (turns % 1 != 0).any():
-        raise DataError(f"{short_path(path)}: a turn is no whole number; expected 1, 2, ...")
+        raise DataError(f"{short_path(path)}: a turn is not a whole number; expected 1, 2, ...")
     return plan.assign(turn=turns.astype("int64"))
 
 
@@ -300,5 +300,5 @@ def _plan_seed(plan: pd.DataFrame | None) -> int | None:
 def _index(value: Any, count: int) -> int:
     number = int(value)
     if not 0 <= number < count:
-        raise DataError("the page asked for an answer or a dimension that isn't there")
+        raise DataError("the page asked for an answer or a dimension that doesn't exist")
     return number

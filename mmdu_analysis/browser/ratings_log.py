@@ -56,7 +56,7 @@ class Rating(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, str, int, str]:
-        """What a score belongs to: rater, model, dialogue, turn, dimension."""
+        """Key of a score: rater, model, dialogue, turn, dimension."""
         return self[:5]
 
 

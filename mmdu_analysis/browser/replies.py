@@ -29,7 +29,7 @@ class Reply(NamedTuple):
 
 
 class Replies:
-    """What answers the messages of a page: a method for each kind of message.
+    """Methods that answer the messages of a page, one for each kind of message.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Replies:
         return {"picture": self._picture}
 
     def handle(self, message: Any) -> Reply:
-        """Return the reply to one message; anything odd is answered with ``kind: error``."""
+        """Return the reply to one message; an invalid message gets a reply of ``kind: error``."""
         try:
             return self.kinds()[message["kind"]](message)
         except DataError as error:

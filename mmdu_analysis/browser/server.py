@@ -68,7 +68,7 @@ BROWSER = Site(_PAGE, _FILES)
 
 
 class Handler(Protocol):
-    """What the page talks to: `Session` or `RatingSession`."""
+    """The object that answers the page: `Session` or `RatingSession`."""
 
     def handle(self, message: Any) -> Any:
         """Return the reply to a message: ``content`` and ``buffers``."""
@@ -114,7 +114,7 @@ class Access:
 
 
 class _Guarded(RequestHandler):
-    """Requests of this machine's own reader only: the right host name, and the cookie."""
+    """Accept requests of the reader of this machine only: with the right host name and the cookie."""
 
     access: Access
 
@@ -141,7 +141,7 @@ class _Guarded(RequestHandler):
 
 
 class _Entrance(_Guarded):
-    """The first request: the code is exchanged for the cookie."""
+    """Handle the first request, which exchanges the code for the cookie."""
 
     def allowed(self) -> bool:
         return self.access.take(self.get_argument("code", ""))

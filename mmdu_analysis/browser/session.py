@@ -1,4 +1,4 @@
-"""What the page asks, and what it is answered: the browser without its window.
+"""The messages of the page and the replies to them: the browser without its window.
 
 The widget in JupyterLab, the browser's own server and the exported page all speak to a `Session`: a message in, a
 message and some bytes out. Texts go out as texts, never as markup, but for Markdown that was rendered and cleaned here.
@@ -148,7 +148,7 @@ class Session(Replies):
         return to_link(self.filters, self.selection["dialog_id"], self.selection["turn"])
 
     def follow(self, link: str) -> None:
-        """Go to the state of a link; a dialogue or turn that isn't there is passed over."""
+        """Go to the state of a link; a dialogue or turn that doesn't exist is ignored."""
         filters, dialog_id, turn = from_link(link)
         if not filters.changed() and dialog_id is None:
             return

@@ -155,7 +155,7 @@ def _check_figures(figures: Mapping[str, str | Path]) -> dict[str, Path]:
     for number, (title, source) in enumerate(figures.items()):
         path = Path(source).expanduser()
         if not path.is_file() or path.suffix.lower() not in _PICTURES:
-            raise DataError(f"figure {title!r}: {short_path(path)} is no PNG, SVG, JPEG or WebP file")
+            raise DataError(f"figure {title!r}: {short_path(path)} is not a PNG, SVG, JPEG or WebP file")
         found[f"figure-{number + 1}{path.suffix.lower()}"] = path
     return found
 

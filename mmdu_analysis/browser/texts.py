@@ -1,4 +1,4 @@
-"""Texts for the page: Markdown without any markup of its author's, and the words that two texts differ in."""
+"""Texts for the page: Markdown without raw markup, and the words in which two texts differ."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _parser() -> MarkdownIt:
 
 @lru_cache(maxsize=2_000)
 def render_markdown(text: str) -> str:
-    """Render Markdown to HTML that can do nothing: no links, no pictures, no attributes, no raw HTML.
+    """Render Markdown to inert HTML: no links, no pictures, no attributes, no raw HTML.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ class PageWidget(anywidget.AnyWidget):
         self._handled()
 
     def _handled(self) -> None:
-        """Act on a message that was answered."""
+        """Update the widget after a message was answered."""
 
 
 def display_with_still(widget: Any, still: str) -> None:
@@ -100,7 +100,7 @@ class DialogBrowser(PageWidget):
         return self._session.notes.frame()
 
     def link(self) -> str:
-        """Return what is open and looked for as a link.
+        """Return the open turn and the filters as a link.
 
         Returns
         -------
@@ -239,7 +239,7 @@ def browse(
     found = read_inputs(benchmark, answers, scores, rubric)
     if rate:
         if found.answers is None:
-            raise DataError("rating needs answers; pass answers=, or a study that has them")
+            raise DataError("rating needs answers; pass answers=, or a study with answers")
         return RatingBrowser(
             RatingSession(
                 found.benchmark,

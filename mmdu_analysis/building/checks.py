@@ -1,4 +1,4 @@
-"""Check what a model wrote: pairs of the asked form, about images that exist and were shown."""
+"""Check the reply of a model: pairs of the requested form, about images that exist and were shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_STARTS = 100
 
 
 class ReplyError(ValueError):
-    """A reply that can't be used; the message is the reason, as the model is told."""
+    """A reply that can't be used; the message is the reason, which is sent to the model."""
 
 
 def read_facts(text: str) -> list[str]:
@@ -132,7 +132,7 @@ def check_pair(question: str, answer: str, *, image: int | None = None, n_images
 
 
 def _json_list(text: str) -> list[Any]:
-    """Find the list in a reply: behind a thinking part, in a code fence, among prose, or in an object."""
+    """Find the list in a reply: after the thinking, in a code fence, within prose, or in an object."""
     body = split_thinking(text).rest
     decoder = json.JSONDecoder(strict=False)
     for match in islice(re.finditer(r"[\[{]", body), _MOST_STARTS):

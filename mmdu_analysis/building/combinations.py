@@ -106,7 +106,7 @@ def draw_combinations(
     require_columns(clusters, ("id", "cluster"), "a frame of clusters")
     weights = _check_sizes(sizes or PAPER_SIZES)
     if reuse and n is None:
-        raise DataError("reuse=True needs n, the number of combinations: there is no end to them")
+        raise DataError("reuse=True needs n, the number of combinations")
     joined = (
         items.assign(id=items["id"].astype(str)).merge(clusters[["id", "cluster"]], on="id").sort_values("id")
     )

@@ -1,4 +1,4 @@
-"""What writing will cost, before any request."""
+"""The cost of writing, estimated before any request."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _exported(dialog: Written, states: Sequence[TurnState], kept: Sequence[bool]
 
 
 def _record(exported: Exported) -> dict[str, Any]:
-    """Return a dialogue in the authors' form; the origin of each turn stands with its answer."""
+    """Return a dialogue in the authors' form; the origin of each turn is stored with its answer."""
     talk: list[dict[str, Any]] = []
     for question, pair in zip(exported.questions, exported.pairs, strict=True):
         talk.append({"from": "user", "value": question})

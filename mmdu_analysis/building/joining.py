@@ -1,4 +1,4 @@
-"""Question-answer pairs as one dialogue: where images are introduced, and what they are called."""
+"""Join question-answer pairs to one dialogue: introduce images, and name them."""
 
 from __future__ import annotations
 

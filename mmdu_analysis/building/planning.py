@@ -1,4 +1,4 @@
-"""Which requests a dialogue is written with, and how their replies become one dialogue."""
+"""The requests for one dialogue, and the joining of their replies to it."""
 
 from __future__ import annotations
 

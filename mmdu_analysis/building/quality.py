@@ -1,4 +1,4 @@
-"""How good clusters are: sizes, similarities, a map, and the accuracy that a person finds."""
+"""The quality of clusters: sizes, similarities, a map, and the accuracy by a person's decisions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NO = frozenset({"0", "no", "n", "false", "reject"})
 
 @dataclass(frozen=True)
 class ClusterReport:
-    """What is known about clusters without a person.
+    """Measures of clusters that need no person.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The state of a review: what is decided, by whom, and how far reviewers agree."""
+"""The state of a review: decisions, reviewers, and their agreement."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Review:
         self.log.refresh()
         state = self._state(dialog_id, turn)
         if state.version != seen:
-            raise DataError("another reviewer has edited this turn; look at the new text first")
+            raise DataError("another reviewer has edited this turn; read the new text first")
         if kind == "edit":
             question, answer = question.strip(), answer.strip()
             if (question, answer) == (state.question, state.answer):

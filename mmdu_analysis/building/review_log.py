@@ -102,7 +102,7 @@ class ReviewLog:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read what was appended since, by anybody; return whether there was anything.
+        """Read what any process appended since; return whether there was anything.
 
         A line without its end is still being written, or was cut by a crash: it is looked at again.
         """

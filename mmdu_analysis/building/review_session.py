@@ -1,4 +1,4 @@
-"""What the review page talks to: one reviewer's window."""
+"""The session of one reviewer, which answers the review page."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ReviewSession:
         self._seen = -1
 
     def handle(self, message: Any) -> Reply:
-        """Return the reply to a message of the page; what can't be done is told in ``error``."""
+        """Return the reply to a message of the page; a request that fails has its reason in ``error``."""
         actions = {
             "start": self._start,
             "open": self._open,

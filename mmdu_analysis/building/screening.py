@@ -1,4 +1,4 @@
-"""Leave out items whose picture or texts are of no use, as the authors did by hand."""
+"""Leave out items whose picture or texts are not usable, as the authors did by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BANDS = 4
 
 
 class PictureFacts(NamedTuple):
-    """What a picture is judged by.
+    """The measurements by which a picture is screened.
 
     Attributes
     ----------

@@ -191,7 +191,7 @@ def _check_pictures(plans: Sequence[Plan]) -> None:
         key, path = lost[0]
         raise DataError(
             f"{len(lost)} pictures are missing, the first: item {key} ({path}); "
-            "name the folder that the paths start at (pictures)"
+            "pass the folder that the paths are relative to (pictures)"
         )
 
 
@@ -318,7 +318,7 @@ class _Writing:
         return {"pairs": pairs}
 
     def ended(self, dialog_id: str) -> None:
-        """Keep nothing: pictures are read when they are sent."""
+        """Release nothing: pictures are read when they are sent."""
 
     def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any]:
         """Return what a dialogue's file holds: the dialogue in the authors' form, and the steps behind it."""

@@ -54,7 +54,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a figure; the columns of `save_figures`."""
+    """The result for a figure; the columns of `save_figures`."""
 
     figure: str
     available: bool
@@ -179,7 +179,7 @@ def _check(
 def _plan(
     study: Study, figures: Sequence[Figure], pattern: Task, *, sample: bool
 ) -> tuple[list[Task], list[Result]]:
-    """Return what to draw, and what is left out with the reason."""
+    """Return the figures to draw, and the others with the reason."""
     facts_only = study.benchmark is None and not study.own_models and study.ratings is None
     tasks, left_out = [], []
     for figure in figures:
@@ -310,7 +310,7 @@ def write_figure(
 
 @contextmanager
 def _plain_fonts() -> Iterator[None]:
-    """Leave the tables for shaping out of the fonts that are embedded: no PDF reads them, and subsetting them is slow."""
+    """Leave the shaping tables out of the embedded fonts: PDF readers don't use them, and subsetting them is slow."""
     from fontTools.subset import Options
 
     before = getattr(Options, "_drop_tables_default", None)

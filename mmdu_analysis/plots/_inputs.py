@@ -1,4 +1,4 @@
-"""What score figures are computed from: the study's scores, else the published tables or the measured labels."""
+"""The data of score figures: the study's scores, else the published tables or the measured labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measured labels of real answers, joined with what is measured of their turns."""
+"""The measured labels of real answers, joined with the measurements of their turns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def labelled_turns() -> pd.DataFrame:
 
 
 def scores_and_turns(study: Any, column: str | None = None) -> tuple[pd.DataFrame, Any, Any, str]:
-    """Return what figures by turn are computed from: scores, turns, rubric and source.
+    """Return the data of figures by turn: scores, turns, rubric and source.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ def panels(
 
 
 def columns_that_fit(ax: Axes, inches: float, most: int, total: int | None = None) -> int:
-    """Return how many panels fit beside each other.
+    """Return the number of panels that fit side by side.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ def own_note(frame: pd.DataFrame) -> str:
 
 
 def level_note(frame: pd.DataFrame, how: str = "clustered by dialogue") -> str:
-    """Return what the intervals are, from the column ``ci``; empty where there are none."""
+    """Return a description of the intervals, from the column ``ci``; empty where there are none."""
     levels = frame["ci"].dropna() if "ci" in frame else ()
     if not len(levels):
         return ""

@@ -179,7 +179,7 @@ def _source(frame: pd.DataFrame) -> str:
 
 
 def _abbreviations(parts: list[Axes]) -> str:
-    """Return what the short names of dimensions mean that stand alone as a tick, a legend entry or a panel title."""
+    """Return the meanings of the short names of dimensions that are a tick, a legend entry or a panel title by themselves."""
     names = {dimension.short: dimension.name for dimension in MMDU.dimensions}
     shown: set[str] = set()
     for part in parts:

@@ -1,4 +1,4 @@
-"""The numbers of Figure 4: shares as published, as measured, and what was not observed."""
+"""The numbers of Figure 4: shares as published, as measured, and not observed."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def legend_below(ax: Axes, *, tick_lines: int = 1, ncol: int = 2) -> None:
 
 
 def interval_words(frame: pd.DataFrame) -> str:
-    """Return in words what the intervals of a frame are, from its column ``ci``.
+    """Return a description of the intervals of a frame, from its column ``ci``.
 
     Parameters
     ----------

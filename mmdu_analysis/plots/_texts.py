@@ -1,4 +1,4 @@
-"""Titles, legends and notes around plots: wrapped to any width, in figures of the package and in a user's own."""
+"""Titles, legends and notes around plots: wrapped to any width, in figures of the package and of users."""
 
 from __future__ import annotations
 

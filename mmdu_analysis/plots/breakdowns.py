@@ -92,7 +92,7 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _slope_title(frame: pd.DataFrame) -> str:
-    """Name the slopes; they mix kinds of questions, so a fall is not called one."""
+    """Return a title with the slopes; they mix kinds of questions, so a negative slope is not called a fall."""
     trend = frame.drop_duplicates("model")
     if len(trend) == 1:
         row = trend.iloc[0]
@@ -153,7 +153,7 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _bins_title(frame: pd.DataFrame, by: str) -> str:
-    """Name highest and lowest bin only if their intervals separate for every model; else the range of the means."""
+    """Return a title with the highest and lowest bin only if their intervals are apart for every model; else with the range of the means."""
     what = {
         "images": "images in the dialogue",
         "named_images": "images that the question is about",

@@ -1,4 +1,4 @@
-"""The audit of the paper: what it states against what is recomputed."""
+"""The audit of the paper: stated and recomputed numbers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _numbers(study: Study) -> pd.DataFrame:
 
 
 def _relative(stated: str, difference: float) -> float:
-    """Return a difference in percent of the stated number; NaN where one of them is no number."""
+    """Return a difference in percent of the stated number; NaN where one of them is not a number."""
     found = _STATED.search(stated)
     if found is None or math.isnan(difference):
         return math.nan

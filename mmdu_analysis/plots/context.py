@@ -138,7 +138,7 @@ def context_growth(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _definition(frame: pd.DataFrame) -> str:
-    """Return in words what is counted."""
+    """Return a description of what is counted."""
     first = frame.iloc[0]
     missing = f" {int(first['n_missing']):,} answers are missing and count 0." if first["n_missing"] else ""
     return (

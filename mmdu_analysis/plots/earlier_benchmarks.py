@@ -1,4 +1,4 @@
-"""Figure 1: MMDU beside earlier benchmarks."""
+"""Figure 1: MMDU and earlier benchmarks."""
 
 from __future__ import annotations
 

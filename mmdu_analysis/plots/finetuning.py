@@ -1,4 +1,4 @@
-"""What fine-tuning on MMDU-45k and a longer context change."""
+"""The effects of fine-tuning on MMDU-45k and of a longer context."""
 
 from __future__ import annotations
 

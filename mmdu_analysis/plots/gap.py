@@ -106,7 +106,7 @@ def gap_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _gap_title(dimension: str, row: Any) -> str:
-    """Name the gap in one dimension; an ordering only where the interval excludes 0."""
+    """Return a title with the gap in one dimension; it states an order only where the interval excludes 0."""
     values = interval(row, "gap", "gap_low", "gap_high").replace("+", "")
     if row["gap_low"] > 0:
         return f"{dimension}: closed models are {values} points above open ones on average"
@@ -216,7 +216,7 @@ def gap_pairs(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _names(models: pd.Series) -> str:
-    """Return the model that stands in most rows, and how many others there are."""
+    """Return the model in most rows, and the number of other models."""
     counts = models.value_counts()
     others = len(counts) - 1
     return str(counts.index[0]) + (f" and {others} other{'s' if others > 1 else ''}" if others else "")

@@ -113,7 +113,7 @@ def _closed_lines(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def _time_title(frame: pd.DataFrame) -> str:
-    """Name the highest later score of an open model as released, and the closed model where it stands."""
+    """Name the highest later score of an open model as released, and the closed model with the nearest score."""
     plain = frame.loc[(frame["access"] == "open") & frame["variant"].isna()]
     latest = plain.loc[plain["date"] == plain["date"].max()].sort_values("mean").iloc[-1]
     size = f" {latest['parameters_b']:g}B" if latest["parameters_b"] == latest["parameters_b"] else ""

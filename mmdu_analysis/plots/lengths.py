@@ -1,4 +1,4 @@
-"""Lengths of texts in tokens, as cumulative distributions beside the published means."""
+"""Lengths of texts in tokens, as cumulative distributions with the published means."""
 
 from __future__ import annotations
 

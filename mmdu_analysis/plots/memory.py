@@ -38,7 +38,7 @@ def _inputs(study: Any) -> tuple[Any, Any, dict[str, Any], str]:
 
 
 def _computed(function: Any, *arguments: Any, **options: Any) -> pd.DataFrame:
-    """Return what a function of `mmdu_analysis.stats` returns; data that it can't use are a `NotAvailable`."""
+    """Return the result of a function of `mmdu_analysis.stats`; data that it can't use raise `NotAvailable`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         try:
@@ -266,7 +266,7 @@ def _kind_forest(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def _kind_title(change: pd.DataFrame, delta: float) -> str:
-    """State no fall only where the data exclude one of `delta` points in each kind of each model."""
+    """Return a title that states no fall only where the data exclude one of `delta` points in each kind of each model."""
     conclusions = change.drop_duplicates("model")["conclusion"].tolist()
     within = change.loc[change["kind"] != "all"]
     raw = change.loc[change["kind"] == "all", "mean"]

@@ -143,7 +143,7 @@ def _fisher_interval(correlation: float, count: int, ci: float) -> tuple[float, 
 
 
 def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Measure how much each judge gives above or below the judges' mean for the same models.
+    """Measure how far the scores of each judge are above or below the judges' mean for the same models.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame
 def self_preference(
     table: pd.DataFrame, families: Mapping[str, str] | None = None, *, rubric: Rubric = MMDU
 ) -> pd.DataFrame:
-    """Compare what judges give to models of their own family with what they give to others.
+    """Compare the scores that judges give to models of their own family with those that they give to others.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def answer_metrics(
 
 
 def _with_turns(answers: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
-    """Return the answers that find their turn, with its reference; warn of the others."""
+    """Return the answers that belong to a turn, with its reference; warn about the others."""
     turns = benchmark.turns.rename(columns={"answer": "reference"})
     rows = answers[["model", "dialog_id", "turn", "answer"]].assign(synthetic=_marked(answers))
     turns = turns[["dialog_id", "turn", "reference", "images_so_far"]].assign(_marked=_marked(turns))

@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def audit_paper(benchmark: Benchmark | str | Path | None = None) -> pd.DataFrame:
-    """Recompute what the paper states.
+    """Recompute the claims of the paper.
 
     Parameters
     ----------

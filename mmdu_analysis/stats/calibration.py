@@ -155,7 +155,7 @@ def _check_draw(ratings: pd.DataFrame, drawn_at_random: bool | None) -> None:
     if not drawn_at_random:
         raise DataError(
             "the ratings don't say that their dialogues were drawn at random (no column 'seed' of rating_plan); a "
-            "choice by people makes the estimate wrong. Pass drawn_at_random=True only if they were drawn by lot"
+            "choice by people makes the estimate wrong. Pass drawn_at_random=True only if they were drawn at random"
         )
 
 

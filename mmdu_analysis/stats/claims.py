@@ -260,7 +260,7 @@ def _longest(tables: Tables, _: str) -> Recomputed:
 
 @claim("related/turns", "related/images")
 def _related(tables: Tables, claim_id: str) -> Recomputed:
-    """Return what the benchmarks that a sentence cites have in Figure 1, which has means."""
+    """Return the means in Figure 1 of the benchmarks that a sentence cites."""
     unit = claim_id.removeprefix("related/")
     cited, most = (["ConvBench"], 3) if unit == "turns" else (["NLVR2", "Co-Instruct"], 4)
     values = tables.benchmarks[f"average_{unit}"].drop("MMDU")

@@ -59,7 +59,7 @@ def dask_engine(scheduler: str | None = None) -> Iterator[Engine]:
 
 
 def _run(tasks: Iterable[Task], do: Do, client: Client) -> Iterator[tuple[Task, Result]]:
-    """Keep every worker busy with a few tasks, and give the results in the order of the tasks."""
+    """Keep every worker busy with a few tasks, and yield the results in the order of the tasks."""
     waiting: deque[tuple[Task, Any]] = deque()
     source = iter(tasks)
     try:

@@ -1,4 +1,4 @@
-"""`convert`: a data set from any format to a trainer's, cut to size and checked on the way."""
+"""`convert`: convert a data set from any format to a trainer's, with selection and checks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Converted:
-    """What `convert` wrote, and what not.
+    """What `convert` wrote, and what it left out.
 
     Attributes
     ----------

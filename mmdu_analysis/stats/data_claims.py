@@ -119,5 +119,5 @@ def _share(count: int, total: int, more: str = "") -> Recomputed:
 
 
 def _unless(lacking: str, value: float, note: str = "") -> Recomputed:
-    """Return a value, or none with the reason where something is lacking."""
+    """Return a value, or no value with the reason if data is missing."""
     return Recomputed(note=lacking) if lacking else Recomputed(float(value), note=note)

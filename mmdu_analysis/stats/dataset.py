@@ -129,7 +129,7 @@ def as_lengths(source: Source) -> pd.DataFrame:
 
 
 def measured(source: Source) -> DatasetLengths:
-    """Return the lengths of a source; a frame alone doesn't tell the distinct images (-1).
+    """Return the lengths of a source; a frame alone doesn't have the number of distinct images (-1).
 
     Raises
     ------
@@ -147,7 +147,7 @@ def measured(source: Source) -> DatasetLengths:
 
 
 def count_missing(lengths: pd.DataFrame) -> int:
-    """Return how many turns have no answer; 0 where a frame of lengths doesn't tell."""
+    """Return how many turns have no answer; 0 if a frame of lengths doesn't have it."""
     return int(lengths["n_missing"].sum()) if "n_missing" in lengths else 0
 
 

@@ -132,7 +132,7 @@ def _parts(rows: pd.DataFrame, by: str | None) -> list[tuple[str, str, pd.DataFr
 def _fit(
     rows: pd.DataFrame, predictor: str, *, binary: bool, adjust: bool, robust: bool, ci: float
 ) -> dict[str, Any]:
-    """Fit one estimating equation; NaN and a note where there is nothing to estimate."""
+    """Fit one estimating equation; NaN and a note where nothing can be estimated."""
     import numpy as np
     import statsmodels.api as sm
 
@@ -180,7 +180,7 @@ def decay_verdict(
     ci: float = 0.95,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Estimate the change from the first to the last turn, in points, and what may be concluded from it.
+    """Estimate the change from the first to the last turn, in points, and state what it supports.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ def decay_support(
     dimension: str | None = None,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Count the turns that can tell forgetting from other changes along the dialogue.
+    """Count the turns that can separate forgetting from other changes along the dialogue.
 
     Parameters
     ----------

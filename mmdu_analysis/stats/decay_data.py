@@ -1,4 +1,4 @@
-"""The rows behind memory decay: a turn or an image of a turn, with its place along the dialogue."""
+"""The rows behind memory decay: a turn or an image of a turn, with its position in the dialogue."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def decay_rows(
         last = pd.concat([scores[KEYS], images[KEYS]]).dropna().groupby("dialog_id")["turn"].max()
     kept = only_dimension(scores, dimension, rubric).dropna(subset=["score", "turn", "dialog_id"])
     if kept.empty:
-        raise DataError("no score says which turn it belongs to; load the scores with benchmark=")
+        raise DataError("no score has a turn number; load the scores with benchmark=")
     groups = kept.groupby(["model", *KEYS, "dimension"], as_index=False, sort=False, observed=True)
     means = groups.agg(score=("score", "mean"), synthetic=("synthetic", "any")).astype({"turn": "int64"})
     rows = means.merge(images, on=KEYS, how="left")
@@ -108,6 +108,6 @@ def _images_of(scores: pd.DataFrame, benchmark: Images | None) -> pd.DataFrame:
         images = stated[KEYS].assign(image=stated["images"].astype("str").str.split(";")).explode("image")
         images = images.loc[images["image"] != ""].astype({"image": "int64"})
     else:
-        raise DataError("nothing tells which images a turn is about; pass benchmark=")
+        raise DataError("it is unknown which images a turn is about; pass benchmark=")
     images = images.drop_duplicates().astype({"turn": "int64"})
     return images.sort_values([*KEYS, "image"], ignore_index=True)

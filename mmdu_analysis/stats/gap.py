@@ -164,7 +164,7 @@ def _welch(closed: np.ndarray, open_: np.ndarray, ci: float) -> tuple[float, flo
 def _from_scores(
     scores: pd.DataFrame, access: str | Mapping[str, str], ci: float, rubric: Rubric
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the gap's errors over dialogues (index dimension), and the table of the models' means."""
+    """Return the standard errors of the gap over dialogues (index dimension), and the table of the models' means."""
     if isinstance(access, str):
         raise DataError("scores of turns don't say which models are open; pass access={'model': 'open', ...}")
     table = score_table(summarize_scores(scores, rubric=rubric), access, rubric=rubric)
@@ -310,7 +310,7 @@ def add_model(
 
 
 def size_effect(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Test whether the scores of open models go with their size.
+    """Test whether the scores of open models depend on their size.
 
     Parameters
     ----------

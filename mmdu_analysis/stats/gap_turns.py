@@ -139,7 +139,7 @@ def gap_breakdown(
 
 
 def _differences(paired: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
-    """Return closed less open on each turn, on a scale from -100 to 100 points."""
+    """Return closed minus open on each turn, on a scale from -100 to 100 points."""
     keys = ["dialog_id", "turn", "dimension"]
     points = paired.assign(score=rubric.to_percent(paired["score"]))
     wide = points.pivot(index=keys, columns="model", values="score")

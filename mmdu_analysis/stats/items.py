@@ -1,4 +1,4 @@
-"""Questions by how many models answer them right."""
+"""Questions by the number of models that answer them right."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _FACTOR = 0x9E3779B97F4A7C15
 
 
 class Index(NamedTuple):
-    """What is known of the benchmark.
+    """The index of a benchmark.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Index(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one dialogue shares: rows of `kind`, `other`, `count`, `example`; and what tells duplicates."""
+    """What one dialogue shares: rows of `kind`, `other`, `count`, `example`; and the keys that find duplicates."""
 
     dialog_id: str
     synthetic: bool
@@ -328,7 +328,7 @@ def _plain_path(path: str) -> str:
 def _content(
     path: str, data: bytes | None, names: PictureNames, sizes: set[int] | None = None
 ) -> tuple[int, str] | None:
-    """Return size and SHA-256 of a picture; None where it isn't at hand, or no picture of that size is looked for."""
+    """Return size and SHA-256 of a picture; None where the file is missing, or the benchmark has no picture of that size."""
     data = data or data_url_bytes(path)
     file = None if data or not names.may_exist(path) else find_picture(names.roots, path)
     if data is None and file is None:

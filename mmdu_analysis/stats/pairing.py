@@ -115,7 +115,7 @@ def compare_pair(pairing: Pairing, a: str, b: str, options: dict[str, Any]) -> p
 
 
 def _exact_where_few(frame: pd.DataFrame, group: np.ndarray, difference: np.ndarray) -> pd.DataFrame:
-    """Replace the t-test by the exact sign-flip test where its standard error means nothing."""
+    """Replace the t-test by the exact sign-flip test where its standard error is meaningless."""
     n_dialogs = frame["n_dialogs"]
     few = n_dialogs.between(2, FEWEST_FOR_T - 1) | ((n_dialogs > 1) & (frame["se"] == 0))
     for number in frame.index[few]:

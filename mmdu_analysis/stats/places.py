@@ -1,4 +1,4 @@
-"""Where own models stand among the published ones."""
+"""The ranks of own models among the published ones."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Components:
 
     @property
     def icc(self) -> float:
-        """Share of the variance that lies between dialogues."""
+        """Share of the variance that is between dialogues."""
         total = self.between + self.within
         return self.between / total if total > 0 else float("nan")
 
@@ -290,7 +290,7 @@ def plan_ratings(
     rating_price: float = 0.0,
     judgement_price: float = 0.0,
 ) -> pd.DataFrame:
-    """Compute how far a judge extends ratings by people, for correlations of the two over dialogues.
+    """Compute how much precision a judge adds to ratings by people, for correlations of the two over dialogues.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ _REFUSAL = re.compile("|".join((*_ENGLISH, *_CHINESE)), re.IGNORECASE)
 
 
 def is_refusal(text: str) -> bool:
-    """Return whether an answer declines: its writer can't or won't look, tell or help.
+    """Return whether an answer declines: its writer can't or won't look, answer or help.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ def t_interval(
     ci: float,
     limits: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the interval of Student's t with one degree of freedom less than there are clusters.
+    """Return the interval of Student's t with G - 1 degrees of freedom for G clusters.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def interval(draws: np.ndarray, n_clusters: int, ci: float) -> tuple[np.ndarray,
 
 
 def two_sided_p(estimate: np.ndarray, se: np.ndarray, n_clusters: np.ndarray) -> np.ndarray:
-    """Test that a ratio is 0: Student's t with one degree of freedom less than there are clusters.
+    """Test that a ratio is 0: Student's t with G - 1 degrees of freedom for G clusters.
 
     Parameters
     ----------

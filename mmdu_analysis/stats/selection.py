@@ -1,4 +1,4 @@
-"""Choose turns for people to rate, and dialogues that stand for the whole benchmark."""
+"""Choose turns for people to rate, and dialogues that represent the whole benchmark."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def rating_plan(
 
 @dataclass(frozen=True)
 class DialogSelection:
-    """Dialogues that stand for the whole benchmark.
+    """Dialogues that represent the whole benchmark.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ def select_dialogs(
     n_random: int = 200,
     rubric: Rubric = MMDU,
 ) -> DialogSelection:
-    """Choose the dialogues whose means stand best for the whole benchmark.
+    """Choose the dialogues whose means are nearest to those of the whole benchmark.
 
     Parameters
     ----------

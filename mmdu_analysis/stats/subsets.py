@@ -1,4 +1,4 @@
-"""Choose dialogues by their lengths, and count what each condition cuts."""
+"""Choose dialogues by their lengths, and count the dialogues that each condition removes."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _tiktoken(encoding: str) -> tiktoken.Encoding:
         return tiktoken.get_encoding(encoding)
     except Exception as error:  # requests' errors, and tiktoken's own for a damaged file
         raise DataError(
-            f"encoding {encoding!r}: tiktoken's file can't be had ({type(error).__name__}); go online once, or set "
+            f"encoding {encoding!r}: tiktoken's file can't be loaded ({type(error).__name__}); go online once, or set "
             f"TIKTOKEN_CACHE_DIR to a folder that holds it, or use {DEFAULT_ENCODING!r}"
         ) from None
 
@@ -184,7 +184,7 @@ def count_unknown_sizes(images: pd.DataFrame, image_model: str = "paper") -> int
 
 
 def compare_image_models(images: pd.DataFrame, models: Iterable[str] | None = None) -> pd.DataFrame:
-    """Compare what the same images cost in each model.
+    """Compare the tokens of the same images in each model.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def context_growth(
     images: pd.DataFrame,
     image_model: str | Iterable[str] = "paper",
 ) -> pd.DataFrame:
-    """Measure what a model has to read at each turn, with its own earlier answers as history.
+    """Measure the tokens that a model reads at each turn, with its own earlier answers as history.
 
     Parameters
     ----------

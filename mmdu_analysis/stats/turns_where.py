@@ -34,7 +34,7 @@ _KEYS = ["dialog_id", "turn"]
 
 
 def turn_facts(benchmark: Benchmark) -> pd.DataFrame:
-    """Return what turns are filtered by.
+    """Return the properties of turns that filters use.
 
     Parameters
     ----------

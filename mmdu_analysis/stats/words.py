@@ -91,7 +91,7 @@ def _cut_chinese(text: str) -> list[str]:
 
 
 def merge_plurals(counts: Counter[str]) -> Counter[str]:
-    """Count a plural with its singular, where both occur, under the commoner of the two.
+    """Count a plural and its singular together, under the more frequent form, where both occur.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def test_hostile_texts_and_other_files(sample, tmp_path, browser):
     assert list((tmp_path / "site" / "figures").iterdir()) == []
     with pytest.raises(DataError, match="holds other files"):
         export_site(few(sample), tmp_path)
-    with pytest.raises(DataError, match="is no PNG"):
+    with pytest.raises(DataError, match="is not a PNG"):
         export_site(few(sample), tmp_path / "new", figures={"x": tmp_path / "none.png"})
     assert not (tmp_path / "new").exists()
 
