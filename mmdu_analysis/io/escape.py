@@ -91,8 +91,3 @@ def escape_latex(text: str) -> str:
 def escape_html(text: str) -> str:
     """Return a text that HTML shows as it is, in content and in quoted attributes."""
     return html.escape(one_line(text), quote=True)
-
-
-def escape_mathtext(text: str) -> str:
-    """Return a text that matplotlib draws as it is: ``$`` begins no formula."""
-    return one_line(text).replace("$", r"\$")

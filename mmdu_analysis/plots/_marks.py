@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 UNKNOWN_LABEL = "access not given"
 
@@ -111,6 +112,14 @@ def _bottom(group: Sequence[int], values: Sequence[float], distance: float) -> f
 
 def _top(group: Sequence[int], values: Sequence[float], distance: float) -> float:
     return _bottom(group, values, distance) + (len(group) - 1) * distance
+
+
+def write_out_powers(axis: Axis) -> None:
+    """Label a logarithmic axis with ``1,000`` instead of a formula, which the style of the figures doesn't draw."""
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def plural(count: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmdu_analysis.schema import MMDU, DataError
+from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,6 @@ MODEL_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
 KNOWN_MODELS = ("LLaVa1.6-vicuna-7B", "Qwen2-VL-7B-Instruct", "BLIP-2")
 JUDGE_COLORS = ("#4B2E83", "#9C6ADE", "#B8860B", "#6B6B6B", "#7A5C3E")
-DIMENSION_COLORS = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#CC6677", "#000000")
 
 
 def rules(font_size: float) -> dict[str, Any]:
@@ -127,11 +126,11 @@ def style_context(context: Context | None = None, font_size: float | None = None
         raise DataError(f"context is {context!r}, expected one of {', '.join(FONT_SIZES)}")
     if font_size is not None and not font_size > 0:
         raise DataError(f"font_size is {font_size}, expected a positive number of points")
-    settings: Any = {}
+    settings: Any = {"text.parse_math": False}  # a ``$`` in the name of a model begins no formula
     if context is not None:
-        settings = rules(font_size or FONT_SIZES[context])
+        settings |= rules(font_size or FONT_SIZES[context])
     elif font_size is not None:
-        settings = font_rules(font_size)
+        settings |= font_rules(font_size)
     with mpl.rc_context(settings):
         yield
 
@@ -200,25 +199,6 @@ def judge_styles(judges: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {judge: _style(JUDGE_COLORS, rank, rank) for rank, judge in enumerate(sorted(set(judges)))}
 
 
-def dimension_styles(dimensions: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return a colour, a marker and a dash for each dimension.
-
-    Parameters
-    ----------
-    dimensions : iterable of str
-        Full or short names; MMDU's have the same ones in every figure.
-
-    Returns
-    -------
-    dict of str to dict
-        ``color``, ``marker``, ``ls``.
-    """
-    known = {name: rank for rank, d in enumerate(MMDU.dimensions) for name in (d.name, d.short)}
-    names = list(dict.fromkeys(dimensions))
-    slots = {name: known.get(name, rank) for rank, name in enumerate(names)}
-    return {name: _style(DIMENSION_COLORS, slot, slot) for name, slot in slots.items()}
-
-
 def _style(colors: tuple[str, ...], slot: int, rank: int) -> dict[str, Any]:
     return {
         "color": colors[slot % len(colors)],
@@ -248,44 +228,6 @@ def band_line(ax: Axes, x: pd.Series, line: pd.DataFrame, style: dict[str, Any],
     ax.plot(positions, line["mean"].to_numpy(dtype=float), color=style["color"], ls=style["ls"], label=label)
 
 
-def legend_below(ax: Axes, *, tick_lines: int = 1, ncol: int = 2) -> None:
-    """Draw the legend under the axis label. `Drawing.legend` fits the width and is preferred.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        With its label and ticks set.
-    tick_lines : int, default 1
-        Lines of the tick labels.
-    ncol : int, default 2
-        Columns of the legend.
-    """
-    from matplotlib.transforms import offset_copy
-
-    figure: Any = ax.figure
-    below = offset_copy(ax.transAxes, figure, y=-points(14 + 8.5 * tick_lines), units="points")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncol=ncol)
-
-
-def interval_words(frame: pd.DataFrame) -> str:
-    """Return a description of the intervals of a frame, from its column ``ci``.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        With the column ``ci`` (0 to 1).
-
-    Returns
-    -------
-    str
-        Such as ``95 % intervals, bootstrap over dialogues``; empty where the column is absent or has no value.
-    """
-    levels = frame["ci"].dropna() if "ci" in frame else ()
-    if not len(levels):
-        return ""
-    return f"{100 * float(levels.iloc[0]):g} % intervals, bootstrap over dialogues"  # type: ignore[union-attr]
-
-
 def wrap_labels(labels: Iterable[str], width: int) -> list[str]:
     """Return labels broken into lines.
 
@@ -302,10 +244,3 @@ def wrap_labels(labels: Iterable[str], width: int) -> list[str]:
         Words are not broken.
     """
     return ["\n".join(textwrap.wrap(str(label), width, break_long_words=False)) for label in labels]
-
-
-def diverging_map() -> Any:
-    """Return the colour map from negative to positive with white between, for colour-blind readers too."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("mmdu_diverging", ["#D55E00", "#FFFFFF", "#0072B2"])

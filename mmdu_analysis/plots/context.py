@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.plots._layout import panels
+from mmdu_analysis.plots._marks import write_out_powers
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import DASHES, GREY, OURS, points, small
 from mmdu_analysis.schema import NotAvailable, is_synthetic
@@ -113,6 +114,7 @@ def context_growth(frame: pd.DataFrame, ax: Axes) -> Drawing:
     median = cohort.groupby("turn")["context_tokens"].median()
     ax.plot(median.index, median, color="black", lw=points(1.6))
     ax.set_yscale("log")
+    write_out_powers(ax.yaxis)
     last = int(frame["turn"].max())
     ax.set_xlim(0.8, last + 0.2)
     ax.set_ylim(frame["context_tokens"].min() / 1.3, 1.5 * max(LIMITS["32k"], frame["context_tokens"].max()))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.plots._layout import set_plot_height
+from mmdu_analysis.plots._marks import write_out_powers
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import GREY, HIGHLIGHT, OURS, PAPER, points, small
 from mmdu_analysis.schema import is_synthetic
@@ -78,6 +79,7 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
     order = list(frame.groupby("model")["tokens"].median().sort_values(kind="stable").index)
     set_plot_height(ax, 0.5 + 0.2 * len(order))
     ax.set_xscale("log")
+    write_out_powers(ax.xaxis)
     ax.axvspan(*_ALLOWED, color=HIGHLIGHT, alpha=0.35, lw=0, zorder=0)
     by_size = frame.loc[frame["by_size"].astype(bool)]
     models = [model for model in order if (by_size["model"] == model).any()]

@@ -162,11 +162,6 @@ def _chinese_number(text: str) -> int:
     return (_CHINESE.get(tens, 1) * 10 if ten else 0) + _CHINESE.get(ones, 0)
 
 
-def names_all_images(text: str) -> bool:
-    """Return whether a text refers to all images: ``all the images``, ``these images``."""
-    return _names_all(_plain(text))
-
-
 def _names_all(plain: str) -> bool:
     return any(word in plain for word in _ALL_WORDS) and _ALL.search(plain) is not None
 

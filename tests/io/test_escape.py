@@ -17,7 +17,6 @@ from mmdu_analysis.io.escape import (
     escape_csv,
     escape_latex,
     escape_markdown,
-    escape_mathtext,
     escape_terminal,
     one_line,
 )
@@ -95,15 +94,6 @@ def test_latex_has_no_live_commands(text):
 @given(TEXTS)
 def test_terminal_texts_have_no_control_characters(text):
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u200b]", escape_terminal(text))
-
-
-def test_figures_draw_a_dollar_as_it_is():
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    label = figure.text(0, 0, escape_mathtext(r"$\frac{1$ model"))
-    figure.canvas.draw()
-    assert label.get_window_extent().width > 0
 
 
 def test_underscores_within_words_stay_readable():

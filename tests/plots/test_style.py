@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from colorspacious import cspace_convert, deltaE
 
+import mmdu_analysis as mmdu
 from mmdu_analysis.plots import _style as style
 
 
@@ -55,8 +56,24 @@ def test_a_context_ends_with_its_block():
     assert dict(mpl.rcParams) == before
 
 
-def test_levels_of_intervals_come_from_the_column():
-    import pandas as pd
+@pytest.mark.parametrize("name", ["turn_curves", "own_model"])
+def test_a_dollar_in_the_name_of_a_model_is_drawn_as_it_is(name):
+    from matplotlib.text import Text
 
-    assert style.interval_words(pd.DataFrame({"ci": [0.9, 0.9]})).startswith("90 % intervals")
-    assert style.interval_words(pd.DataFrame({"x": [1]})) == ""
+    study = mmdu.Study.sample()
+    model = r"$\frac{1$ model"
+    scores = study.scores.assign(model=study.scores["model"].replace({"open-A": model}))
+    own = mmdu.Study(study.benchmark, scores=scores, access={model: "open"})
+    drawn = own.plot(name).figure
+    drawn.canvas.draw()
+    assert any(model in text.get_text() for text in drawn.findobj(Text))
+
+
+@pytest.mark.parametrize("name", ["context_growth", "image_tokens"])
+def test_logarithmic_axes_have_numbers_for_powers(name):
+    ax = mmdu.Study().plot(name)
+    ax.figure.canvas.draw()
+    axis = ax.yaxis if name == "context_growth" else ax.xaxis
+    texts = [label.get_text() for label in axis.get_ticklabels()]
+    assert "1,000" in texts
+    assert not any("$" in text for text in texts)
