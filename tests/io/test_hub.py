@@ -119,7 +119,7 @@ def one_line(done, *parts):
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (404, "give a path"), (429, "wait"), (500, "try again")],
+    [(401, "HF_TOKEN"), (403, "HF_TOKEN"), (404, "pass a path"), (429, "wait"), (500, "try again")],
 )
 def test_refusals_are_one_line(hub, tmp_path, status, advice):
     hub.status = status
