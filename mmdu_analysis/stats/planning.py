@@ -26,7 +26,7 @@ class Components:
     between : float
         Between dialogues.
     within : float
-        Between turns of a dialogue, judge variance included.
+        Between turns of a dialogue, the judge variance of one judgement a turn included.
     judge : float
         Between repeated judgements of a turn; 0 where nothing was repeated.
     n_dialogs, n_turns : int
@@ -83,7 +83,8 @@ def difference_components(
     -------
     Components
         By one-way analysis of variance over dialogues: ``n0 = (N - sum n^2 / N) / (G - 1)``,
-        ``between = max(0, (MSB - MSW) / n0)``, ``within = MSW``.
+        ``between = max(0, (MSB - MSW) / n0)``, ``within = MSW``. Where turns were judged several times, ``within`` is
+        that of one judgement.
 
     Raises
     ------
@@ -114,6 +115,13 @@ def difference_components(
     n0 = (n_turns - float((sizes**2).sum()) / n_turns) / (n_dialogs - 1)
     between = max(0.0, (between_square - within) / n0)
     judge = _judge_variance(known.loc[known["model"].isin([first, second])]) if "repeat" in known else 0.0
+    if judge:
+        # The means of n judgements hold 1/n of the judge variance; a plan starts from one judgement a turn.
+        counts = [
+            known.loc[known["model"] == model].groupby(cells)["points"].size() for model in (first, second)
+        ]
+        held = float(((1 / counts[0] + 1 / counts[1]) / 2).dropna().mean())
+        within = max(within - judge * held, 0.0) + judge
     return Components(between, within, judge, n_dialogs, n_turns)
 
 

@@ -80,6 +80,9 @@ def test_repeats_split_the_within_part():
         parts += [scores_of(base + rng.normal(0, 6, base.shape), model, repeat) for repeat in (1, 2, 3)]
     found = difference_components(pd.concat(parts), "a", "b")
     assert found.judge == pytest.approx(72, rel=0.1)  # two models, 36 each
+    # Without repeats the same differences have the whole judge variance; a plan for one judgement must, too.
+    single = difference_components(pd.concat([parts[0], parts[3]]).drop(columns="repeat"), "a", "b")
+    assert found.within == pytest.approx(single.within, rel=0.1)
     once, often = (Components(10.0, 400.0, 100.0, 100, 1000).se(50, n) for n in (1, 10))
     assert once**2 == pytest.approx(10 / 50 + 400 / 500)
     assert often**2 == pytest.approx(10 / 50 + (300 + 10) / 500)
