@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mmdu_analysis.schema import MMDU, DataError, Rubric, is_synthetic
+from mmdu_analysis.schema import MMDU, DataError, Rubric, is_synthetic, require_columns
 from mmdu_analysis.stats.scores import as_scores, only_dimension
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def rating_plan(
         raise DataError(
             f"got n={n} and overlap={overlap}, expected a positive number and a share between 0 and 1"
         )
+    require_columns(answers, ["model", "dialog_id", "turn", "answer", by], "answers to draw from")
     known = answers.dropna(subset=["answer", "turn"]).astype({"dialog_id": "str"})
     groups = max(1, known[by].nunique())
     keys = ["dialog_id"] if unit == "dialog" else ["dialog_id", "turn"]

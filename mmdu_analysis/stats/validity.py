@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.schema import MMDU, DataError, Rubric, is_synthetic
-from mmdu_analysis.stats.scores import as_scores
+from mmdu_analysis.stats.scores import as_scores, only_dimension
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,8 +99,7 @@ def _paired(
     if judged["judge"].nunique() > 1:
         raise DataError(f"the scores are of {judged['judge'].nunique()} judges, expected one; choose it")
     if set(rated["dimension"]) == {LABEL} and LABEL not in set(judged["dimension"]):
-        wanted = rubric.full_name(dimension) if dimension else rubric.overall
-        judged = judged.loc[judged["dimension"] == wanted].assign(dimension=LABEL)
+        judged = only_dimension(judged, dimension, rubric).assign(dimension=LABEL)
     elif dimension is not None:
         judged = judged.loc[judged["dimension"] == rubric.full_name(dimension)]
     sides = []
@@ -219,7 +218,7 @@ def alternative_annotator_test(
     Raises
     ------
     DataError
-        If there are fewer than three annotators, or an annotator shares fewer than 30 turns with two others.
+        If there are fewer than three annotators, or an annotator shares fewer than 30 turns with the others.
 
     Notes
     -----
@@ -299,7 +298,8 @@ def _left_out(wide: pd.DataFrame, annotator: str, others: list[str], epsilon: fl
     count, mean = len(sums), float(difference.mean())
     residual = (sums["sum"] - mean * sums["size"]) / sums["size"].mean()
     se = float(((residual**2).sum() / (count * (count - 1))) ** 0.5) if count > 1 else float("nan")
-    p_value = float(t.cdf(mean / se, count - 1)) if se > 0 else float(mean >= 0)
+    # Equal differences in all dialogues have no t: the smallest p-value of a sign-flip test is all they can say.
+    p_value = float(t.cdf(mean / se, count - 1)) if se > 0 else (0.5**count if mean < 0 else 1.0)
     return {
         "annotator": annotator,
         "judge_wins": float(judge_wins.mean()),

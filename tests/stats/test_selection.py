@@ -83,3 +83,5 @@ def test_refusals():
         select_dialogs(scores_of(np.full((20, 2), 50.0)))
     with pytest.raises(DataError, match="different names"):
         rating_plan(answers_of(), raters=["x", "x"])
+    with pytest.raises(DataError, match="kind"):
+        rating_plan(answers_of(), by="kind")

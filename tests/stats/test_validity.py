@@ -94,3 +94,12 @@ def test_refusals():
         judge_validity(pd.concat([frame_of(truth, "j"), frame_of(truth, "k")]), people)
     with pytest.raises(DataError, match="share no turn"):
         judge_validity(frame_of(truth, "j", "other"), people)
+
+
+def test_turns_of_one_dialogue_reject_nothing():
+    truth = np.full((1, 40), 5)
+    rng = np.random.default_rng(4)
+    people = pd.concat([frame_of(truth + rng.choice([-2, 2], truth.shape), name) for name in "xyz"])
+    found = alternative_annotator_test(frame_of(truth, "j"), people)
+    assert not found["rejected"].any()
+    assert found["p_value"].ge(0.5).all()
