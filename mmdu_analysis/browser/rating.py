@@ -227,7 +227,7 @@ class RatingSession(Replies):
         return self._task({})
 
     def _rate(self, message: dict[str, Any]) -> Reply:
-        task = self.tasks[int(message["place"])]
+        task = self.tasks[_index(message["place"], len(self.tasks))]
         model = task.models[_index(message["answer"], len(task.models))]
         dimension = self.rubric.dimensions[_index(message["dimension"], len(self.rubric.dimensions))].name
         score = float(message["score"])
@@ -300,5 +300,5 @@ def _plan_seed(plan: pd.DataFrame | None) -> int | None:
 def _index(value: Any, count: int) -> int:
     number = int(value)
     if not 0 <= number < count:
-        raise DataError("the page asked for an answer or a dimension that doesn't exist")
+        raise DataError("the page asked for a turn, an answer or a dimension that doesn't exist")
     return number

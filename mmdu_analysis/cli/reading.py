@@ -63,6 +63,8 @@ def browse(
     from mmdu_analysis.browser.rating import RatingSession, read_plan
     from mmdu_analysis.browser.session import Session
 
+    if rate is None and plan is not None:
+        raise DataError("--plan lists turns to rate; name the rater with --rate")
     study = study_of(data, answers, scores, None, None, rubric)
     bench = study.benchmark
     if bench is None:

@@ -216,6 +216,14 @@ def test_the_log_of_a_plan_is_loaded_as_scores(sample, answers, tmp_path):
         read_plan(tmp_path / "bad.csv")
 
 
+def test_a_turn_outside_the_plan_is_not_rated(sample, answers, tmp_path):
+    path = tmp_path / "r.jsonl"
+    session = RatingSession(sample, answers, rater="anna", path=path, plan=plan_of(sample, ("0", 1)))
+    for place in (-1, 1):
+        assert ask(session, "rate", place=place, answer=0, dimension=0, score=5)["kind"] == "error"
+    assert not path.exists()
+
+
 def test_browse_opens_the_rating(sample, answers, tmp_path):
     view = browse(
         sample, answers, rate=True, rater="anna", ratings=tmp_path / "r", plan=plan_of(sample, ("0", 1))
