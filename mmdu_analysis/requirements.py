@@ -80,7 +80,8 @@ def _two_models(study: Study) -> str | None:
 
 def _both_kinds(study: Study) -> str | None:
     access = study.access
-    have = {access.get(str(m)) for m in ([] if study.scores is None else study.scores["model"].unique())}
+    scored = [] if study.scores is None else study.scores.dropna(subset="score")["model"].unique()
+    have = {access.get(str(model)) for model in scored}
     missing = [kind for kind in ("closed", "open") if kind not in have]
     return (
         f"it needs scores of a closed and of an open model; no {missing[0]} one is given" if missing else None

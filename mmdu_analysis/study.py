@@ -251,7 +251,12 @@ class Study(StudyResults):
         if reason:
             raise NotAvailable(f"figure {figure!r} can't be drawn: {reason}")
         if ("numbers", figure) not in self._cache:
-            self._cache["numbers", figure] = found.numbers(self)
+            try:
+                self._cache["numbers", figure] = found.numbers(self)
+            except NotAvailable:
+                raise
+            except DataError as error:  # these data don't support it; the other figures are drawn
+                raise NotAvailable(f"figure {figure!r} can't be drawn: {error}") from error
         return self._cache["numbers", figure].copy()
 
     def plot(self, figure: str, ax: Axes | None = None, **options: Any) -> Axes:

@@ -104,7 +104,10 @@ def _checked_frame(given: Any, columns: Sequence[str], what: str) -> pd.DataFram
     require_columns(given, columns, what)
     if given.empty:
         raise DataError(f"{what}: got an empty frame, expected at least one row")
-    frame = given.assign(model=given["model"].astype("str"), dialog_id=given["dialog_id"].astype("str"))
+    # Frames that were concatenated repeat their index.
+    frame = given.assign(
+        model=given["model"].astype("str"), dialog_id=given["dialog_id"].astype("str")
+    ).reset_index(drop=True)
     return frame if "synthetic" in frame else frame.assign(synthetic=False)
 
 

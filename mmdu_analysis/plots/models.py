@@ -190,8 +190,13 @@ def own_model(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _place_title(mine: list[dict[str, Any]], count: int) -> str:
+    import pandas as pd
+
     first = mine[0]
-    low, high = int(first["rank_low"]), int(first["rank_high"])
+    if pd.isna(first["rank_low"]) or pd.isna(first["rank_high"]):  # without an interval
+        low = high = int(first["rank"])
+    else:
+        low, high = int(first["rank_low"]), int(first["rank_high"])
     places = f"{low} to {high}" if low != high else f"{low}"
     return f"{first['model']}: {interval(first)}, place {places} among {count - len(mine)} published models"
 

@@ -143,6 +143,7 @@ def _agreement_numbers(study: Study) -> pd.DataFrame:
     from mmdu_analysis.facts.tables import load_published
     from mmdu_analysis.schema import NotAvailable
     from mmdu_analysis.stats.alpha import krippendorff_alpha
+    from mmdu_analysis.stats.scores import as_scores
 
     ratings = study.ratings
     if ratings is None:
@@ -151,7 +152,8 @@ def _agreement_numbers(study: Study) -> pd.DataFrame:
     if ratings["judge"].nunique() > 1:
         parts.append(krippendorff_alpha(ratings, by="dimension").assign(group="between raters"))
     if study.scores is not None:
-        both = pd.concat([study.scores, ratings])
+        judged = as_scores(study.scores, rubric=study.rubric)  # repeated judgements as their mean
+        both = pd.concat([judged, ratings])
         parts.append(krippendorff_alpha(both, by="dimension").assign(group="raters and judge"))
     if not parts:
         raise NotAvailable("agreement needs two raters, or ratings and scores of the same turns")
@@ -160,8 +162,11 @@ def _agreement_numbers(study: Study) -> pd.DataFrame:
     frame = frame.sort_values(
         "dimension", key=lambda names: names.map(order), kind="stable", ignore_index=True
     )
+    frame = frame.loc[frame["n_units"] > 0]
+    if frame.empty:
+        raise NotAvailable("no answer has two ratings, or a rating and a score, in the same dimension")
     paper = load_published("human_agreement").set_index("judge").loc["GPT-4o", "pearson"] / 100
-    return frame.loc[frame["n_units"] > 0].assign(source="own ratings and scores", paper_pearson=paper)
+    return frame.assign(source="own ratings and scores", paper_pearson=paper)
 
 
 @figure(

@@ -99,7 +99,7 @@ def write_report(
         if name != WORST:
             try:
                 made[name] = SECTIONS[name](study)
-            except NotAvailable as error:
+            except DataError as error:  # also NotAvailable: the other sections are written
                 left_out.append(f"section {name!r}: {error}")
     text = (
         _html(study, made, path, left_out, worst=WORST in names)
@@ -140,7 +140,10 @@ def _html(study: Study, made: dict[str, Section], path: Path, left_out: list[str
 
     parts = [_part(study, name, section, left_out) for name, section in made.items()]
     if worst and study.scores is not None:
-        parts.append(_worst_part(study, path))
+        try:
+            parts.append(_worst_part(study, path))
+        except DataError as error:
+            left_out.append(f"section {WORST!r}: {error}")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(
         (resources.files("mmdu_analysis") / "report" / "page.html").read_text(encoding="utf-8")

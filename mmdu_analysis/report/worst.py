@@ -121,7 +121,7 @@ def write_pages(study: Study, worst: list[WorstDialog], folder: Path) -> dict[st
     if study.benchmark is None or not worst:
         return {}
     folder.mkdir(parents=True, exist_ok=True)
-    session = Session(study.benchmark, study.answers, study.scores)
+    session = Session(study.benchmark, study.answers, study.scores, rubric=study.rubric)
     wanted = dict.fromkeys(item.dialog_id for item in worst)
     known = [key for key in wanted if key in study.benchmark.dialogs.index]
     links = {}

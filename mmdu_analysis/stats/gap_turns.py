@@ -38,16 +38,16 @@ def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubri
     Raises
     ------
     NotAvailable
-        If one side has no model in the scores.
+        If one side has no model with a score of a known turn.
     """
     scores = as_scores(scores, rubric=rubric)
+    scores = scores.dropna(subset=["score", "dialog_id", "turn"])
     side = scores["model"].map(dict(access))
     for wanted in ("closed", "open"):
         if not (side == wanted).any():
             have = {model: access.get(model) for model in scores["model"].unique()}
             raise NotAvailable(f"got models {have}, expected at least one with access {wanted!r}")
     kept = scores.assign(side=side).loc[side.isin(["closed", "open"])]
-    kept = kept.dropna(subset=["score", "dialog_id", "turn"])
     keys = ["dialog_id", "turn", "dimension"]
     by_model = kept.groupby([*keys, "side", "model"], observed=True).agg(
         score=("score", "mean"), synthetic=("synthetic", "any")
