@@ -172,7 +172,7 @@ def _figure(study: Study, name: str, left_out: list[str]) -> dict[str, str] | No
     if name not in figures:
         return None
     try:
-        ax = study.plot(name)
+        ax = study.plot(name, context="notebook", width=4.7)
     except NotAvailable as error:
         left_out.append(str(error))
         return None
