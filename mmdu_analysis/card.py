@@ -48,7 +48,7 @@ def _rows(study: Study) -> list[tuple[str, str]]:
         rows.append(
             (
                 "scores",
-                f"{len(scores):,} of {scores['model'].nunique()} models on {dialogs} dialogues, by {judges}",
+                f"{scores['score'].notna().sum():,} of {scores['model'].nunique()} models on {dialogs} dialogues, by {judges}",
             )
         )
         numbered = scores.loc[scores["turn"].notna(), "dialog_id"].nunique()

@@ -38,6 +38,11 @@ def _some_references(study: Study) -> str | None:
     return None if known else "it needs reference answers; none is known"
 
 
+def _context(study: Study) -> str | None:
+    """Return why the text before a turn isn't known: it needs references, or answers of the models."""
+    return None if study.answers is not None else _references(study)
+
+
 def _image_sizes(study: Study) -> str | None:
     if study.benchmark is None:
         return _benchmark(study)
@@ -130,6 +135,7 @@ REQUIREMENTS: dict[str, Callable[[Study], str | None]] = {
     "benchmark": _benchmark,
     "references": _references,
     "some references": _some_references,
+    "context": _context,
     "image sizes": _image_sizes,
     "answers": _answers,
     "scores": _scores,

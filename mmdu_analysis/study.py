@@ -323,7 +323,8 @@ class Study(StudyResults):
 
     def __repr__(self) -> str:
         parts = [f"{len(self._benchmark.dialogs)} dialogues"] if self._benchmark is not None else []
-        parts += [f"{len(self.own_models)} models"] if self.own_models else []
-        parts += [f"{len(self._scores):,} scores"] if self._scores is not None else []
+        count = len(self.own_models)
+        parts += [f"{count} model{'s' if count > 1 else ''}"] if count else []
+        parts += [f"{self._scores['score'].notna().sum():,} scores"] if self._scores is not None else []
         parts += [SYNTHETIC_LABEL] if self.synthetic else []
         return f"Study({self.name!r}: {', '.join(parts) or 'no files needed'})"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.io.answers import load_answers
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.io.scores import load_scores
+from mmdu_analysis.io.validate import problem_kinds
 from mmdu_analysis.schema import (
     ANSWER_COLUMNS,
     SCORE_COLUMNS,
@@ -114,10 +115,16 @@ def _checked_frame(given: Any, columns: Sequence[str], what: str) -> pd.DataFram
 def warn_of(problems: pd.DataFrame) -> None:
     """Warn once that a study has problems."""
     if len(problems):
-        first = problems.iloc[0]
+        kinds = problem_kinds(problems)
         noun = "problem" if len(problems) == 1 else "problems"
-        location = ": ".join(str(part) for part in (first["file"], first["where"], first["problem"]) if part)
-        text = f"{len(problems)} {noun}, the first: {shorten(location, 200)}; all in study.problems"
+        shown = [
+            f"{row.count_} x {shorten(row.problem, 120)}"
+            for row in kinds.head(4).rename(columns={"count": "count_"}).itertuples()
+        ]
+        rest = f"; {len(kinds) - 4} more kinds" if len(kinds) > 4 else ""
+        text = (
+            f"{len(problems)} {noun} ({'; '.join(shown)}{rest}); mmdu validate or study.problems lists them"
+        )
         warnings.warn(text, ProblemWarning, stacklevel=3)
 
 
@@ -128,8 +135,8 @@ def turns_of_model(frame: pd.DataFrame | None, model: str) -> int:
     value = "score" if "score" in frame else "answer"
     rows = frame.loc[(frame["model"] == model) & frame[value].notna()]
     if "dimension" in rows:
-        counts = rows.drop_duplicates(
-            [c for c in ("judge", "repeat", "dialog_id", "turn", "dimension") if c in rows]
-        )
-        return int(counts.groupby("dimension", observed=True).size().max()) if len(counts) else 0
+        keys = [name for name in ("judge", "dialog_id", "turn", "dimension") if name in rows]
+        first = rows["repeat"].fillna(1) == 1 if "repeat" in rows else rows["turn"].isna()
+        counted = rows.loc[(rows["turn"].notna() & ~rows.duplicated(keys)) | (rows["turn"].isna() & first)]
+        return int(counted.groupby("dimension", observed=True).size().max()) if len(counted) else 0
     return len(rows)

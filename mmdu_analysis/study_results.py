@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.facts.tables import load_published
-from mmdu_analysis.schema import MMDU, NotAvailable
+from mmdu_analysis.schema import MMDU, ComparabilityWarning, NotAvailable
+from mmdu_analysis.stats.places import CAVEAT
 from mmdu_analysis.study_parts import StudyParts
 
 if TYPE_CHECKING:
@@ -57,8 +59,9 @@ class StudyResults(StudyParts):
         Parameters
         ----------
         by : str, default "dimension"
-            ``dimension``: `gap_analysis` of the published table (or of the own models if they are of both kinds);
-            otherwise `gap_breakdown` of the study's scores.
+            ``dimension``: `gap_analysis` of the own models if they are at least two closed and two open ones,
+            otherwise of the published table with the own models in it, with a warning;
+            else `gap_breakdown` of the study's scores.
         **options
             Of these functions.
 
@@ -73,7 +76,27 @@ class StudyResults(StudyParts):
         if by != "dimension":
             scores = self.need_scores()
             return gap_breakdown(scores, self.access, by, self._benchmark, rubric=self._rubric, **options)
-        return gap_analysis(self.model_table(), rubric=self._rubric, **options)
+        return gap_analysis(self._gap_table(), rubric=self._rubric, **options)
+
+    def _gap_table(self) -> pd.DataFrame:
+        """Return the models that a gap compares: the own ones alone if they are at least two of each kind."""
+        table = self.model_table()
+        own = table.loc[table["own"]]
+        if own.empty or len(own) == len(table):
+            return table
+        counts = own["access"].value_counts()
+        if min(counts.get("closed", 0), counts.get("open", 0)) >= 2:
+            return own.reset_index(drop=True)
+        known = own.loc[own["access"].notna(), "model"]
+        text = (
+            f"{', '.join(known)}: compared with the published models"
+            if len(known)
+            else "only published models are compared"
+        )
+        unknown = own.loc[own["access"].isna(), "model"]
+        left_out = f"; {', '.join(unknown)} left out, since the access is not known" if len(unknown) else ""
+        warnings.warn(f"{text}{left_out}; {CAVEAT}", ComparabilityWarning, stacklevel=3)
+        return table
 
     def decay(self, **options: Any) -> pd.DataFrame:
         """Return the coefficients of memory decay: of the study's scores, else of the measured labels."""

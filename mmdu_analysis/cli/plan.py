@@ -81,7 +81,7 @@ def plan(
     last = table.iloc[-1]
     note(
         f"{last['n_dialogs']:.0f} dialogues detect a difference of {last['detectable']:.1f} points with {power:.0%} power; "
-        f"it assumes dialogues of the same kind, paired turns and one judge"
+        f"it assumes dialogues of the same kind, paired turns and one judge; variances of {last['model_a']} against {last['model_b']}"
         + ("" if study.scores is not None else "; variances from labels of two models on MMDU")
     )
     show(table, form, out)

@@ -26,7 +26,7 @@ from mmdu_analysis.cli.options import (
     study_of,
 )
 from mmdu_analysis.io.tables import Format
-from mmdu_analysis.schema import DataError
+from mmdu_analysis.schema import MMDU, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,6 +134,14 @@ def _own_scores(
     wanted = [rank, compare is not None, published, corrected]
     if sum(wanted) > 1:
         raise DataError("got several of --rank, --compare, --published and --ratings, expected one")
+    if any(wanted) and by != "model":
+        raise DataError(
+            f"--by {by} groups means; it has no effect with --rank, --compare, --published or --ratings"
+        )
+    if published and rubric != MMDU:
+        raise DataError(
+            f"the scores are on the rubric {rubric.name!r}; the published ones are on MMDU's, so there is no place"
+        )
     if rank:
         return study.ranking(dimension=dimension, **options)
     if corrected:
@@ -154,9 +162,8 @@ def _own_scores(
     if published:
         note(places.CAVEAT)
         summary = summaries.summarize_scores(judged, rubric=rubric, **options)
-        return places.place_among_published(
-            summary, load_published("main_results"), dimension or rubric.overall or "Overall Score"
-        )
+        name = dimension or rubric.overall or "Overall Score"
+        return places.place_among_published(summary, load_published("main_results"), name, study.access)
     if compare == "all":
         return pairs.compare_all_models(judged, rubric=rubric, **options)
     if compare is not None:
@@ -186,10 +193,6 @@ def gap(
     study = study_of(data, None, scores, None, access, rubric, strict=strict)
     if by is not GapBy.dimension and study.scores is None:
         raise DataError(f"--by {by.value} needs scores of single turns; give them with --scores")
-    known = study.access
-    unknown = [model for model in study.own_models if model not in known]
-    if unknown:
-        note(f"warning: the access of {', '.join(unknown)} is not known; give --access MODEL=open")
     table = (
         study.gap(by.value, ci=ci)
         if by is GapBy.dimension

@@ -289,7 +289,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
     numbers=_context_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns",),
+    needs=("turns", "context"),
     size=(3.5, 2.2),
 )
 def scores_by_context(frame: pd.DataFrame, ax: Axes) -> Drawing:

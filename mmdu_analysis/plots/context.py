@@ -83,7 +83,7 @@ def _inputs(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str
     numbers=_context,
     notebook="01_dataset_statistics",
     facts="benchmark",
-    needs=("benchmark",),
+    needs=("benchmark", "context"),
     size=(3.5, 2.3),
 )
 def context_growth(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -154,7 +154,7 @@ def _definition(frame: pd.DataFrame) -> str:
     numbers=_context,
     notebook="01_dataset_statistics",
     facts="benchmark",
-    needs=("benchmark",),
+    needs=("benchmark", "context"),
     size=(3.5, 3.6),
 )
 def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:

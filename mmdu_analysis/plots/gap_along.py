@@ -144,7 +144,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
     caption="The gap between closed and open models by tokens to read before answering",
     numbers=_context_numbers,
     notebook="04_open_vs_closed_gap",
-    needs=("both kinds", "turns", "benchmark"),
+    needs=("both kinds", "turns", "references"),
     size=(3.5, 2.3),
 )
 def gap_by_context(frame: pd.DataFrame, ax: Axes) -> Drawing:

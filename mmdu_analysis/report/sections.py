@@ -49,7 +49,7 @@ def scores_section(study: Study) -> Section:
     table = study.model_table()
     if not table["own"].all() and MMDU.short_names["Overall Score"] in table:
         summary = summarize_scores(study.scores, rubric=study.rubric)
-        ranked = places.place_among_published(summary, load_published("main_results"))
+        ranked = places.place_among_published(summary, load_published("main_results"), access=study.access)
         texts = (*(_place_text(ranked, model) for model in ranked.loc[ranked["own"], "model"]), _caveat())
         return Section("Place among the published models", texts, ranked, ("own_model", "main_results"))
     return Section(
@@ -117,6 +117,10 @@ def breakdowns_section(study: Study) -> Section:
 
 def gap_section(study: Study) -> Section:
     """Return the gap between closed and open models."""
+    if study.scores is not None and study.rubric.overall not in set(study.scores["dimension"]):
+        raise NotAvailable(
+            "the gap compares scores of a judge, and the scores are labels or of another rubric"
+        )
     table = study.gap()
     text = "Mean of the closed models less mean of the open ones, by dimension, in points on 0-100."
     return Section("Closed and open models", (text,), table, ("gap_by_dimension", "gap_pairs"))

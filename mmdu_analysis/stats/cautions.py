@@ -75,6 +75,32 @@ def warn_of_turns(scores: pd.DataFrame, *, stacklevel: int = 3) -> None:
     warnings.warn(text, CoverageWarning, stacklevel=stacklevel)
 
 
+def warn_of_unknown_turns(scores: pd.DataFrame, *, stacklevel: int = 3) -> None:
+    """Warn where scores don't say which turn they belong to, before they are grouped by turn.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `load_scores`.
+    stacklevel : int
+        As in `warnings.warn`.
+
+    Warns
+    -----
+    CoverageWarning
+        With the number of dialogues whose turns are known.
+    """
+    unknown = scores["turn"].isna() & scores["score"].notna()
+    if unknown.any():
+        total = scores["dialog_id"].nunique()
+        known = total - scores.loc[unknown, "dialog_id"].nunique()
+        text = (
+            f"{known} of {total} dialogues have turn numbers, and only these are grouped by turn; give the benchmark, "
+            "write null for a turn that was not judged, or a 'turn' key in every entry"
+        )
+        warnings.warn(text, CoverageWarning, stacklevel=stacklevel)
+
+
 def warn_of_thin_cells(n_dialogs: pd.Series, in_all: int, *, stacklevel: int = 3) -> None:
     """Warn where grouping has left cells of few dialogues.
 

@@ -249,7 +249,7 @@ def _shared_by_all(scores: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     known = scores.dropna(subset=["score", "dialog_id", "turn"])
     if len(models) < 2 or known["dialog_id"].nunique() < 2:
         raise DataError(
-            f"got {len(models)} models and {known['dialog_id'].nunique()} dialogues, expected two of each to rank"
+            f"got {len(models)} model(s) on {known['dialog_id'].nunique()} dialogue(s) with known turns, expected two or more of each"
         )
     have = known.groupby(cell, observed=True)["model"].transform("nunique")
     shared = known.loc[have == len(models)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.schema import MMDU, DataError, require_columns
@@ -18,7 +19,10 @@ CAVEAT = (
 
 
 def place_among_published(
-    summary: pd.DataFrame, published: pd.DataFrame, dimension: str = "Overall Score"
+    summary: pd.DataFrame,
+    published: pd.DataFrame,
+    dimension: str = "Overall Score",
+    access: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return the published models and the own ones in one ranking.
 
@@ -30,6 +34,8 @@ def place_among_published(
         ``load_published("main_results")``.
     dimension : str, default "Overall Score"
         By its name or short name.
+    access : mapping of str to str, optional
+        Own model to ``closed``, ``open`` or ``finetuned``.
 
     Returns
     -------
@@ -62,7 +68,10 @@ def place_among_published(
         have = ", ".join(map(str, summary["dimension"].unique()))
         raise DataError(f"no own model has a mean in {name}; the scores have {have}")
     columns = [name for name in ("model", "mean", "low", "high", *_COUNTS) if name in own]
-    mine = own[columns].assign(own=True, synthetic=own.get("synthetic", False))
+    named = [(access or {}).get(str(model)) for model in own["model"]]
+    mine = own[columns].assign(
+        access=pd.array(named, dtype="str"), own=True, synthetic=own.get("synthetic", False)
+    )
     theirs = published.rename(columns={MMDU.short_names[name]: "mean"})[["model", "access", "mean"]].dropna(
         subset="mean"
     )

@@ -40,6 +40,7 @@ class Components:
     judge: float
     n_dialogs: int
     n_turns: int
+    models: tuple[str, str] = ("", "")
 
     @property
     def turns_per_dialog(self) -> float:
@@ -122,7 +123,7 @@ def difference_components(
         ]
         held = float(((1 / counts[0] + 1 / counts[1]) / 2).dropna().mean())
         within = max(within - judge * held, 0.0) + judge
-    return Components(between, within, judge, n_dialogs, n_turns)
+    return Components(between, within, judge, n_dialogs, n_turns, (first, second))
 
 
 def _two_models(known: pd.DataFrame, a: str | None, b: str | None) -> tuple[str, str]:
@@ -245,7 +246,13 @@ def plan_evaluation(
             )
     frame = pd.DataFrame(rows)
     return frame.assign(
-        between=parts.between, within=parts.within, icc=parts.icc, ci=ci, synthetic=is_synthetic(scores)
+        model_a=parts.models[0],
+        model_b=parts.models[1],
+        between=parts.between,
+        within=parts.within,
+        icc=parts.icc,
+        ci=ci,
+        synthetic=is_synthetic(scores),
     )
 
 

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.schema import LABEL, MMDU, SCORE_COLUMNS, DataError, Rubric, require_columns
-from mmdu_analysis.stats.cautions import warn_of_pooling, warn_of_thin_cells, warn_of_turns
+from mmdu_analysis.stats.cautions import (
+    warn_of_pooling,
+    warn_of_thin_cells,
+    warn_of_turns,
+    warn_of_unknown_turns,
+)
 from mmdu_analysis.stats.resampling import RESAMPLES, Method, clustered_ratio
 
 if TYPE_CHECKING:
@@ -210,6 +215,8 @@ def summarize_scores(
     frame = frame.reset_index().astype({"dimension": "str"} | {name: scores[name].dtype for name in names})
     if "repeat" in scores:
         frame = _with_repeats(frame, turns, names, average)
+    if "turn" in names:
+        warn_of_unknown_turns(scores)
     warn_of_thin_cells(frame["n_dialogs"], scores["dialog_id"].nunique())
     return frame.assign(average=average, ci=ci, synthetic=frame.pop("synthetic"))
 

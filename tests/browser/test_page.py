@@ -315,7 +315,7 @@ def test_an_exported_page_needs_no_server(browser, sample_files, tmp_path):
 def test_a_report_opens_from_the_file_system(browser, sample_files, tmp_path):
     own = [
         "--data",
-        str(sample_files),
+        str(sample_files / "benchmark.json"),
         "--scores",
         str(sample_files / "scores"),
         "--out",
@@ -330,12 +330,17 @@ def test_a_report_opens_from_the_file_system(browser, sample_files, tmp_path):
     assert page.locator("figure img").evaluate_all(
         "images => images.every((i) => i.complete && i.naturalWidth > 300)"
     )
-    judged = ["--data", str(sample_files / "scores"), "--benchmark", str(sample_files), "--format", "csv"]
+    judged = [
+        "--scores",
+        str(sample_files / "scores"),
+        "--data",
+        str(sample_files / "benchmark.json"),
+        "--format",
+        "csv",
+    ]
     command = [sys.executable, "-m", "mmdu_analysis.cli", "scores", *judged]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    table = page.locator("section", has=page.locator("h2", has_text="dimension by dimension")).locator(
-        "table"
-    )
+    table = page.locator("section", has=page.locator("h2", has_text="Dimensions")).locator("table")
     shown = [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()]
     assert len(shown) == len(printed) - 1
     for cells, line in zip(shown, printed[1:], strict=True):

@@ -312,7 +312,7 @@ def test_ranks_of_other_dimensions_and_of_too_little():
     assert set(rank_models(scores, dimension="C", n_resamples=100)["dimension"]) == {"Creativity"}
     with pytest.raises(DataError, match="no dimension 'Charm'"):
         rank_models(scores, dimension="Charm")
-    with pytest.raises(DataError, match="expected two of each"):
+    with pytest.raises(DataError, match="expected two or more of each"):
         rank_models(scores.query("model == 'open-A'"))
 
 

@@ -102,6 +102,10 @@ def _turns(entries: list[Any], dialog_id: str, name: str, source: Source) -> lis
     if keyed:
         return _stated_turns(entries, dialog_id, name, source)
     length = source.lengths.get(dialog_id)
+    if length is None and None in entries:
+        return list(
+            range(1, len(entries) + 1)
+        )  # a null marks an unjudged turn, so the list has one entry for each turn
     if length is None:
         return [None] * len(entries)
     if len(entries) == length:
