@@ -111,11 +111,7 @@ def _labels(study: Study) -> str | None:
 
 
 def _mmdu_rubric(study: Study) -> str | None:
-    return (
-        None
-        if study.rubric is MMDU or study.rubric == MMDU
-        else "it compares with MMDU, and the rubric is another"
-    )
+    return None if study.rubric == MMDU else "it compares with MMDU, and the rubric is another"
 
 
 def _overall(study: Study) -> str | None:

@@ -146,7 +146,7 @@ class StudyResults(StudyParts):
         summary = summarize_scores(self._scores, rubric=self._rubric)
         own = score_table(summary, self.access, rubric=self._rubric).assign(own=True)
         own["synthetic"] = [self._is_synthetic_model(model) for model in own["model"]]
-        if own["synthetic"].any() or self._rubric is not MMDU or not self._has_overall():
+        if own["synthetic"].any() or self._rubric != MMDU or not self._has_overall():
             return own
         kept = published.loc[~published["model"].isin(own["model"])]
         return pd.concat([kept, own], ignore_index=True)

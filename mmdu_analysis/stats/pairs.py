@@ -245,8 +245,12 @@ def _models_of(apart: pd.DataFrame, better: bool) -> pd.Series:
 def _shared_by_all(scores: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Keep the (judge, dialogue, turn) cells that all models have; return them and the number left out."""
     cell = ["judge", "dialog_id", "turn"]
-    models = scores["model"].unique()
     known = scores.dropna(subset=["score", "dialog_id", "turn"])
+    empty = sorted(set(scores["model"].unique()) - set(known["model"].unique()))
+    if empty:
+        text = f"{', '.join(map(str, empty))}: no score of a known turn, so left out of the ranking"
+        warnings.warn(text, CoverageWarning, stacklevel=4)
+    models = known["model"].unique()
     if len(models) < 2 or known["dialog_id"].nunique() < 2:
         raise DataError(
             f"got {len(models)} model(s) on {known['dialog_id'].nunique()} dialogue(s) with known turns, expected two or more of each"

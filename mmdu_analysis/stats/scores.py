@@ -69,11 +69,15 @@ def _mean_of_repeats(scores: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     keys = [column for column in scores if column not in ("repeat", "score", "reason", "synthetic")]
+    # Rows of unknown turns are told from each other by their order, or they would be taken for repeats of one turn.
+    order = scores.groupby([*keys, "repeat"], dropna=False, observed=True).cumcount()
+    scores = scores.assign(_order=order.where(scores["turn"].isna(), 0))
+    keys = [*keys, "_order"]
     how: dict[str, Any] = {"score": "mean", "synthetic": "any"}
     if "reason" in scores:
         how["reason"] = lambda texts: "\n\n".join(dict.fromkeys(texts.dropna())) or pd.NA
     groups = scores.groupby(keys, sort=False, dropna=False, observed=True)
-    frame = groups.agg(how).reset_index()[[column for column in scores if column != "repeat"]]
+    frame = groups.agg(how).reset_index()[[c for c in scores if c not in ("repeat", "_order")]]
     return frame.astype({name: scores[name].dtype for name in frame})
 
 
@@ -230,7 +234,7 @@ def turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Ru
         raise DataError(f"average {average!r} is unknown; expected one of {', '.join(AVERAGES)}")
     points = rubric.to_percent(scores["score"].astype(float))
     if average.startswith("vlmeval"):
-        if rubric is not MMDU:
+        if rubric != MMDU:
             raise DataError(f"average {average!r} is defined for MMDU's rubric only, got {rubric.name}")
         points = 10.0 * np.trunc(scores["score"].astype(float)).clip(0, 10)
     if average == "vlmeval_all":

@@ -22,7 +22,7 @@ def rating_plan(
     n: int = 150,
     *,
     raters: Sequence[str] = ("rater",),
-    by: str = "model",
+    by: Literal["model"] = "model",
     unit: Literal["turn", "dialog"] = "dialog",
     overlap: float = 0.2,
     seed: int = 0,
@@ -34,12 +34,12 @@ def rating_plan(
     answers : pandas.DataFrame
         From `load_answers`.
     n : int, default 150
-        Answers to rate in all, about equally many of each value of `by`; with ``unit="dialog"`` whole dialogues are drawn
+        Answers to rate in all, equally many of each model; with ``unit="dialog"`` whole dialogues are drawn
         until the number is reached.
     raters : sequence of str
         Names of the people, who share the answers.
-    by : str, default "model"
-        Column whose values are balanced.
+    by : {"model"}, default "model"
+        What is balanced: the same turns are drawn for all models.
     unit : {"turn", "dialog"}, default "dialog"
         Draw single turns, or whole dialogues as `calibrate_scores` needs them. The same turns are drawn for all models.
     overlap : float, default 0.2
