@@ -58,7 +58,7 @@ def data_url_bytes(path: str) -> bytes | None:
 
 
 class PictureNames:
-    """Look up quickly which pictures are missing: every folder is listed once.
+    """Find quickly which pictures are missing: every folder is listed once.
 
     A data set of 135,000 pictures that aren't at hand would otherwise cost half a million file system calls.
     """
