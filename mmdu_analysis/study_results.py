@@ -48,9 +48,18 @@ class StudyResults(StudyParts):
         return summarize_scores(self.need_scores(), by, rubric=self._rubric, **options)
 
     def ranking(self, **options: Any) -> pd.DataFrame:
-        """Return the ranks of the models: `rank_models` of the study's scores."""
+        """Return the ranks of the models: `rank_models` of the study's scores.
+
+        Raises
+        ------
+        NotAvailable
+            If there are no scores, or they are of one model.
+        """
         from mmdu_analysis.stats.pairs import rank_models
 
+        scored = self.need_scores().dropna(subset="score")
+        if scored["model"].nunique() < 2:
+            raise NotAvailable("ranks need scores of two models or more; one is given")
         return rank_models(self.need_scores(), rubric=self._rubric, **options)
 
     def gap(self, by: Any = "dimension", **options: Any) -> pd.DataFrame:

@@ -104,6 +104,13 @@ def test_own_models_are_put_into_the_published_table():
     assert replaced.loc[replaced["model"] == "GPT-4o", "own"].all()
 
 
+def test_one_model_has_no_ranks():
+    scores = Study.sample().scores
+    one = Study(scores=scores.loc[scores["model"] == "open-A"])
+    with pytest.raises(NotAvailable, match="two models or more; one is given"):
+        one.ranking()
+
+
 def test_another_rubric_never_meets_mmdus_table(tmp_path):
     path = tmp_path / "rubric.toml"
     path.write_text('name = "mine"\nscale = [1, 5]\n[[dimensions]]\nname = "Grounding"\nshort = "G"\n')
