@@ -212,7 +212,11 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
             color=color,
             annotation_clip=False,
         )
-    ax.set_xticks(range(len(judges)), [_two_lines(str(name)) for name in judges])
+    root: Any = ax.get_figure(root=True)
+    narrow = root.get_figwidth() < points(
+        3.0
+    )  # names beside each other would touch in a column of 2.5 inches
+    ax.set_xticks(range(len(judges)), judges, rotation=90 if narrow else 0)
     ax.set_xlim(-0.2, len(judges) - 0.8)
     ax.set_ylim(0, 100)
     ax.set_ylabel(score_label(frame["dimension"]))
@@ -230,9 +234,3 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
 def _greys(count: int) -> list[str]:
     """Return dark colours that alternate, since labels at the lines name the models."""
     return [("#000000", "#7A4B00", "#4B2E83", GREY)[number % 4] for number in range(count)]
-
-
-def _two_lines(name: str) -> str:
-    """Return a long name broken after its last hyphen, so that neighbours fit a column of 2.5 inches."""
-    head, hyphen, tail = name.rpartition("-")
-    return f"{head}-\n{tail}" if hyphen and len(name) > 8 else name
