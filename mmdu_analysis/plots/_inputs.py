@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 OWN = "own data"
 """Source of what comes from the user's files."""
 
+FEWEST_DIALOGS = 5
+"""Dialogues below which a bin of scores is not drawn."""
+
 
 def source_of(*tables: str) -> str:
     """Return the source of published tables, as `published_tables` lists it.

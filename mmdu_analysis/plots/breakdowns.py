@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.plots._inputs import main_dimension, own_source, stamped
+from mmdu_analysis.plots._inputs import FEWEST_DIALOGS, main_dimension, own_source, stamped
 from mmdu_analysis.plots._labels import scores_and_turns
 from mmdu_analysis.plots._layout import set_plot_height
 from mmdu_analysis.plots._marks import interval, level_note, name_rows, plural, score_label
@@ -27,8 +27,6 @@ _LABELS = {
 _COLUMNS = {"images": "n_images", "named_images": "n_referenced", "context": "context_tokens", "kind": "kind"}
 _FEWEST = 10
 """Dialogues that must reach a turn for it to be drawn."""
-_FEWEST_DIALOGS = 5
-"""Dialogues that a bin must have to be drawn."""
 
 
 def _curve_numbers(study: Any) -> pd.DataFrame:
@@ -118,7 +116,7 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw each model's mean in each bin with its interval; the marks of a bin stay within its stripe."""
     by = str(frame["by"].iloc[0])
     frame = frame.assign(bin=frame["bin"].astype(str))
-    enough = frame["n_dialogs"] >= min(_FEWEST_DIALOGS, frame["n_dialogs"].max())
+    enough = frame["n_dialogs"] >= min(FEWEST_DIALOGS, frame["n_dialogs"].max())
     kept, left_out = frame.loc[enough], frame.loc[~enough, "bin"].unique()
     bins, models = list(dict.fromkeys(kept["bin"])), sorted(kept["model"].unique())
     styles = model_styles(models)
@@ -143,7 +141,7 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_ylabel(score_label(frame["dimension"]))
     ax.grid(axis="y")
     few = (
-        f" Left out, with fewer than {_FEWEST_DIALOGS} dialogues: {', '.join(left_out)}."
+        f" Left out, with fewer than {FEWEST_DIALOGS} dialogues: {', '.join(left_out)}."
         if len(left_out)
         else ""
     )

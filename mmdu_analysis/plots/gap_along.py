@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.plots._inputs import main_dimension, own_source, stamped
+from mmdu_analysis.plots._inputs import FEWEST_DIALOGS, main_dimension, own_source, stamped
 from mmdu_analysis.plots._labels import described_turns
 from mmdu_analysis.plots._marks import interval, score_label
 from mmdu_analysis.plots._render import Drawing, figure
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_FEWEST_DIALOGS = 5
-"""Dialogues that a bin must have to be drawn."""
 
 _LABELS = {
     "turn": "turn",
@@ -45,7 +43,7 @@ def _along(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw the means of both sides, and the gap with its band, along the bins."""
     by = str(frame["by"].iloc[0])
     frame = frame.assign(bin=frame["bin"].astype(str))
-    kept = frame.loc[frame["n_dialogs"] >= min(_FEWEST_DIALOGS, frame["n_dialogs"].max())]
+    kept = frame.loc[frame["n_dialogs"] >= min(FEWEST_DIALOGS, frame["n_dialogs"].max())]
     x = kept["bin"].astype(float).to_numpy() if by == "turn" else list(range(len(kept)))
     for side in ("closed", "open"):
         ax.plot(
@@ -75,7 +73,7 @@ def _along(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_xlabel(_LABELS[by])
     ax.set_ylabel(score_label(frame["dimension"]))
     ax.grid(axis="y")
-    few = f" Bins of fewer than {_FEWEST_DIALOGS} dialogues are left out." if len(kept) < len(frame) else ""
+    few = f" Bins of fewer than {FEWEST_DIALOGS} dialogues are left out." if len(kept) < len(frame) else ""
     count = "" if by == "turn" else " n: turns."
     level = (
         f"{100 * float(frame['ci'].iloc[0]):g}% intervals of the gap of these models, clustered by dialogue"
