@@ -6,9 +6,9 @@ Format: one line for each score, in the order in which scores were given ::
      "dimension": "Answer Accuracy", "score": 7.0, "time": "2026-11-29T15:40:03+00:00", "seed": 0, "synthetic": false}
 
 ``rater``, ``model``, ``dialog_id`` and ``dimension`` are texts, ``turn`` counts from 1, ``score`` is on the scale of the
-rubric, ``time`` is UTC in ISO 8601. ``score`` is null where the rater withdrew the score before, ``seed`` is the one that `rating_plan` drew the turns with
-(null without one). For each rater, model,
-dialogue, turn and dimension the last line counts.
+rubric, ``time`` is UTC in ISO 8601, ``seed`` is the one that `rating_plan` drew the turns with (null without one). For each
+rater, model, dialogue, turn and dimension the last score counts. A line whose ``score`` is null withdraws the last
+score of its key: the score before it counts again, if there is one.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def append_ratings(path: Path, ratings: Iterable[Rating]) -> None:
 
 
 def read_ratings(path: Path) -> tuple[list[Rating], list[Problem]]:
-    """Read the scores of a log that count: the last of each key, without withdrawn ones.
+    """Read the scores of a log that are not withdrawn; the last of each key counts.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def read_ratings(path: Path) -> tuple[list[Rating], list[Problem]]:
     Returns
     -------
     tuple of (list of Rating, list of Problem)
-        In the order in which they were given, and the lines that are no ratings.
+        In the order in which they were given, those that were changed later too, and the lines that are no ratings.
 
     Raises
     ------
@@ -98,17 +98,21 @@ def read_ratings(path: Path) -> tuple[list[Rating], list[Problem]]:
         If the file can't be read.
     """
     records, problems = read_records(path)
-    last: dict[tuple[str, str, str, int, str], Rating] = {}
+    given: dict[int, Rating] = {}
+    lines: dict[tuple[str, str, str, int, str], list[int]] = {}
     for number, record in records:
         rating = _rating(record)
         if rating is None:
             text = "no rating (rater, model, dialog_id, turn, dimension, score); the line is left out"
             problems.append(Problem(short_path(path), f"line {number}", text))
             continue
-        last.pop(rating.key, None)  # a score that was given again stands where it was given last
+        before = lines.setdefault(rating.key, [])
         if rating.score is not None:
-            last[rating.key] = rating
-    return list(last.values()), problems
+            given[number] = rating
+            before.append(number)
+        elif before:
+            del given[before.pop()]
+    return list(given.values()), problems
 
 
 def _rating(record: dict[str, object]) -> Rating | None:

@@ -51,8 +51,9 @@ def load_ratings(
     ----------
     path : str, path or sequence of these
         JSON Lines logs of the browser's rating mode, or folders of them (``*.jsonl``). Each line is an object with
-        ``rater``, ``model``, ``dialog_id``, ``turn``, ``dimension`` and ``score`` (null takes a rating back), and
-        optionally ``seed`` of the plan and ``synthetic``. A later line replaces an earlier one of the same rater and turn.
+        ``rater``, ``model``, ``dialog_id``, ``turn``, ``dimension`` and ``score`` and
+        optionally ``seed`` of the plan and ``synthetic``. A later score replaces an earlier one of the same rater, model,
+        turn and dimension; a line whose score is null withdraws the last one, and the score before it counts again.
     rubric : Rubric, default MMDU's
         Dimensions and scale.
     strict : bool, default False
@@ -76,21 +77,28 @@ def load_ratings(
     krippendorff_alpha, calibrate_scores
     """
     problems: list[Problem] = []
-    kept: dict[tuple[str, ...], dict[str, Any]] = {}
+    kept: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for file in _files(path):
         for number, line in enumerate(read_bytes(file).split(b"\n"), 1):
             if line.strip():
                 row = _decode(line, short_path(file), f"line {number}", rubric, problems)
                 if row is not None:
-                    kept.pop(row["key"], None)
-                    kept[row["key"]] = row
-    rows = [row for row in kept.values() if row["score"] is not None]
+                    _keep(row, kept)
+    rows = [given[-1] for given in kept.values()]
     if not rows:
         first = f"; the first problem: {problems[0]}" if problems else ""
         raise DataError(f"{path}: no rating, expected JSON Lines with {', '.join(_KEYS)}{first}")
     report(problems, strict=strict, advice="load_ratings(..., return_problems=True)")
     frame = _frame(rows)
     return (frame, problems_frame(problems)) if return_problems else frame
+
+
+def _keep(row: dict[str, Any], kept: dict[tuple[str, ...], list[dict[str, Any]]]) -> None:
+    """Add a score to those of its key, which move to the end, or withdraw the last one."""
+    given = kept.pop(row["key"], [])
+    given = given[:-1] if row["score"] is None else [*given, row]
+    if given:
+        kept[row["key"]] = given
 
 
 def _files(path: str | Path | Sequence[str | Path]) -> list[Path]:

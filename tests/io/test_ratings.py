@@ -40,6 +40,8 @@ def test_a_log_is_a_frame_of_scores(tmp_path):
 def test_later_lines_replace_and_null_takes_back(tmp_path):
     path = log(tmp_path / "r.jsonl", entry(), entry(score=2), entry(turn=2), entry(turn=2, score=None))
     assert load_ratings(path)["score"].tolist() == [2]
+    path = log(tmp_path / "r.jsonl", entry(score=1), entry(score=2), entry(score=None))
+    assert load_ratings(path)["score"].tolist() == [1]
 
 
 def test_lines_that_are_no_ratings_are_reported(tmp_path):
