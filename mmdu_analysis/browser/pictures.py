@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.io.pictures import find_picture
@@ -33,19 +32,24 @@ class PagePictures(Pictures):
 
     def get(self, dialog_id: str, image: int, side: int, *, keep: bool = False) -> Picture:
         """Return one picture, scaled; see `Pictures.get`."""
-        entry = self._zipped_entry(self.paths.get((dialog_id, image)))
-        if entry is None:
-            return super().get(dialog_id, image, side, keep=keep)
-        return _from_archive(self._zipped, *entry, side)
-
-    def _zipped_entry(self, path: str | None) -> tuple[Path, str] | None:
-        """Return the archive and the entry of a picture that is not unpacked."""
-        if path is None or self.drawn or not self._zipped.archives or find_picture(self.roots, path):
-            return None
-        return self._zipped.find(path)
+        path = self.paths.get((dialog_id, image))
+        if (
+            path is not None
+            and not self.drawn
+            and self._zipped.archives
+            and not find_picture(self.roots, path)
+        ):
+            found = _from_archive(self._zipped, path, side)
+            if found is not None:
+                return found
+        return super().get(dialog_id, image, side, keep=keep)
 
 
 @lru_cache(maxsize=256)
-def _from_archive(zipped: ZippedFiles, archive: Path, name: str, side: int) -> Picture:
-    data, problem = zipped.read(archive, name)
+def _from_archive(zipped: ZippedFiles, path: str, side: int) -> Picture | None:
+    """Return a picture that is not unpacked; None where no archive has it."""
+    place = zipped.find(path)
+    if place is None:
+        return None
+    data, problem = zipped.read(*place)
     return scale_bytes(data, side) if data else Picture(b"", problem=problem)

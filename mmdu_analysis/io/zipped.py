@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
+from mmdu_analysis.io.zip_entries import Directory, read_directory, read_entry
 from mmdu_analysis.schema import short_path
 
 MOST_BYTES = 200_000_000
 """A larger file in an archive is not read."""
+
+Place = tuple[Directory, str]
+"""An archive and the name of a file in it."""
 
 
 class ZippedFiles:
@@ -25,33 +32,29 @@ class ZippedFiles:
 
     def __init__(self, archives: list[Path]) -> None:
         self.archives = archives
-        self._open: dict[Path, zipfile.ZipFile] = {}
         self._lock = Lock()
 
-    def _known(self) -> dict[str, tuple[Path, str] | None]:
-        with self._lock:  # pictures are asked for by several threads
-            return self._places
+    @cached_property
+    def _directories(self) -> list[Directory]:
+        found = []
+        for archive in self.archives:
+            with suppress(OSError, zipfile.BadZipFile):
+                found.append(read_directory(archive))
+        return found
 
     @cached_property
-    def _places(self) -> dict[str, tuple[Path, str] | None]:
-        """Where each file is, by its path and by its name; None for a name of several files."""
-        places: dict[str, tuple[Path, str] | None] = {}
-        names: dict[str, tuple[Path, str] | None] = {}
-        for archive in self.archives:
-            try:
-                self._open[archive] = zipfile.ZipFile(archive)
-            except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-                continue
-            for name in self._open[archive].namelist():
-                if name.endswith("/") or name.startswith("__MACOSX"):
-                    continue
-                places.setdefault(name, (archive, name))
-                base = name.rpartition("/")[2]
-                names[base] = None if base in names else (archive, name)
-        return {**names, **places}
+    def _paths(self) -> dict[str, str | None]:
+        """The path of each file name; None for a name of several files."""
+        paths: dict[str, str | None] = {}
+        for directory in self._directories:
+            for path in directory.records:
+                name = path.rpartition("/")[2]
+                if not path.startswith("__MACOSX"):
+                    paths[name] = None if name in paths else path
+        return paths
 
-    def find(self, path: str) -> tuple[Path, str] | None:
-        """Return the archive and the entry of a picture path; None without one.
+    def find(self, path: str) -> Place | None:
+        """Return the archive and the file of a picture path; None without one.
 
         Parameters
         ----------
@@ -59,24 +62,30 @@ class ZippedFiles:
             As in the benchmark, such as ``/mmdu_pics/x.jpg``: looked up as it is, below the archive's own folder,
             and by its name alone where only one file has it.
         """
-        relative = PurePosixPath(path.replace("\\", "/").lstrip("/"))
-        if not relative.name:
-            return None
-        places = self._known()
-        tails = ["/".join(relative.parts[start:]) for start in range(len(relative.parts))]
-        return next((found for tail in tails if (found := places.get(tail))), None)
+        parts = PurePosixPath(path.replace("\\", "/").lstrip("/")).parts
+        tails = ["/".join(parts[start:]) for start in range(len(parts))]
+        with self._lock:  # pictures are asked for by several threads
+            found = next((place for tail in tails for place in self._at(tail)), None)
+            if found is None and parts and (alone := self._paths.get(parts[-1])):
+                found = next(self._at(alone), None)
+        return found
 
-    def read(self, archive: Path, name: str) -> tuple[bytes, str]:
-        """Return the bytes of an entry, or no bytes and why."""
-        label = f"in {short_path(archive)}"
+    def _at(self, path: str) -> Iterator[Place]:
+        return ((directory, path) for directory in self._directories if path in directory.records)
+
+    def read(self, directory: Directory, name: str) -> tuple[bytes, str]:
+        """Return the bytes of a file, or no bytes and why."""
+        label = f"in {short_path(directory.archive)}"
         try:
-            with self._open[archive].open(name) as file:
-                data = file.read(MOST_BYTES + 1)
+            data = read_entry(directory, name, MOST_BYTES + 1)
+        except zipfile.LargeZipFile:
+            return b"", f"{label}: larger than {MOST_BYTES:,} bytes"
         except (
             OSError,
             RuntimeError,
             zipfile.BadZipFile,
             zlib.error,
+            struct.error,
             EOFError,
             NotImplementedError,
         ) as error:
