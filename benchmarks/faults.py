@@ -236,40 +236,6 @@ def kill_commands(count: int, seed: int = 0) -> Iterator[str]:
     hub.server_close()
 
 
-COPIES = """
-import sys, warnings, mmdu_analysis as mmdu
-warnings.simplefilter("ignore")
-bench = mmdu.load_benchmark(sys.argv[1])
-halves = [bench.select(bench.dialogs.index[:size]) for size in (40, 80)]
-halves[0].to_parquet(sys.argv[2])
-print("ready", flush=True)
-while True:
-    for half in reversed(halves):
-        half.to_parquet(sys.argv[2])
-"""
-
-
-def kill_copies(count: int, seed: int = 0) -> Iterator[str]:
-    """Kill the writing of Parquet copies at random moments; what is left must load as one of the two versions."""
-    rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        folder = Path(name)
-        (folder / "b.json").write_text(json.dumps(records(rng, 80)))
-        for _ in range(count):
-            process = subprocess.Popen(
-                [sys.executable, "-c", COPIES, str(folder / "b.json"), str(folder / "copy")],
-                stdout=subprocess.PIPE,
-            )
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(rng.uniform(0, 0.3))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            process.stdout.close()
-            yield f"{len(load_benchmark(folder / 'copy').dialogs)} dialogues"
-
-
 def tally(name: str, results: Iterator[str]) -> None:
     """Print how often each end was met."""
     counts: dict[str, int] = {}
@@ -282,7 +248,6 @@ RUNS: dict[str, tuple[Callable[[int], Iterator[str]], int]] = {
     "spoiled benchmarks": (spoil_benchmarks, 20_000),
     "spoiled judge replies": (spoil_replies, 20_000),
     "kills": (kill_commands, 100),
-    "kills of Parquet copies": (kill_copies, 100),
 }
 
 if __name__ == "__main__":

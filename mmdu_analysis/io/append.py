@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mmdu_analysis.io.locks import locked
 from mmdu_analysis.schema import DataError, Problem, short_path
-
-_WAIT = 10.0  # seconds until a lock of another process is reported
 
 
 def append_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
@@ -44,7 +41,7 @@ def append_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise DataError(f"{short_path(path)}: not a regular file; expected a JSON Lines file")
-            with _locked(handle, path):
+            with locked(handle, path):
                 _write(handle, data)
         finally:
             os.close(handle)
@@ -70,36 +67,6 @@ def _write(handle: int, data: bytes) -> None:
 def _last_byte(handle: int, size: int) -> bytes:
     os.lseek(handle, size - 1, os.SEEK_SET)
     return os.read(handle, 1)
-
-
-@contextmanager
-def _locked(handle: int, path: Path) -> Iterator[None]:
-    """Hold the file's exclusive lock; it ends with the process at the latest."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        os.lseek(handle, 0, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-        try:
-            yield
-        finally:
-            os.lseek(handle, 0, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
-        return
-    deadline = time.monotonic() + _WAIT
-    while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        if time.monotonic() > deadline:
-            raise DataError(f"{short_path(path)}: another process holds its lock; end it and try again")
-        time.sleep(0.005)
-    try:
-        yield
-    finally:
-        fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def read_records(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Problem]]:

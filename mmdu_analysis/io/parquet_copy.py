@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.io import files
+from mmdu_analysis.io.locks import LOCK, locked_folder
 from mmdu_analysis.schema import (
     DIALOG_COLUMNS,
     IMAGE_COLUMNS,
@@ -47,17 +48,31 @@ def write_parquet(benchmark: Benchmark, folder: Path) -> None:
     Raises
     ------
     DataError
-        If `folder` is a file or holds other files.
+        If `folder` is a file, holds other files, can't be written into, or is locked by another process.
 
     Notes
     -----
     The new files have new names; the last step replaces the one file that names them, and only then are the old
-    ones removed. Whenever it is interrupted, the folder loads as the old copy or as the new one.
+    ones removed, with what killed processes left. Whenever it is interrupted, the folder loads as the old copy or as
+    the new one. Two processes that write into one folder do so one after the other.
     """
+    _check_folder(folder)
+    with locked_folder(folder):
+        names = _write_parts(benchmark, folder)
+        origin = str(benchmark.folder.resolve()) if benchmark.folder else None
+        with files.atomic_path(folder / META) as temporary:
+            content = {"name": benchmark.name, "pictures_were_in": origin, "files": names}
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+        for path in folder.iterdir():
+            if _is_part(path.name) and path.name not in names.values():
+                path.unlink(missing_ok=True)
+
+
+def _write_parts(benchmark: Benchmark, folder: Path) -> dict[str, str]:
+    """Write each frame to a file with a new name; return the names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _check_folder(folder)
     token = uuid.uuid4().hex
     names: dict[str, str] = {}
     for part in _COLUMNS:
@@ -73,22 +88,19 @@ def write_parquet(benchmark: Benchmark, folder: Path) -> None:
                 use_dictionary=[c for c in ("dialog_id", "path", "file") if c in frame] or False,
                 row_group_size=50_000,
             )
-    origin = str(benchmark.folder.resolve()) if benchmark.folder else None
-    with files.atomic_path(folder / META) as temporary:
-        content = {"name": benchmark.name, "pictures_were_in": origin, "files": names}
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-    for path in folder.iterdir():
-        if _PART.fullmatch(path.name) and path.name not in names.values():
-            path.unlink(missing_ok=True)
+    return names
+
+
+def _is_part(name: str) -> bool:
+    """Return whether a file is one that this writes besides `META`, or what a killed process left of it."""
+    return bool(_PART.fullmatch(name)) or (name.startswith(".") and name.endswith(files.TEMPORARY))
 
 
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{short_path(folder)}: got a file, expected a folder to write into")
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    others = sorted(
-        n for n in names if n != META and not _PART.fullmatch(n) and not n.endswith(files.TEMPORARY)
-    )
+    others = sorted(name for name in names if name not in (META, LOCK) and not _is_part(name))
     if others:
         raise DataError(
             f"{short_path(folder)}: holds other files ({others[0]}); name a new or an empty folder"

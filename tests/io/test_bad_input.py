@@ -269,10 +269,6 @@ def test_killed_commands_leave_no_half_file():
     assert set(faults.kill_commands(12)) == {"figures", "report", "notes", "download"}
 
 
-def test_killed_copies_are_the_old_or_the_new_one():
-    assert set(faults.kill_copies(4)) <= {"40 dialogues", "80 dialogues"}
-
-
 @given(st.text())
 @settings(max_examples=300, deadline=None)
 def test_any_cell_is_a_list_of_texts_or_a_value_error(text):

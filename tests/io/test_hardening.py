@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark
-from mmdu_analysis.io import files, parquet_copy
+from mmdu_analysis.io import files, locks, parquet_copy
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
 
@@ -82,7 +82,20 @@ def test_a_copy_that_is_interrupted_is_the_old_or_the_new_one(tmp_path, bench, m
     monkeypatch.undo()
     bench.to_parquet(folder)
     assert load_benchmark(folder).dialogs.index.tolist() == ["1", "2"]
-    assert len(list(folder.iterdir())) == 6  # what was left over is gone
+    assert (
+        len(list(folder.iterdir())) == 7
+    )  # the lock, five frames and their names; what was left over is gone
+
+
+def test_a_copy_is_not_written_while_another_process_writes_it(tmp_path, bench, monkeypatch):
+    monkeypatch.setattr(locks, "_WAIT", 0.0)
+    bench.select(["1"]).to_parquet(tmp_path / "copy")
+    with (
+        locks.locked_folder(tmp_path / "copy"),
+        pytest.raises(DataError, match="copy: another process holds its lock"),
+    ):
+        bench.to_parquet(tmp_path / "copy")
+    assert load_benchmark(tmp_path / "copy").dialogs.index.tolist() == ["1"]
 
 
 def test_a_copy_is_whole_while_its_old_files_are_removed(tmp_path, bench, monkeypatch):
