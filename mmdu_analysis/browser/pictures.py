@@ -48,8 +48,8 @@ class PagePictures(Pictures):
 @lru_cache(maxsize=256)
 def _from_archive(zipped: ZippedFiles, path: str, side: int) -> Picture | None:
     """Return a picture that is not unpacked; None where no archive has it."""
-    place = zipped.find(path)
-    if place is None:
+    entry = zipped.find(path)
+    if entry is None:
         return None
-    data, problem = zipped.read(*place)
+    data, problem = zipped.read(*entry)
     return scale_bytes(data, side) if data else Picture(b"", problem=problem)

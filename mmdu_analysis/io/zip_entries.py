@@ -73,11 +73,11 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
     base = max(0, end - _END_BYTES - _LONGEST_COMMENT)
     file.seek(base)
     tail = file.read()
-    place = tail.rfind(_END)
-    if place < 0 or len(tail) - place < _END_BYTES:
+    end_at = tail.rfind(_END)
+    if end_at < 0 or len(tail) - end_at < _END_BYTES:
         raise zipfile.BadZipFile("no directory at its end")
-    size, offset = struct.unpack_from("<2L", tail, place + 12)
-    stop = base + place
+    size, offset = struct.unpack_from("<2L", tail, end_at + 12)
+    stop = base + end_at
     large = _directory64(file, stop)
     if large is not None:
         stop, size, offset = large

@@ -17,7 +17,7 @@ from mmdu_analysis.schema import short_path
 MOST_BYTES = 200_000_000
 """A larger file in an archive is not read."""
 
-Place = tuple[Directory, str]
+Entry = tuple[Directory, str]
 """An archive and the name of a file in it."""
 
 
@@ -53,7 +53,7 @@ class ZippedFiles:
                     paths[name] = None if name in paths else path
         return paths
 
-    def find(self, path: str) -> Place | None:
+    def find(self, path: str) -> Entry | None:
         """Return the archive and the file of a picture path; None without one.
 
         Parameters
@@ -65,12 +65,12 @@ class ZippedFiles:
         parts = PurePosixPath(path.replace("\\", "/").lstrip("/")).parts
         tails = ["/".join(parts[start:]) for start in range(len(parts))]
         with self._lock:  # pictures are asked for by several threads
-            found = next((place for tail in tails for place in self._at(tail)), None)
+            found = next((entry for tail in tails for entry in self._at(tail)), None)
             if found is None and parts and (alone := self._paths.get(parts[-1])):
                 found = next(self._at(alone), None)
         return found
 
-    def _at(self, path: str) -> Iterator[Place]:
+    def _at(self, path: str) -> Iterator[Entry]:
         return ((directory, path) for directory in self._directories if path in directory.records)
 
     def read(self, directory: Directory, name: str) -> tuple[bytes, str]:
