@@ -46,7 +46,9 @@ def one_line(text: str) -> str:
     str
         Line ends, tabs and other such characters become single spaces; zero-width joiners inside a word stay out.
     """
-    return " ".join("".join(" " if _is_control(char) else char for char in text).split())
+    if not text.isprintable():
+        text = "".join(" " if _is_control(char) else char for char in text)
+    return " ".join(text.split())
 
 
 def _is_control(char: str) -> bool:
@@ -73,7 +75,8 @@ def escape_csv(text: str) -> str:
         ``+5.4 k`` stay. Line ends become line feeds.
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    visible = unicodedata.normalize("NFKC", "".join(c for c in plain if not _is_control(c))).lstrip()
+    visible = plain if plain.isprintable() else "".join(char for char in plain if not _is_control(char))
+    visible = unicodedata.normalize("NFKC", visible).lstrip()
     starts = plain[:1] in ("\t", "\n") or visible[:1] in _FORMULA
     return "'" + plain if starts and not _NUMBER_TEXT.fullmatch(visible) and visible else plain
 

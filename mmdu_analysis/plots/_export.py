@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -230,6 +231,7 @@ def _start_worker(study: Study) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
+    gc.freeze()  # what was inherited is not looked through again and again
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _start(study)
@@ -310,14 +312,14 @@ def write_figure(
 
 @contextmanager
 def _plain_fonts() -> Iterator[None]:
-    """Leave the shaping tables out of the embedded fonts: PDF readers don't use them, and subsetting them is slow."""
+    """Leave the tables for shaping, kerning and formulas out of embedded fonts: PDF readers don't use them, and they are slow to cut."""
     from fontTools.subset import Options
 
     before = getattr(Options, "_drop_tables_default", None)
     if before is None:  # another version of fontTools: slower, and the same pictures
         yield
         return
-    Options._drop_tables_default = [*before, "GDEF", "GPOS", "GSUB"]
+    Options._drop_tables_default = [*before, "GDEF", "GPOS", "GSUB", "MATH", "kern"]
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._layout import HOST_ROWS, inches_wide
@@ -157,25 +158,33 @@ def wrap(text: str, inches: float, font: FontProperties) -> str:
     str
         A word that is wider than a line is not broken.
     """
+    limit = 0.93 * inches * _FINE  # hinting makes lines up to 6 % wider at low resolutions
+    space = _advance(" ", font) / 2
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line: list[str] = []
+        width = 0.0
+        for word in paragraph.split():
+            advance = _advance(word, font)
+            if line and width + advance - space > limit:
+                lines.append(" ".join(line))
+                line, width = [], 0.0
+            line.append(word)
+            width += advance
+        lines.append(" ".join(line))
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=10_000)
+def _advance(word: str, font: FontProperties) -> float:
+    """Return the width of a word and the space after it, in dots at the resolution `_FINE`."""
     from matplotlib.backends.backend_agg import RendererAgg
 
     renderer: Any = RendererAgg(1, 1, _FINE)
-    limit = 0.93 * inches * _FINE  # hinting makes lines up to 6 % wider at low resolutions
-
-    def fits(line: str) -> bool:
-        return renderer.get_text_width_height_descent(line, font, False)[0] <= limit
-
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}".strip()
-            if line and not fits(longer):
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    return "\n".join(lines)
+    with_mark, mark = (
+        renderer.get_text_width_height_descent(text, font, False)[0] for text in (f"{word} |", "|")
+    )
+    return with_mark - mark
 
 
 def _figure_legend(

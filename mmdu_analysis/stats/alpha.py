@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mmdu_analysis.schema import SCORE_COLUMNS, DataError, require_columns
 
@@ -110,8 +110,8 @@ def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, se
     }
     if paired.empty:
         return row
-    ratings = _ratings_of(paired)
-    n_dialogs = int(ratings.dialog.max()) + 1
+    ratings = _coincidences(paired)
+    n_dialogs = len(ratings.counts)
     row["alpha"] = float(_alpha(ratings, np.ones((1, n_dialogs)), level)[0])
     if n_dialogs >= 2:
         draws = _resampled(ratings, n_dialogs, level, n_resamples, seed)
@@ -121,61 +121,82 @@ def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, se
 
 
 @dataclass(frozen=True)
-class _Ratings:
-    """Ratings sorted by unit: their distinct values, codes, first positions of units, sizes and dialogues of units."""
+class _Coincidences:
+    """Values, how often each dialogue has them, and how often each pair of them within a unit.
+
+    Attributes
+    ----------
+    levels : numpy.ndarray, shape (n_levels,)
+        Distinct values in their order.
+    counts : numpy.ndarray, shape (n_dialogs, n_levels)
+        Ratings of each value.
+    pairs : numpy.ndarray, shape (n_pairs, 2)
+        Positions of the two values of a pair that occurs.
+    weights : numpy.ndarray, shape (n_dialogs, n_pairs)
+        Entries of the coincidence matrix for both orders of the pair: 2 / (m - 1) for a pair in a unit of m ratings.
+    """
 
     levels: np.ndarray
-    code: np.ndarray
-    start: np.ndarray
-    size: np.ndarray
-    dialog: np.ndarray
+    counts: np.ndarray
+    pairs: np.ndarray
+    weights: np.ndarray
 
 
-def _ratings_of(paired: pd.DataFrame) -> _Ratings:
+def _coincidences(paired: pd.DataFrame) -> _Coincidences:
+    """Count values and pairs of values by dialogue."""
     import numpy as np
     import pandas as pd
 
     unit = paired.groupby(UNIT, observed=True).ngroup().to_numpy()
     order = np.argsort(unit, kind="stable")
-    values, code = np.unique(paired["score"].to_numpy(float)[order], return_inverse=True)
-    start = np.flatnonzero(np.diff(unit[order], prepend=-1))
+    levels, code = np.unique(paired["score"].to_numpy(float)[order], return_inverse=True)
     dialog = pd.factorize(paired["dialog_id"].astype("str"), sort=True)[0][order]
-    return _Ratings(values, code, start, np.diff(start, append=len(order)), dialog[start])
+    start = np.flatnonzero(np.diff(unit[order], prepend=-1))
+    size = np.diff(start, append=len(order))
+    counts = np.zeros((dialog.max() + 1, len(levels)))
+    np.add.at(counts, (dialog, code), 1)
+    found = []
+    for m in np.unique(size):
+        one, other = (start[size == m, None] + position for position in np.triu_indices(m, 1))
+        values = np.sort(np.stack([code[one], code[other]], axis=-1), axis=-1)
+        found.append(
+            pd.DataFrame({"dialog": dialog[one].ravel(), "weight": 2 / (m - 1)}).assign(
+                low=values[..., 0].ravel(), high=values[..., 1].ravel()
+            )
+        )
+    sums = pd.concat(found).pivot_table("weight", "dialog", ["low", "high"], "sum", fill_value=0.0)
+    pairs = np.array(sums.columns.to_list(), dtype=np.int64)
+    return _Coincidences(levels, counts, pairs, sums.to_numpy())
 
 
-def _alpha(ratings: _Ratings, weights: np.ndarray, level: Level) -> np.ndarray:
+def _alpha(ratings: _Coincidences, weights: np.ndarray, level: Level) -> np.ndarray:
     """Return alpha for each row of weights of the dialogues, shape (n, n_dialogs).
 
-    The sum of the squared differences of all ordered pairs of m numbers is ``2 (m sum x^2 - (sum x)^2)``, within a unit
-    for the observed and over all ratings for the expected disagreement. For the ordinal level the numbers are the
-    mid-ranks of the values among the weighted ratings, whose difference is Krippendorff's ordinal distance.
+    The difference of two values is the one of their numbers: the values themselves, or for the ordinal level their
+    mid-ranks among the weighted ratings, whose difference is Krippendorff's ordinal distance.
     """
     import numpy as np
 
-    unit_weight = weights[:, ratings.dialog]
-    if level == "interval":
-        numbers = np.broadcast_to(ratings.levels[ratings.code], (len(weights), len(ratings.code)))
-    else:
-        rating_weight = np.repeat(unit_weight, ratings.size, axis=1)
-        counts = np.zeros((len(weights), len(ratings.levels)))
-        everywhere: Any = (slice(None), ratings.code)
-        np.add.at(counts, everywhere, rating_weight)
-        numbers = (np.cumsum(counts, axis=1) - counts / 2)[:, ratings.code]
-    sums = np.add.reduceat(numbers, ratings.start, axis=1)
-    squares = np.add.reduceat(numbers**2, ratings.start, axis=1)
-    observed = (unit_weight * 2 * (ratings.size * squares - sums**2) / (ratings.size - 1)).sum(axis=1)
-    count = (unit_weight * ratings.size).sum(axis=1)
-    expected = 2 * (count * (unit_weight * squares).sum(axis=1) - (unit_weight * sums).sum(axis=1) ** 2)
+    counts = weights @ ratings.counts
+    numbers = np.broadcast_to(ratings.levels, counts.shape)
+    if level == "ordinal":
+        numbers = np.cumsum(counts, axis=1) - counts / 2
+    differences = numbers[:, ratings.pairs[:, 0]] - numbers[:, ratings.pairs[:, 1]]
+    observed = (weights @ ratings.weights * differences**2).sum(axis=1)
+    count = counts.sum(axis=1)
+    expected = 2 * (count * (counts * numbers**2).sum(axis=1) - (counts * numbers).sum(axis=1) ** 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(expected > 1e-9 * count, 1 - (count - 1) * observed / expected, np.nan)
 
 
-def _resampled(ratings: _Ratings, n_dialogs: int, level: Level, n_resamples: int, seed: int) -> np.ndarray:
+def _resampled(
+    ratings: _Coincidences, n_dialogs: int, level: Level, n_resamples: int, seed: int
+) -> np.ndarray:
     """Return alpha of bootstrap samples over dialogues, in blocks of bounded size."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK // max(len(ratings.code), n_dialogs))
+    block = max(1, _BLOCK // max(len(ratings.pairs), len(ratings.levels), n_dialogs))
     parts = []
     for start in range(0, n_resamples, block):
         count = min(block, n_resamples - start)
