@@ -1,75 +1,103 @@
-"""Build the wheel, install it into a fresh environment without extras, and run the main commands there.
+"""Install the wheel into a fresh environment, with an extra or none, and run the main commands there.
 
-Usage: python scripts/smoke_wheel.py [EXTRA ...]
+Usage: python scripts/smoke_wheel.py [--python PYTHON] [--editable] [EXTRA ...]
+
+Each EXTRA gets an environment of its own, with the checks of the core and its own ones; without any, only the core is
+installed. ``--editable`` installs the checkout instead of a wheel.
 """
 
 from __future__ import annotations
 
+import argparse
+import shlex
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = (
-    ("--version",),
-    ("stats",),
-    ("stats", "--data", "demo/benchmark.json"),
-    ("scores",),
-    ("scores", "--data", "demo/benchmark.json", "--scores", "demo/scores"),
-    ("gap",),
-    ("audit",),
-    ("plan",),
-    ("validate", "demo/benchmark.json"),
-    ("figures", "--out", "drawn"),
-    ("report", "--out", "report.html"),
+CORE = (
+    "mmdu --version",
+    "mmdu stats",
+    "mmdu stats --data demo/benchmark.json",
+    "mmdu scores",
+    "mmdu scores --data demo/benchmark.json --scores demo/scores",
+    "mmdu gap",
+    "mmdu audit",
+    "mmdu plan",
+    "mmdu validate demo/benchmark.json",
+    "mmdu convert --data demo/benchmark.json --to llava --out demo/llava.json",
+    "mmdu figures --out drawn",
+    "mmdu report --out report.html",
 )
+FOR_EXTRA: dict[str, tuple[str, ...]] = {
+    "lab": ("python -c 'import mmdu_analysis as m; m.browse(\"sample\")._repr_mimebundle_()'",),
+    "explore": (
+        "python -c 'import mmdu_analysis as m; m.Study.sample().explore(\"score_and_length\")._repr_mimebundle_()'",
+    ),
+    "judging": ("python -c 'from mmdu_analysis import answer, judge; import openai, filelock'",),
+    "topics": ("python -c 'import mmdu_analysis as m; print(m.topic_groups(\"sample\"))'",),
+    "chinese": ("python -c 'import mmdu_analysis as m; print(m.word_frequencies([\"图片中的红色汽车\"]))'",),
+    "dask": ("python cluster.py",),
+    "building": ("mmdu build sample --out items", "mmdu build cluster items/items.jsonl"),
+}
+"""Commands that need an extra. ``all`` runs those of every extra."""
+
+CLUSTER = """
+import mmdu_analysis as m
+
+if __name__ == "__main__":
+    assert m.dialog_lengths("demo/benchmark.json", "dask").equals(m.dialog_lengths("demo/benchmark.json"))
+"""
 
 
-def run(*command: object, cwd: Path) -> None:
+def run(command: list[str], cwd: Path) -> None:
     """Run a command and end with its output if it fails."""
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False)
-    shown = " ".join(map(str, command[-6:]))
-    print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {shown}", flush=True)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {' '.join(command[-6:])}", flush=True)
     if done.returncode:
         sys.exit(f"exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
 
 
-def main(extras: list[str]) -> None:
-    """Build, install, run."""
+def check(source: list[str], extra: str, python: str, folder: Path) -> None:
+    """Install into a fresh environment and run the commands."""
+    run([python, "-m", "venv", "env"], folder)
+    programs = folder / "env" / "bin"
+    wanted = [*source[:-1], f"{source[-1]}[{extra}]"] if extra else source
+    constraints = str(ROOT / "constraints.txt")
+    pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check"]
+    run([*pip, "install", "-q", "-c", constraints, *wanted], folder)
+    (folder / "cluster.py").write_text(CLUSTER, encoding="utf-8")
+    chosen = FOR_EXTRA if extra == "all" else {extra: FOR_EXTRA.get(extra, ())}
+    own = [command for commands in chosen.values() for command in commands]
+    for command in ("mmdu sample --out demo", *CORE, *own):
+        program, *arguments = shlex.split(command)
+        run([str(programs / program), *arguments], folder)
+    if not (folder / "drawn" / "README.md").is_file():
+        sys.exit("the figures have no index page")
+    size = sum(path.stat().st_size for path in (folder / "env").rglob("*") if path.is_file())
+    listed = subprocess.run([*pip, "list", "--format=freeze"], capture_output=True, text=True, check=True)
+    count = len(listed.stdout.splitlines())
+    print(f"{extra or 'core'}: {count} packages, {size / 1e6:,.0f} MB", flush=True)
+
+
+def main() -> None:
+    """Build the wheel and check it with each extra."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--editable", action="store_true")
+    parser.add_argument("extras", nargs="*", metavar="EXTRA")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT, cwd=folder)
-        (wheel,) = folder.glob("*.whl")
-        venv.create(folder / "env", with_pip=True)
-        python = folder / "env" / "bin" / "python"
-        wanted = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
-        constraints = ROOT / "constraints.txt"
-        run(
-            python,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "-c",
-            constraints,
-            wanted,
-            cwd=folder,
-        )
-        mmdu = folder / "env" / "bin" / "mmdu"
-        run(mmdu, "sample", "--out", "demo", cwd=folder)
-        for command in COMMANDS:
-            run(mmdu, *command, cwd=folder)
-        if not (folder / "drawn" / "README.md").is_file():
-            sys.exit("the figures have no index page")
-        size = sum(path.stat().st_size for path in (folder / "env").rglob("*") if path.is_file())
-        listed = subprocess.run(
-            [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True
-        )
-        print(f"{len(listed.stdout.splitlines())} packages, {size / 1e6:,.0f} MB")
+        source = ["-e", str(ROOT)]
+        if not options.editable:
+            run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", name, str(ROOT)], folder)
+            source = [str(next(folder.glob("*.whl")))]
+        for extra in options.extras or [""]:
+            with tempfile.TemporaryDirectory() as own:
+                check(source, extra, options.python, Path(own))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

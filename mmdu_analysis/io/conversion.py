@@ -99,7 +99,10 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
             reason = reason or (find_fault(dialog) if recipe.check else "")
             if not reason:
                 lost = _prepare(dialog, folder, recipe)
-                reason = f"{lost} of its pictures are missing" if lost and recipe.check else ""
+                if recipe.check:
+                    reason = (
+                        f"{lost} of its pictures are missing" if lost else FORMATS[recipe.to].reject(dialog)
+                    )
                 missing += lost * (not reason)
             if reason:
                 written.rejected.append((dialog.dialog_id, reason))

@@ -100,7 +100,8 @@ def convert(
         As in `choose_dialogs`.
     check : bool, default False
         Leave out, and report, what a trainer would reject: placeholders that don't match the images, missing
-        pictures, empty messages, messages out of turn.
+        pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures that
+        are neither web addresses nor data URLs (``pictures="embed"`` writes the latter).
     max_tokens : int, optional
         Leave out, and report, dialogues of more tokens (text and images).
     image_model, encoding : str

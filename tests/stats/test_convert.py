@@ -142,7 +142,11 @@ def check_ms_swift(entry):
 
 
 def check_openai(entry):
-    """OpenAI's API reference, chat messages: contents are texts or lists of `text` and `image_url` parts."""
+    """OpenAI, "Vision fine-tuning": texts, or lists of `text` and `image_url` parts in messages of the user.
+
+    At most 10 images, each a web address or a data URL of JPEG, PNG or WebP.
+    """
+    assert json.dumps(entry).count("image_url") <= 2 * 10
     for message in entry["messages"]:
         assert message["role"] in ("system", "user", "assistant")
         if isinstance(message["content"], str):
@@ -154,16 +158,19 @@ def check_openai(entry):
                 assert part["text"]
             else:
                 assert part["type"] == "image_url"
-                assert isinstance(part["image_url"]["url"], str)
+                assert re.match("https?://|data:image/(jpeg|png|webp);base64,", part["image_url"]["url"])
 
 
 def check_internvl(entry):
-    """InternVL, "Chat Data Format", multi-image: `image`, `width_list` and `height_list` of one length."""
+    """InternVL, "Chat Data Format", multi-image: `image`, `width_list` and `height_list` of one length.
+
+    internvl/train/dataset.py, `preprocess_internvl2_5`: the `<image>` of human messages are as many as the images.
+    """
     turns_alternate(entry["conversations"], "from", "human", "gpt")
     images = entry.get("image", [])
     assert len(images) == len(entry.get("width_list", [])) == len(entry.get("height_list", []))
     assert all(type(side) is int for side in entry.get("width_list", []))
-    assert sum(m["value"].count("<image>") for m in entry["conversations"]) == len(images)
+    assert sum(m["value"].count("<image>") for m in entry["conversations"][::2]) == len(images)
 
 
 CHECKS = {
@@ -177,12 +184,51 @@ CHECKS = {
 
 @pytest.mark.parametrize("to", CHECKS)
 def test_outputs_hold_to_the_trainers_rules(data, tmp_path, to):
-    done = convert(data, tmp_path / f"out{FORMATS[to].suffixes[0]}", to, check=True)
+    pictures = "embed" if to == "openai" else "keep"
+    done = convert(data, tmp_path / f"out{FORMATS[to].suffixes[0]}", to, check=True, pictures=pictures)
     assert (done.n_dialogs, done.n_missing_pictures, len(done.problems)) == (3, 0, 0)
     entries = records_of(done.path)
     assert [entry["id"] for entry in entries] == ["one", 2, 3]
     for entry in entries:
         CHECKS[to](entry)
+
+
+def talk_about(*images, answer="Yes."):
+    question = {"from": "human", "value": "<image>" * (len(images) - answer.count("<image>")) + "Alike?"}
+    return {"id": "one", "image": list(images), "conversations": [question, {"from": "gpt", "value": answer}]}
+
+
+@pytest.mark.parametrize(
+    ("to", "entry", "why"),
+    [
+        ("openai", talk_about("a.jpg"), "a picture is a path"),
+        ("openai", talk_about(*["https://x.org/a.jpg"] * 11), "11 images; OpenAI accepts at most 10"),
+        ("openai", talk_about("https://x.org/a.jpg", answer="<image>"), "1 images listed and 0 placeholders"),
+        ("openai", talk_about("data:image/gif;base64,R0lGODlh"), "a picture is image/gif"),
+        ("openai", talk_about("data:image/png;base64," + "A" * 14_000_000), "a picture has 1[01] MB"),
+        (
+            "internvl",
+            talk_about("https://x.org/a.jpg", answer="<image>"),
+            "1 images listed and 0 placeholders",
+        ),
+    ],
+)
+def test_what_one_trainer_rejects_is_left_out_with_the_reason(tmp_path, to, entry, why):
+    fine = talk_about("https://x.org/a.jpg") | {"id": "fine"}
+    Image.new("RGB", (3, 3)).save(tmp_path / "a.jpg")
+    (tmp_path / "d.json").write_text(json.dumps([entry, fine]), encoding="utf-8")
+    done = convert(tmp_path / "d.json", tmp_path / "o.jsonl", to, check=True)
+    assert [found["id"] for found in records_of(done.path)] == ["fine"]
+    left_out = done.problems.loc[done.problems["problem"].str.startswith("left out")]
+    assert left_out["dialog_id"].tolist() == ["one"]
+    assert re.search(why, left_out["problem"].item())
+    assert convert(tmp_path / "d.json", tmp_path / "all.jsonl", to).n_dialogs == 2
+
+
+def test_internvl_reads_plain_lines_only(data, tmp_path):
+    """`LazySupervisedDataset` opens the file as text and asserts that its name ends in jsonl."""
+    with pytest.raises(DataError, match=r"ends in \.jsonl"):
+        convert(data, tmp_path / "o.jsonl.gz", "internvl")
 
 
 def test_llama_factory_gets_its_description(data, tmp_path):
@@ -402,8 +448,9 @@ def test_the_shared_cases_convert_to_each_format_and_back(tmp_path, name):
         pytest.skip("the cases aren't beside the project (../shared)")
     source = SHARED / "cases" / "formats" / name
     for to in FORMATS:
+        check = to != "openai"  # which rejects paths
         done = convert(
-            source, tmp_path / NAMES[to], to, pictures="keep", picture_folder=source.parent, check=True
+            source, tmp_path / NAMES[to], to, pictures="keep", picture_folder=source.parent, check=check
         )
         assert read(done.path) == read(source), to
         assert done.n_missing_pictures == 0

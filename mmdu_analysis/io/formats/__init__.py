@@ -42,11 +42,14 @@ class Format(NamedTuple):
         Of its records.
     suffixes : tuple of str
         Endings of file names; the first is the usual one.
+    reject : callable
+        Dialogue -> why the trainer would reject it, beyond what all trainers do; empty where it wouldn't.
     """
 
     write: Callable[[Dialog], dict[str, Any]]
     keys: Keys
     suffixes: tuple[str, ...]
+    reject: Callable[[Dialog], str] = lambda _: ""
 
 
 _JSON = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
@@ -56,8 +59,8 @@ FORMATS: dict[str, Format] = {
     "llava": Format(llava.write, Keys("conversations", "from"), _JSON),
     "llama-factory": Format(llama_factory.write, Keys("messages", "role"), _JSON),
     "ms-swift": Format(ms_swift.write, Keys("messages", "role"), _LINES),
-    "openai": Format(openai_chat.write, Keys("messages", "role"), _LINES),
-    "internvl": Format(internvl.write, Keys("conversations", "from"), _LINES),
+    "openai": Format(openai_chat.write, Keys("messages", "role"), _LINES, openai_chat.reject),
+    "internvl": Format(internvl.write, Keys("conversations", "from"), (".jsonl",)),
     "mantis": Format(mantis.write, Keys("conversation", "role"), _JSON),
     "parquet": Format(parquet.write, Keys("messages", "role"), (".parquet",)),
 }

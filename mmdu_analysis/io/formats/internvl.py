@@ -1,6 +1,9 @@
 """InternVL's format: JSON Lines as LLaVA's, with a list of images and their sizes, and a meta file beside it.
 
-Source: internvl.readthedocs.io, "Chat Data Format", and internvl/train/dataset.py, github.com/OpenGVLab/InternVL.
+Source: internvl.readthedocs.io, "Chat Data Format"; github.com/OpenGVLab/InternVL, internvl_chat/internvl/train
+(commit 2410d1d): ``LazySupervisedDataset`` reads plain files whose names end in ``jsonl`` and joins each path to the
+``root`` of the meta file; ``preprocess_internvl2_5`` binds images to ``<image>`` in human messages only. System messages
+need this conversation style (``internvl2_5``); the older ones know two speakers only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """OpenAI's chat format: JSON Lines of ``messages`` whose contents are texts or lists of texts and pictures.
 
-Source: platform.openai.com/docs/guides/vision and .../fine-tuning, "Vision fine-tuning".
+Source: developers.openai.com/api/docs/guides/vision-fine-tuning, "Data format" and "Image data requirements" (read in
+November 2026): pictures are web addresses or data URLs, in messages of the user only; at most 10 in an example and
+10 MB each; JPEG, PNG or WebP.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.formats.writing import extras, identity, messages
 
 PLACEHOLDER = "<image>"
+_MOST_IMAGES = 10
+_MOST_BYTES = 10_000_000
+_KINDS = ("data:image/jpeg;", "data:image/png;", "data:image/webp;")
 
 
 def write(dialog: Dialog) -> dict[str, Any]:
@@ -38,3 +43,17 @@ def _parts(text: str, images: Any) -> list[dict[str, Any]]:
         parts.append({"type": "image_url", "image_url": {"url": next(images)}})
         parts += [{"type": "text", "text": piece}] if piece else []
     return parts
+
+
+def reject(dialog: Dialog) -> str:
+    """Return why fine-tuning at OpenAI would reject a dialogue whose pictures are placed; empty where it wouldn't."""
+    if len(dialog.images) > _MOST_IMAGES:
+        return f"{len(dialog.images)} images; OpenAI accepts at most {_MOST_IMAGES} in an example"
+    for image in dialog.images:
+        if not image.startswith(("http://", "https://", "data:")):
+            return "a picture is a path; OpenAI accepts web addresses and data URLs: embed the pictures"
+        if image.startswith("data:") and not image.startswith(_KINDS):
+            return f"a picture is {image[5:].partition(';')[0]}; OpenAI accepts JPEG, PNG and WebP"
+        if 0.75 * len(image) > _MOST_BYTES:
+            return f"a picture has {0.75e-6 * len(image):.0f} MB; OpenAI accepts at most 10 MB"
+    return ""
