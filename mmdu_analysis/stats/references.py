@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from mmdu_analysis.io.benchmark import Benchmark
@@ -236,12 +237,31 @@ def question_images(benchmark: Benchmark) -> pd.DataFrame:
         One row an image that a turn is about: ``dialog_id``, ``turn``, ``image``. A turn about no
         image has no row. References to images that the dialogue doesn't have are left out.
     """
-    import pandas as pd
+    rows, images = images_by_row(benchmark)
+    keys = benchmark.turns[["dialog_id", "turn"]].iloc[rows].reset_index(drop=True)
+    return keys.assign(image=images).astype({"dialog_id": "str", "turn": "int64", "image": "int64"})
+
+
+def images_by_row(benchmark: Benchmark) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images that each turn is about, as `question_images`.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+        The dialogues.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Positions in ``benchmark.turns``, rising, and numbers of images, shape ``(n_references,)``.
+    """
+    import numpy as np
 
     numbers = benchmark.images.groupby("dialog_id", sort=False)["image"].agg(list).to_dict()
-    rows: list[tuple[str, int, int]] = []
-    for turn in benchmark.turns[["dialog_id", "turn", "question", "images_so_far"]].itertuples(index=False):
-        known, _ = turn_images(turn.question, numbers.get(turn.dialog_id, []), turn.images_so_far)
-        rows += [(turn.dialog_id, turn.turn, image) for image in known]
-    frame = pd.DataFrame(rows, columns=["dialog_id", "turn", "image"])
-    return frame.astype({"dialog_id": "str", "turn": "int64", "image": "int64"})
+    columns = (benchmark.turns[name].tolist() for name in ("dialog_id", "question", "images_so_far"))
+    counts, images = list[int](), list[int]()
+    for dialog_id, question, so_far in zip(*columns, strict=True):
+        known, _ = turn_images(question, numbers.get(dialog_id, []), so_far)
+        counts.append(len(known))
+        images += known
+    return np.repeat(np.arange(len(counts)), counts), np.array(images, dtype=np.int64)

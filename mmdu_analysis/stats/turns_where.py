@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.schema import MMDU, DataError, Rubric, is_synthetic
-from mmdu_analysis.stats.references import question_images
+from mmdu_analysis.stats.references import images_by_row
 from mmdu_analysis.stats.scores import as_scores, only_dimension
 
 if TYPE_CHECKING:
@@ -48,19 +48,23 @@ def turn_facts(benchmark: Benchmark) -> pd.DataFrame:
         the question is about), ``progress`` (turn / last turn of the dialogue, 0-1), ``distance`` (turns since
         the first of these images was shown, Float64, NA for a question about no image).
     """
+    import numpy as np
     import pandas as pd
 
-    shown = benchmark.images[["dialog_id", "image", "first_turn"]]
-    asked = question_images(benchmark).merge(shown, on=["dialog_id", "image"], how="left")
-    grouped = asked.groupby(_KEYS).agg(n_images=("image", "size"), _first=("first_turn", "min"))
-    turns = benchmark.turns[_KEYS].join(grouped, on=_KEYS)
-    n_turns = turns["dialog_id"].map(benchmark.dialogs["n_turns"])
-    facts = turns[_KEYS].assign(
-        n_images=turns["n_images"].fillna(0).astype("int64"),
-        progress=turns["turn"] / n_turns,
-        distance=(turns["turn"] - turns["_first"].astype("Float64")).clip(lower=0),
+    rows, images = images_by_row(benchmark)
+    turns, shown = benchmark.turns, benchmark.images
+    ids = benchmark.dialogs.index.astype("str")
+    dialog = ids.get_indexer(turns["dialog_id"].astype("str"))
+    asked = pd.DataFrame({"_dialog": dialog[rows], "image": images, "_row": rows})
+    first = shown[["image", "first_turn"]].assign(_dialog=ids.get_indexer(shown["dialog_id"].astype("str")))
+    first_turns = asked.merge(first, on=["_dialog", "image"], how="left").groupby("_row")["first_turn"].min()
+    facts = turns[_KEYS].reset_index(drop=True)
+    distance = facts["turn"] - first_turns.reindex(facts.index).astype("Float64")
+    return facts.assign(
+        n_images=np.bincount(rows, minlength=len(facts)),
+        progress=facts["turn"] / facts["dialog_id"].map(benchmark.dialogs["n_turns"]),
+        distance=distance.clip(lower=0),
     )
-    return pd.DataFrame(facts).reset_index(drop=True)
 
 
 def matches(values: pd.Series, condition: Condition, name: str) -> pd.Series:
