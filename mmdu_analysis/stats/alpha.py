@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mmdu_analysis.schema import SCORE_COLUMNS, DataError, require_columns
+from mmdu_analysis.stats.resampling import FEW_DIALOGS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +47,9 @@ def krippendorff_alpha(
     -------
     pandas.DataFrame
         One row a group: the columns of `by`, ``alpha`` (1: full agreement, 0: as by chance), ``low``, ``high``,
-        ``n_units`` (rated by two or more), ``n_raters``, ``n_dialogs``, ``level``, ``ci``, ``synthetic``. Alpha is NA
-        where all ratings are equal; fewer than two dialogues give no interval.
+        ``n_units`` (rated by two or more), ``n_raters``, ``n_dialogs``, ``level``, ``note``, ``ci``, ``synthetic``.
+        Alpha is NA where all ratings are equal; fewer than two dialogues give no interval. ``note`` says so, or that
+        an estimate rests on few dialogues; else it is empty.
 
     Raises
     ------
@@ -87,8 +89,9 @@ def krippendorff_alpha(
         | _alpha_row(part, level, ci, n_resamples, seed)
         for key, part in groups
     ]
-    columns = [*names, "alpha", "low", "high", "n_units", "n_raters", "n_dialogs", "level", "ci", "synthetic"]
-    return pd.DataFrame(rows, columns=columns)
+    counts = ["n_units", "n_raters", "n_dialogs"]
+    columns = [*names, "alpha", "low", "high", *counts, "level", "note", "ci", "synthetic"]
+    return pd.DataFrame(rows, columns=columns).astype({"note": "str"})
 
 
 def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, seed: int) -> dict[str, object]:
@@ -105,6 +108,7 @@ def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, se
         "n_raters": int(paired["judge"].nunique()),
         "n_dialogs": int(paired["dialog_id"].nunique()),
         "level": level,
+        "note": "no answer has two ratings: no estimate",
         "ci": ci,
         "synthetic": bool(part["synthetic"].any()) if "synthetic" in part else False,
     }
@@ -112,11 +116,19 @@ def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, se
         return row
     ratings = _coincidences(paired)
     n_dialogs = len(ratings.counts)
-    row["alpha"] = float(_alpha(ratings, np.ones((1, n_dialogs)), level)[0])
-    if n_dialogs >= 2:
+    alpha = float(_alpha(ratings, np.ones((1, n_dialogs)), level)[0])
+    row["alpha"] = alpha
+    row["note"] = f"rests on {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
+    if not np.isfinite(alpha):
+        row["note"] = "all ratings are equal: no estimate"
+    elif n_dialogs < 2:
+        row["note"] = "one dialogue: no interval"
+    else:
         draws = _resampled(ratings, n_dialogs, level, n_resamples, seed)
         if np.isfinite(draws).mean() > 0.5:
             row["low"], row["high"] = np.nanquantile(draws, [(1 - ci) / 2, (1 + ci) / 2]).tolist()
+        else:
+            row["note"] = "all ratings are equal in most samples of dialogues: no interval"
     return row
 
 
