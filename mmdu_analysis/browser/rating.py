@@ -19,6 +19,7 @@ from mmdu_analysis.schema import (
     MMDU,
     SYNTHETIC_LABEL,
     DataError,
+    Problem,
     Rubric,
     is_synthetic,
     require_columns,
@@ -62,6 +63,11 @@ class RatingSession(Replies):
     rubric : Rubric, default MMDU
         Its dimensions are rated.
 
+    Attributes
+    ----------
+    problems : list of Problem
+        Rows of the plan that have no answer, counted, and lines of the log that are no ratings.
+
     Raises
     ------
     DataError
@@ -90,10 +96,11 @@ class RatingSession(Replies):
         self.path = Path(path).expanduser()
         self.synthetic = bool(benchmark.synthetic) or is_synthetic(answers)
         self.plan_seed = _plan_seed(plan)
+        self.problems: list[Problem] = []
         self.tasks = self._tasks(plan, seed)
         self.history: list[Rating] = []
         self._given: dict[tuple[str, str, str, int, str], float] = {}
-        self._read()
+        self.problems += self._read()
         self.at = self._first_open()
 
     def _tasks(self, plan: pd.DataFrame | None, seed: int) -> list[Task]:
@@ -124,21 +131,26 @@ class RatingSession(Replies):
             plan = plan.loc[plan["rater"].astype("str") == self.rater]
         wanted: dict[tuple[str, int], set[str]] = {}
         models = plan["model"].astype("str").tolist() if "model" in plan else [None] * len(plan)
-        for row, model in zip(self.rows.of(plan).tolist(), models, strict=True):
-            if row < 0:
-                continue
+        without: list[int] = []
+        for position, (row, model) in enumerate(zip(self.rows.of(plan).tolist(), models, strict=True)):
             have = {name for name, texts in self.answers.items() if row in texts.index}
             chosen = have if model is None else have & {model}
             if chosen:
                 wanted.setdefault(self._key(row), set()).update(chosen)
+            else:
+                without.append(position)
+        if without:
+            self.problems.append(_without_answer(plan, without))
         return wanted
 
     # --- ratings
 
-    def _read(self) -> None:
-        ratings, _ = read_ratings(self.path)
+    def _read(self) -> list[Problem]:
+        """Read what this rater has given; returns the lines that are no ratings."""
+        ratings, problems = read_ratings(self.path)
         self.history = [rating for rating in ratings if rating.rater == self.rater]
         self._given = {rating.key: rating.score for rating in self.history if rating.score is not None}
+        return problems
 
     def _score(self, task: Task, model: str, dimension: str) -> float | None:
         return self._given.get((self.rater, model, task.dialog_id, task.turn, dimension))
@@ -287,6 +299,17 @@ def read_plan(path: Path) -> pd.DataFrame:
     if turns.isna().any() or (turns % 1 != 0).any():
         raise DataError(f"{short_path(path)}: a turn is not a whole number; expected 1, 2, ...")
     return plan.assign(turn=turns.astype("int64"))
+
+
+def _without_answer(plan: pd.DataFrame, positions: list[int]) -> Problem:
+    """Return the problem that counts the rows of a plan which have no answer."""
+    first = plan.iloc[positions[0]]
+    model = f", model {first['model']}" if "model" in plan else ""
+    text = (
+        f"{len(positions):,} of {len(plan):,} rows of the plan have no answer and are left out, the first: "
+        f"dialogue {first['dialog_id']}, turn {first['turn']}{model}; load the answers that the plan was made for"
+    )
+    return Problem("plan of turns to rate", "", text)
 
 
 def _plan_seed(plan: pd.DataFrame | None) -> int | None:

@@ -14,7 +14,7 @@ from mmdu_analysis.browser.inputs import read_inputs
 from mmdu_analysis.browser.rating import RatingSession
 from mmdu_analysis.browser.session import Session
 from mmdu_analysis.browser.still import still_html
-from mmdu_analysis.schema import DataError, Rubric
+from mmdu_analysis.schema import DataError, Rubric, problems_frame, report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +167,11 @@ class RatingBrowser(PageWidget):
         """Turns that are rated, and turns of the plan: ``done``, ``of``."""
         return self._session.progress()
 
+    @property
+    def problems(self) -> pd.DataFrame:
+        """Rows of the plan that have no answer, counted, and lines of the log that are no ratings."""
+        return problems_frame(self._session.problems)
+
 
 def browse(
     benchmark: Study | Benchmark | str | Path,
@@ -240,17 +245,17 @@ def browse(
     if rate:
         if found.answers is None:
             raise DataError("rating needs answers; pass answers=, or a study with answers")
-        return RatingBrowser(
-            RatingSession(
-                found.benchmark,
-                found.answers,
-                rater=rater,
-                path=ratings,
-                plan=plan,
-                seed=seed,
-                rubric=found.rubric,
-            )
+        rating = RatingSession(
+            found.benchmark,
+            found.answers,
+            rater=rater,
+            path=ratings,
+            plan=plan,
+            seed=seed,
+            rubric=found.rubric,
         )
+        report(rating.problems, strict=False, advice="browse(..., rate=True).problems")
+        return RatingBrowser(rating)
     session = Session(found.benchmark, found.answers, found.scores, where, notes, found.rubric, dimension)
     if link:
         session.follow(link)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -86,19 +88,26 @@ def browse(
         print(address, flush=True)
         note("Ctrl-C ends it")
 
-    def new_session() -> Session | RatingSession:
-        if rate is None:
-            return Session(bench, study.answers, study.scores, notes=notes, rubric=study.rubric)
-        return RatingSession(
-            bench, rated, rater=rate, path=ratings, plan=planned, seed=seed, rubric=study.rubric
-        )
-
+    new_session: Callable[[], Session | RatingSession] = partial(
+        Session, bench, study.answers, study.scores, notes=notes, rubric=study.rubric
+    )
     if rate is not None:
         if study.answers is None:
             raise DataError("rating needs answers; name them with --answers")
-        rated = study.answers
         planned = read_plan(plan) if plan else None
-        new_session()  # what can't be rated is told before the window opens
+        rating = partial(
+            RatingSession,
+            bench,
+            study.answers,
+            rater=rate,
+            path=ratings,
+            plan=planned,
+            seed=seed,
+            rubric=study.rubric,
+        )
+        for problem in rating().problems:  # what can't be rated is told before the window opens
+            note(str(problem))
+        new_session = rating
     serve(
         new_session,
         port=port,

@@ -13,7 +13,8 @@ from mmdu_analysis import DataError, Rubric, browse, load_ratings, rating_plan, 
 from mmdu_analysis.browser.masking import HIDDEN, NameMask
 from mmdu_analysis.browser.rating import RatingSession, read_plan
 from mmdu_analysis.browser.ratings_log import Rating, append_ratings, read_ratings
-from mmdu_analysis.schema import MMDU, Dimension
+from mmdu_analysis.cli.app import app
+from mmdu_analysis.schema import MMDU, Dimension, ProblemWarning
 
 MODELS = ["closed-A", "open-B", "open-C"]
 
@@ -146,6 +147,30 @@ def test_a_plan_of_models_and_raters(sample, answers, tmp_path):
     assert [(task.turn, sorted(task.models)) for task in session.tasks] == [(1, ["open-B", "open-C"])]
     with pytest.raises(DataError, match="no answer to rate"):
         RatingSession(sample, answers, rater="zoe", path=tmp_path / "r", plan=plan)
+
+
+def test_rows_of_a_plan_without_an_answer_are_counted(sample, answers, tmp_path):
+    plan = plan_of(sample, ("0", 1), ("0", 99), ("none", 1), ("1", 1))
+    plan = plan.assign(model=["open-B", "open-B", "open-B", "unknown"])
+    text = "3 of 4 rows of the plan have no answer and are left out, the first: dialogue 0, turn 99, model open-B"
+    with pytest.warns(ProblemWarning, match=text):
+        view = browse(sample, answers, rate=True, rater="anna", plan=plan, ratings=tmp_path / "r")
+    assert view.progress == {"done": 0, "of": 1}
+    assert view.problems["problem"].str.startswith(text).tolist() == [True]
+    others = plan.assign(rater=["anna", "ben", "ben", "ben"])  # of whom nothing is expected
+    session = RatingSession(sample, answers, rater="anna", path=tmp_path / "r", plan=others)
+    assert session.problems == []
+
+
+def test_the_command_says_how_many_rows_of_the_plan_it_left_out(sample_files, tmp_path, monkeypatch, capsys):
+    plan = tmp_path / "plan.csv"
+    plan.write_text("dialog_id,turn\n0,1\nnone,1\n")
+    monkeypatch.setattr("mmdu_analysis.browser.server.serve", lambda *_, **__: None)
+    monkeypatch.chdir(tmp_path)
+    answers = str(sample_files / "answers")
+    arguments = ["browse", "--data", str(sample_files), "--answers", answers, "--rate", "anna"]
+    app([*arguments, "--plan", str(plan)], standalone_mode=False)
+    assert "1 of 2 rows of the plan have no answer and are left out" in capsys.readouterr().err
 
 
 def test_another_rubric(sample, answers, tmp_path):
