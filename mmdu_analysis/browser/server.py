@@ -216,7 +216,7 @@ def serve(
     site: Site = BROWSER,
     port: int = 0,
     open_browser: bool = True,
-    ready: Callable[[str], None] = print,
+    ready: Callable[[str], None],
 ) -> None:
     """Serve the browser on loopback until Ctrl-C.
 
@@ -230,7 +230,7 @@ def serve(
         0 takes a free one.
     open_browser : bool, default True
         Open the user's web browser on it, unless that is one which runs in the terminal.
-    ready : callable, default print
+    ready : callable
         Called with the address and its code, which is valid for one request, once the server listens.
 
     Raises

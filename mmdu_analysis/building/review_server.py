@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files as package_files
@@ -10,6 +11,8 @@ from pathlib import Path
 from mmdu_analysis.browser.server import Site, serve
 from mmdu_analysis.building.review import Review, check_reviewer
 from mmdu_analysis.building.review_session import ReviewSession
+
+logger = logging.getLogger(__name__)
 
 _KINDS = {"review.js": "text/javascript", "review.css": "text/css"}
 
@@ -30,7 +33,7 @@ def review_dialogs(
     *,
     port: int = 0,
     open_browser: bool = True,
-    ready: Callable[[str], None] = print,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the review page until Ctrl-C.
 
@@ -45,8 +48,8 @@ def review_dialogs(
         Port on 127.0.0.1; 0 takes a free one.
     open_browser : bool, default True
         Open the user's web browser on the page.
-    ready : callable, default print
-        Called with the address once the server listens.
+    ready : callable, optional
+        Called with the address once the server listens; by default the address is logged.
 
     Raises
     ------
@@ -59,5 +62,5 @@ def review_dialogs(
         site=review_site(),
         port=port,
         open_browser=open_browser,
-        ready=ready,
+        ready=ready or partial(logger.warning, "the review page is at %s"),
     )

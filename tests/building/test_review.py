@@ -340,3 +340,18 @@ async def _decide_until_killed(address, child, rng, kept):
         assert json.loads(await socket.read_message())["kind"] == "dialog"
         kept.append((kind, dialog, turn))
         ticket += 2
+
+
+def test_the_address_is_given_to_the_caller_or_logged_and_never_printed(folder, monkeypatch, caplog, capsys):
+    def serve(_new_session, *, ready, **_):
+        ready("http://127.0.0.1:1/?code=x")
+
+    monkeypatch.setattr("mmdu_analysis.building.review_server.serve", serve)
+    told = []
+    building.review_dialogs(folder, "Ann", ready=told.append)
+    assert told == ["http://127.0.0.1:1/?code=x"]
+    building.review_dialogs(folder, "Ann")
+    assert [record.getMessage() for record in caplog.records] == [
+        "the review page is at http://127.0.0.1:1/?code=x"
+    ]
+    assert capsys.readouterr().out == ""
