@@ -107,10 +107,10 @@ def gap_analysis(
         rows.append({"dimension": rubric.full_name(short)} | _gap(closed, open_, ci, rng))
     frame = pd.DataFrame(rows)
     if (frame[["n_closed", "n_open"]].min(axis=1) < _FEWEST_MODELS).all():
-        have = given.value_counts().to_dict()
+        have = _counted(given)
         lacking = [side for side in ("closed", "open") if (frame[f"n_{side}"] < _FEWEST_MODELS).all()]
         wanted = " and ".join(f"access '{side}'" for side in lacking or ("closed", "open"))
-        raise NotAvailable(f"got models by access {have}, expected at least two with a value and {wanted}")
+        raise NotAvailable(f"got {have}, expected at least two models with a value and {wanted}")
     for column in ("se_dialogs", "low_dialogs", "high_dialogs"):
         frame[column] = float("nan") if by_dialog is None else frame["dimension"].map(by_dialog[column])
     note = frame.pop("note")
@@ -173,6 +173,12 @@ def _from_scores(
     return broken.rename(columns=names), table
 
 
+def _counted(access: pd.Series) -> str:
+    """Return the numbers of models of each access, in words."""
+    counts = access.value_counts()
+    return ", ".join(f"{n} {name}" for name, n in counts.items()) + " models" if len(counts) else "no model"
+
+
 def access_by_model(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.Series:
     """Return each model's access, from a column of the table or by its name.
 
@@ -187,9 +193,9 @@ def access_by_model(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.
         require_columns(table, [access], "a table of models")
         return table[access]
     require_columns(table, ["model"], "a table of models")
-    wrong = {model: value for model, value in access.items() if value not in ACCESS}
-    if wrong:
-        raise DataError(f"access got {wrong}, expected {', '.join(ACCESS)}")
+    for model, value in access.items():
+        if value not in ACCESS:
+            raise DataError(f"access of {model!r} is {value!r}, expected one of {', '.join(ACCESS)}")
     known = table["access"] if "access" in table else pd.Series(pd.NA, index=table.index, dtype="str")
     return table["model"].map(dict(access)).astype("str").fillna(known)
 
@@ -251,8 +257,9 @@ def border_pair(table: pd.DataFrame, dimension: str | None = None, *, rubric: Ru
     parts = [valued.loc[valued["access"] == "closed"].nsmallest(1, short)]
     parts.append(valued.loc[valued["access"] == "open"].nlargest(1, short))
     if any(part.empty for part in parts):
-        have = valued["access"].value_counts().to_dict()
-        raise NotAvailable(f"got models with a value by access {have}, expected a closed and an open one")
+        raise NotAvailable(
+            f"got {_counted(valued['access'])} with a value, expected a closed and an open model with one"
+        )
     return pd.concat(parts, ignore_index=True)[["model", "access", short]]
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.stats.breakdowns import Turns
 
+_MOST_NAMES = 8  # of models, in a message
+
 
 def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubric = MMDU) -> pd.DataFrame:
     """Return the mean scores of closed and of open models on the same turns.
@@ -45,8 +47,7 @@ def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubri
     side = scores["model"].map(dict(access))
     for wanted in ("closed", "open"):
         if not (side == wanted).any():
-            have = {model: access.get(model) for model in scores["model"].unique()}
-            raise NotAvailable(f"got models {have}, expected at least one with access {wanted!r}")
+            raise NotAvailable(_why_no_side(wanted, sorted(scores["model"].unique()), access))
     kept = scores.assign(side=side).loc[side.isin(["closed", "open"])]
     keys = ["dialog_id", "turn", "dimension"]
     by_model = kept.groupby([*keys, "side", "model"], observed=True).agg(
@@ -62,6 +63,15 @@ def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubri
     long["n_unpaired"] = long["dimension"].map(n_unpaired).astype("int64")
     columns = ["model", "judge", *keys, "score", "synthetic", "n_unpaired"]
     return long[columns].astype({"model": "str", "judge": "str"})
+
+
+def _why_no_side(wanted: str, models: list[str], access: Mapping[str, str]) -> str:
+    """Return why there is no gap."""
+    if not models:
+        return "no score says which turn it belongs to; pass the benchmark, or scores with turn numbers"
+    have = ", ".join(f"{model} ({access.get(model, 'access not known')})" for model in models[:_MOST_NAMES])
+    more = f" and {len(models) - _MOST_NAMES} more" if len(models) > _MOST_NAMES else ""
+    return f"no {wanted} model has scores of turns; got {have}{more}. State which models are closed and open"
 
 
 def gap_breakdown(

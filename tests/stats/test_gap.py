@@ -57,8 +57,38 @@ def test_a_missing_side_is_named(wanted):
     with pytest.raises(DataError, match=f"access '{wanted}'"):
         gap_analysis(one_left)
     only = {model: access for model, access in MODELS.items() if access != wanted}
-    with pytest.raises(DataError, match=f"access '{wanted}'"):
+    other = "open" if wanted == "closed" else "closed"
+    with pytest.raises(DataError) as caught:
         paired_gap(sample_scores(), only)
+    assert str(caught.value).startswith(f"no {wanted} model has scores of turns; got ")
+    assert f"-A ({other})" in str(caught.value)
+    assert "-A (access not known)" in str(caught.value)
+
+
+def test_messages_are_words_and_no_dicts():
+    table = load_published("main_results")
+    scores = sample_scores()
+    some = scores.loc[scores["model"].isin(["closed-A", "open-B"])]
+    messages = []
+    for call in (
+        lambda: paired_gap(scores.assign(turn=pd.NA), MODELS),
+        lambda: paired_gap(some, {"closed-A": "closed"}),
+        lambda: gap_analysis(table, access={"GPT-4o": "shut"}),
+        lambda: gap_analysis(table.query("access == 'open'")),
+        lambda: border_pair(table.query("access == 'open'")),
+    ):
+        with pytest.raises(DataError) as caught:
+            call()
+        messages.append(str(caught.value))
+    assert not [text for text in messages if "{" in text or "None" in text]
+    assert messages == [
+        "no score says which turn it belongs to; pass the benchmark, or scores with turn numbers",
+        "no open model has scores of turns; got closed-A (closed), open-B (access not known). State which models are "
+        "closed and open",
+        "access of 'GPT-4o' is 'shut', expected one of closed, open, finetuned",
+        "got 11 open models, expected at least two models with a value and access 'closed'",
+        "got 11 open models with a value, expected a closed and an open model with one",
+    ]
 
 
 def test_the_known_gap_and_fall_are_found(sample):
@@ -170,7 +200,7 @@ def test_a_model_counts_only_where_it_has_a_value():
 
 def test_the_border_needs_both_sides():
     table = load_published("main_results")
-    with pytest.raises(DataError, match="a closed and an open one"):
+    with pytest.raises(DataError, match="a closed and an open model"):
         border_pair(table.query("access != 'open'"))
     assert border_pair(table, "Creativity").columns.tolist() == ["model", "access", "C"]
 
