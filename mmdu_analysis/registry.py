@@ -107,7 +107,7 @@ def find_figures(names: Iterable[str] | None = None) -> list[Figure]:
     Parameters
     ----------
     names : iterable of str, optional
-        Names of figures.
+        Names of figures; all by default.
 
     Returns
     -------
@@ -117,10 +117,12 @@ def find_figures(names: Iterable[str] | None = None) -> list[Figure]:
     Raises
     ------
     DataError
-        If there is no figure of a name.
+        If there is no figure of a name, or no name.
     """
     known = all_figures()
-    wanted = list(names or known)
+    wanted = list(known if names is None else names)
+    if not wanted:
+        raise DataError("no name of a figure was given; expected at least one, or None for all figures")
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise DataError(f"no figure {unknown[0]!r}; expected one of {', '.join(sorted(known))}")

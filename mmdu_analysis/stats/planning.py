@@ -196,6 +196,11 @@ def plan_evaluation(
         ``equivalence`` (smallest delta for which two equal models are shown to be equivalent with the wanted power),
         ``cost``, ``between``, ``within``, ``icc``, ``ci``, ``synthetic``.
 
+    Raises
+    ------
+    DataError
+        If a number is too small, or none is given; as `difference_components`.
+
     See Also
     --------
     equivalence_test : Two one-sided tests.
@@ -219,8 +224,12 @@ def plan_evaluation(
         raise DataError(
             f"got a difference of {difference} and a power of {power}; expected above 0, and between 0 and 1"
         )
-    if min(n_dialogs) < 2 or min(n_repeats) < 1:
-        raise DataError("a plan needs at least two dialogues and one judgement a turn")
+    for name, numbers, least in (("n_dialogs", n_dialogs, 2), ("n_repeats", n_repeats, 1)):
+        if not len(numbers) or min(numbers) < least:
+            raise DataError(
+                f"{name} is {list(numbers)}, expected one number or more, each at least {least}: a plan needs two "
+                "dialogues and one judgement a turn"
+            )
     if scores is None:
         from mmdu_analysis.facts.tables import load_published
 

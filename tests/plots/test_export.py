@@ -192,3 +192,9 @@ def test_the_index_lists_numbers_code_notebook_and_what_is_left_out(tmp_path):
     assert "[notebook](../notebooks/01_dataset_statistics.ipynb)" in text
     assert "| text_tokens | it needs / references |" in text
     assert os.linesep * 3 not in text
+
+
+def test_no_name_is_not_all_names(facts, tmp_path):
+    with pytest.raises(mmdu.DataError, match="no name of a figure was given"):
+        mmdu.save_figures(facts, tmp_path / "figures", only=[])
+    assert not (tmp_path / "figures").exists()

@@ -137,8 +137,6 @@ def test_ratings_plan_follows_the_closed_form():
 def test_refusals():
     with pytest.raises(DataError, match="difference of 0"):
         plan_evaluation(difference=0)
-    with pytest.raises(DataError, match="at least two dialogues"):
-        plan_evaluation(n_dialogs=[1])
     one = scores_of(np.full((5, 3), 50.0), "a")
     with pytest.raises(DataError, match="two models"):
         plan_evaluation(one)
@@ -148,3 +146,13 @@ def test_refusals():
         equivalence_test(one, "a", "a", 0)
     with pytest.raises(DataError, match="n_rated is 200"):
         plan_ratings(110, [200])
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"n_dialogs": []}, {"n_repeats": ()}, {"n_dialogs": [1]}, {"n_repeats": [0, 2]}]
+)
+def test_numbers_that_give_no_plan_are_one_line(numbers):
+    (name,) = numbers
+    with pytest.raises(DataError, match=f"^{name} is .*expected one number or more, each at least") as caught:
+        plan_evaluation(**numbers)
+    assert "\n" not in str(caught.value)
