@@ -101,7 +101,7 @@ def score_summaries() -> Iterator[Result]:
 
 
 def many_dialogues(count: int = 45_000, turns: int = 9) -> Benchmark:
-    """Repeat the sample's turns in the shape of MMDU-45k: 9 turns and 3 images a dialogue."""
+    """Repeat the sample's turns in the shape of MMDU-45k: 9 turns and 3 images per dialogue."""
     import numpy as np
     import pandas as pd
 

@@ -22,7 +22,7 @@ _STYLE = "border-left:3px solid #999;padding-left:8px;color:#666"
 
 @dataclass(frozen=True)
 class Missing:
-    """A note instead of a result that the study doesn't support.
+    """A note that replaces a result that the study doesn't support.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def figure(study: Study, name: str, **options: Any) -> Any:
     Parameters
     ----------
     study : Study
-        What it is drawn from.
+        The data.
     name : str
         As in ``study.available()``.
     **options
@@ -84,7 +84,7 @@ def figure(study: Study, name: str, **options: Any) -> Any:
         drawn: Any = study.plot(name, **({"context": "notebook"} | options)).figure
     except NotAvailable as error:
         return Missing(str(error))
-    plt.close(drawn)  # otherwise the notebook shows it twice
+    plt.close(drawn)  # otherwise the notebook displays it twice
     drawn.set_dpi(_DPI)
     return drawn
 
@@ -96,7 +96,7 @@ def table(
     digits: int = 1,
     rows: int | None = None,
 ) -> Shown | Missing:
-    """Return a table for people: no running index, no NaN, p-values as ``<0.001``.
+    """Return a table for people: no running index, no NaN, p-values such as ``<0.001``.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def text(template: str, **values: Any) -> Shown:
     Parameters
     ----------
     template : str
-        With fields such as ``{gap:.1f}``, and ``**`` around what is set in bold.
+        With fields such as ``{gap:.1f}``, and ``**`` around bold text.
     **values
         The fields; texts are escaped.
 

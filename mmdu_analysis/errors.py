@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 MAX_MESSAGE = 300
-"""Characters that one message of the package has at most."""
+"""Maximum length of a message of the package, in characters."""
 
 
 class DataError(ValueError):
@@ -54,7 +54,7 @@ def shorten(text: str, limit: int = MAX_MESSAGE) -> str:
 
 
 def short_path(path: Path | str) -> str:
-    """Return a path relative to the working folder if it is inside it."""
+    """Return a path relative to the working directory if it is inside it."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:

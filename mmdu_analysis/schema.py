@@ -131,7 +131,7 @@ def problems_frame(problems: Iterable[Problem] = ()) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a problem: ``file``, ``where``, ``dialog_id`` (NA if unknown), ``turn`` (Int64), ``problem``.
+        One row per problem: ``file``, ``where``, ``dialog_id`` (NA if unknown), ``turn`` (Int64), ``problem``.
     """
     import pandas as pd
 

@@ -215,7 +215,7 @@ class Study(StudyResults):
         Returns
         -------
         pandas.DataFrame
-            One row a figure: ``figure``, ``available`` (bool), ``reason`` (why not; empty if available).
+            One row per figure: ``figure``, ``available`` (bool), ``reason`` (why not; empty if available).
         """
         import pandas as pd
 

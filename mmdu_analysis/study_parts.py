@@ -172,7 +172,7 @@ class StudyParts:
         Returns
         -------
         pandas.DataFrame
-            One row a dialogue.
+            One row per dialogue.
 
         Raises
         ------

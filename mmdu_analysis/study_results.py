@@ -136,7 +136,7 @@ class StudyResults(StudyParts):
         return audit_paper(self._benchmark)
 
     def model_table(self) -> pd.DataFrame:
-        """Return one row a model with its mean in each dimension, by short name.
+        """Return one row per model with its mean in each dimension, by short name.
 
         Returns
         -------

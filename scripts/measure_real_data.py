@@ -27,13 +27,13 @@ RAREST_WORD = 2
 
 
 def measure_dialogs(bench: Benchmark) -> pd.DataFrame:
-    """One row a dialogue."""
+    """One row per dialogue."""
     placed = bench.images.groupby("dialog_id")["first_turn"].count()
     return bench.dialogs[["n_turns", "n_images"]].assign(placed_images=placed).reset_index()
 
 
 def measure_questions(bench: Benchmark) -> pd.DataFrame:
-    """One row a question: its length and the images that it is about."""
+    """One row per question: its length and the images that it is about."""
     images = (
         question_images(bench).groupby(["dialog_id", "turn"])["image"].agg(lambda n: ";".join(map(str, n)))
     )
@@ -45,7 +45,7 @@ def measure_questions(bench: Benchmark) -> pd.DataFrame:
 
 
 def measure_images(bench: Benchmark, sizes: pd.DataFrame) -> pd.DataFrame:
-    """One row an image: the original picture's size; the same ``picture`` is the same file."""
+    """One row per image: the original picture's size; the same ``picture`` is the same file."""
     table = bench.images.assign(file=bench.images["path"].str.rsplit("/").str[-1])
     table = table.drop(columns=["width", "height"]).merge(sizes, on="file", how="left")
     table["picture"] = pd.factorize(table["path"])[0] + 1
@@ -54,7 +54,7 @@ def measure_images(bench: Benchmark, sizes: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_answers(bench: Benchmark, folder: Path) -> pd.DataFrame:
-    """One row an answer of a model: its length, and what else can be measured without a judge."""
+    """One row per answer of a model: its length, and what else can be measured without a judge."""
     table = answer_metrics(load_answers(folder), bench)
     table = table.round({"rouge_l": 4, "token_f1": 4, "repetition": 4}).astype({"refusal": int})
     return table[["model", "dialog_id", "turn", *METRICS]]
@@ -70,7 +70,7 @@ def measure_words(bench: Benchmark) -> pd.DataFrame:
 
 
 def measure_topics(bench: Benchmark) -> pd.DataFrame:
-    """One row a dialogue: its topic, the topic's three top words, its coordinates on the map, its silhouette."""
+    """One row per dialogue: its topic, the topic's three top words, its coordinates on the map, its silhouette."""
     groups = topic_groups(bench)
     names = groups.topics["name"].rename("words")
     table = groups.dialogs[["topic", "x", "y", "silhouette"]].round(4).join(names, on="topic")
@@ -78,7 +78,7 @@ def measure_topics(bench: Benchmark) -> pd.DataFrame:
 
 
 def measured_claims(bench: Benchmark) -> pd.DataFrame:
-    """One row a claim of the paper about the data: the recomputed value, or the data that it needs."""
+    """One row per claim of the paper about the data: the recomputed value, or the data that it needs."""
     rows = [(key, outcome.value, outcome.note) for key, outcome in measure_claims(bench).items()]
     return pd.DataFrame(rows, columns=["claim_id", "value", "note"]).round({"value": 6})
 

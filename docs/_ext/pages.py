@@ -123,7 +123,7 @@ def group_of(name: str) -> str:
 
 
 def _write_api(folder: Path) -> None:
-    """Write one page a public name, and an index by group."""
+    """Write one page per public name, and an index by group."""
     import mmdu_analysis
 
     names = public_names()
@@ -168,7 +168,7 @@ def _page(name: str, thing: object) -> str:
 
 
 def _write_gallery(folder: Path, root: Path) -> None:
-    """Write one page a figure, and an index of thumbnails."""
+    """Write one page per figure, and an index of thumbnails."""
     from mmdu_analysis.registry import all_figures
 
     cards = [
@@ -196,11 +196,11 @@ def _write_gallery(folder: Path, root: Path) -> None:
             if sample
             else ""
         )
-        paper = f" It stands for the paper's {figure.paper}." if figure.paper else ""
+        paper = f" It corresponds to {figure.paper} of the paper." if figure.paper else ""
         text = (
             f"# {figure.name}\n\n{figure.caption}{paper}\n{note}\n```{{image}} {source.name}\n:alt: {figure.caption}\n```\n\n"
             f'```python\nimport mmdu_analysis as mmdu\n\nstudy = {call}\nstudy.plot("{figure.name}")\n'
-            f'study.numbers("{figure.name}")  # the frame behind it\n```\n\n'
+            f'study.numbers("{figure.name}")  # the underlying frame\n```\n\n'
             f"{{download}}`Numbers as CSV <{table.name}>`. It is shown in the tutorial "
             f"[{figure.notebook}](../tutorials/{figure.notebook}.ipynb).\n\n"
             f"```{{eval-rst}}\n.. autofunction:: mmdu_analysis.plots.{figure.name}\n```\n"
@@ -245,5 +245,5 @@ _LINK = re.compile(r"(!?)\[([^\]]+)\]\((?!https?:|#|[\w-]+\.ipynb\))[^)\s]+\)")
 
 
 def _without_repository_links(text: str) -> str:
-    """Return Markdown in which links to files of the repository are plain words."""
+    """Return Markdown in which links to files of the repository are replaced by their text."""
     return _LINK.sub(lambda match: match[2], text)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TurnRows:
-    """The turns of a benchmark, those of a dialogue side by side.
+    """The turns of a benchmark, sorted by dialogue.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class TurnRows:
         self.starts = np.searchsorted(self.dialog, np.arange(len(self.ids) + 1))
 
     def of(self, frame: pd.DataFrame) -> np.ndarray:
-        """Return the row of `turns` for each row of a frame with ``dialog_id`` and ``turn``; -1 without one."""
+        """Return the row of `turns` for each row of a frame with ``dialog_id`` and ``turn``; -1 if there is no such turn."""
         import numpy as np
 
         dialog = self.ids.get_indexer(frame["dialog_id"].astype("str"))
@@ -64,11 +64,11 @@ class TurnRows:
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        """Position of each dialogue; much faster for one id than the index of pandas."""
+        """Return the position of each dialogue; for one id, faster than a lookup in a pandas index."""
         return {dialog_id: position for position, dialog_id in enumerate(self.ids.tolist())}
 
     def position(self, dialog_id: str) -> int:
-        """Return the position of a dialogue in `ids`; -1 without one."""
+        """Return the position of a dialogue in `ids`; -1 if it is unknown."""
         return self._positions.get(str(dialog_id), -1)
 
     def span(self, dialog_id: str) -> tuple[int, int]:
@@ -128,13 +128,14 @@ def align_scores(
     rubric : Rubric
         Of the scores.
     dimension : str, optional
-        The score that the list and the filters use; by default the overall score, or the only dimension. With
-        several dimensions and no overall score there is none.
+        The score that the list and the filters use; by default the overall score, or the only dimension. None
+        if there are several dimensions and no overall score.
 
     Returns
     -------
     tuple of (dict, pandas.DataFrame or None)
-        Model to scores on 0-100, NaN without one, shape ``(n_turns,)``; the scores with a column ``_row``.
+        Model to scores on 0-100 (NaN where a turn has no score), shape ``(n_turns,)``; the scores with a
+        column ``_row``.
     """
     import numpy as np
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmdu_analysis.stats.explore_points import Points
 
 MOST_POINTS = 4_000
-"""More points are drawn as the number of points in cells."""
+"""With more points than this, the number of points in each cell is drawn."""
 _CELLS = (60, 25)
 _COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6d31", "#737373"]
 _GREY = "#767676"  # readable on white and on black
@@ -50,9 +50,9 @@ def chart_of(points: Points, title: str) -> Any:
         .mark_point(size=180, strokeWidth=3, color="#e3008c", shape="circle", filled=False)
         .encode(x="x:Q", y="y:Q")
     )
-    made_up = f", {SYNTHETIC_LABEL}" if bool(frame["synthetic"].any()) else ""
+    synthetic_mark = f", {SYNTHETIC_LABEL}" if bool(frame["synthetic"].any()) else ""
     what = "points in cells" if many else "points"
-    text = f"{shorten(cut(title), 80)}: {len(frame):,} {what}{made_up}; drag to select, double-click to clear"
+    text = f"{shorten(cut(title), 80)}: {len(frame):,} {what}{synthetic_mark}; drag to select, double-click to clear"
     return (
         (base + mark)
         .add_params(here)
@@ -84,7 +84,7 @@ def _title(text: str) -> str:
 
 
 def shown_x(points: Points) -> np.ndarray:
-    """Return where points are drawn: groups stand side by side where the values are few.
+    """Return the positions of points: groups are drawn side by side if there are few values.
 
     Parameters
     ----------
@@ -149,7 +149,9 @@ def _marks(points: Points, brush: Any) -> Any:
         tooltip.append(alt.Tooltip("group:N", title=points.group))
     size: Any = alt.value(40)
     if circles["points"].max() > 1:
-        width = 1.2 * _SIZE[0] / max(1, circles["x"].nunique())  # circles of neighbours hardly overlap
+        width = (
+            1.2 * _SIZE[0] / max(1, circles["x"].nunique())
+        )  # circles of neighbouring points hardly overlap
         largest = min(400.0, max(40.0, 0.785 * width**2))
         size = alt.Size("points:Q", title="points", scale=alt.Scale(range=[15, largest]))
     pick = alt.selection_point(name="pick", fields=["id"], on="click", clear=False, toggle=False, empty=False)
@@ -190,7 +192,7 @@ def _cells(points: Points, brush: Any) -> Any:
 
 
 def _edges(values: np.ndarray, most: int) -> np.ndarray:
-    """Return the borders of cells: around each value where there are few, else of equal width."""
+    """Return the borders of cells: one cell per value if there are few values, else cells of equal width."""
     import numpy as np
 
     distinct = np.unique(values)

@@ -30,7 +30,7 @@ _MOST_MARKS = 20
 
 @lru_cache(maxsize=1)
 def _offline_chart() -> Any:
-    """Return altair's chart widget with its scripts inside, so that it needs no web."""
+    """Return altair's chart widget with its scripts included, so that it works offline."""
     try:
         import altair
         import vl_convert  # noqa: F401 - holds the scripts
@@ -76,7 +76,7 @@ class Explorer(ipywidgets.VBox):
 
     @property
     def filtered(self) -> pd.DataFrame:
-        """The points of the selection in the chart; all without one."""
+        """The points of the selection in the chart; all points if nothing is selected."""
         return self._selected.reset_index(drop=True)
 
     def select(self, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None) -> Explorer:
@@ -85,7 +85,7 @@ class Explorer(ipywidgets.VBox):
         Parameters
         ----------
         x, y : tuple of two float, optional
-            Least and most value; None is no limit.
+            Lowest and highest value; None means no limit.
 
         Returns
         -------
@@ -159,14 +159,14 @@ def explore(
     notes: str | Path | None = DEFAULT_NOTES,
     rubric: Rubric | None = None,
 ) -> Explorer:
-    """Explore a chart and the dialogues behind it: a selection in one is shown in the other one.
+    """Explore a chart that is linked with the dialogue browser: a selection in one is shown in the other.
 
     Parameters
     ----------
     benchmark : Study, Benchmark, path or name
         The dialogues; a study brings its answers, scores and rubric.
     name : {"context", "turn", "answer_length", "n_images", "distance", "models", "topics", "length"}
-        Which chart, see `mmdu_analysis.stats.explore_points.explore_points`.
+        Name of the chart, see `mmdu_analysis.stats.explore_points.explore_points`.
     answers, scores : pandas.DataFrame or path, optional
         From `load_answers` and `load_scores`, or what these take.
     models : tuple of two str, optional

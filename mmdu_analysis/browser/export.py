@@ -1,4 +1,4 @@
-"""One dialogue as a single page that needs no server and no web."""
+"""One dialogue as a single page that works offline and without a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def export_page(session: Session, dialog_id: str, path: Path) -> None:
     dialog_id : str
         Which dialogue.
     path : pathlib.Path
-        Where to write; whole or not at all.
+        File to write; it is written completely or not at all.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def dialog_page(
 
 
 def html_page(title: str, body: str, code: str, data: Mapping[str, Any], sources: str) -> str:
-    """Return an HTML page that loads nothing, with a content security policy that allows its own script only.
+    """Return an HTML page without external resources, with a content security policy that allows its own script only.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def _json(value: Any) -> str:
 
 
 def _data(session: Session, side: int) -> dict[str, Any]:
-    """Return every reply that the page can ask for."""
-    dialog = session.dialog() | {"line": None}  # it would tell a folder of this machine
+    """Return all replies that the page can request."""
+    dialog = session.dialog() | {"line": None}  # it would reveal a folder of this machine
     start = session.handle({"kind": "start"}).content
     alone = {"alone": True, "n_dialogs": 1, "of": 1, "place": 0}
     focus, differences = {}, {}

@@ -1,4 +1,4 @@
-"""Filters, as the page sends them and as a link holds them."""
+"""Filters, as sent by the page and as encoded in a link."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class Filters:
     Attributes
     ----------
     query : str
-        Text to find; upper and lower case are the same.
+        Text to find; upper and lower case are not distinguished.
     fields : tuple of str
-        Where to find it, of `FIELDS`.
+        Fields to search, from `FIELDS`.
     whole_word, regex : bool
         Find whole words only; read the query as a regular expression (RE2: linear time).
     turns, images : tuple of int
-        Least and most turns and images of the dialogue.
+        Minimum and maximum number of turns and images of the dialogue.
     about : tuple of int
-        Least and most images that the question is about.
+        Minimum and maximum number of images that the question is about.
     progress : tuple of float
-        Least and most of turn / last turn, 0-1.
+        Minimum and maximum of turn / last turn, 0-1.
     distance : tuple of int
-        Least and most turns since the first of these images was shown.
+        Minimum and maximum number of turns since the first of these images was shown.
     kind : str
         One of `mmdu_analysis.schema.QUESTION_KINDS`, or empty.
     score : tuple of float
-        Least and most score of a turn, 0-100; the whole range also takes turns without a score.
+        Lowest and highest score of a turn, 0-100; the whole range also includes turns without a score.
     model : str
-        Whose scores and answers count; empty: the mean of all models, and all answers.
+        Model whose scores and answers are used; empty: the mean of all models, and all answers.
     wrong, right : str
         Models whose score is below 50, or at least 50; empty: no condition.
     above, below : str
@@ -88,13 +88,13 @@ class Filters:
         return cls(**values)
 
     def changed(self) -> dict[str, Any]:
-        """Return the filters that differ from no filter."""
+        """Return the filters that are set."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         defaults = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in values.items() if value != defaults[name]}
 
     def asks_of_turns(self) -> bool:
-        """Return whether a filter needs a turn, so that a dialogue without turns can't meet it."""
+        """Return whether a filter applies to turns, so that a dialogue without turns can't match."""
         of_dialogs = {"turns", "images", "order", "model", "fields", "points", "whole_word", "regex"}
         return bool(self.changed().keys() - of_dialogs)
 
@@ -114,7 +114,7 @@ def _read(value: Any, default: Any) -> Any:
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise ValueError("a filter that is no finite number")
+        raise ValueError("a filter that is not a finite number")
     return value
 
 
@@ -124,7 +124,7 @@ def to_link(filters: Filters, dialog_id: str, turn: int) -> str:
     Parameters
     ----------
     filters : Filters
-        What is looked for.
+        The filters.
     dialog_id : str
         The dialogue that is open.
     turn : int
@@ -133,7 +133,7 @@ def to_link(filters: Filters, dialog_id: str, turn: int) -> str:
     Returns
     -------
     str
-        Such as ``dialog_id=41&turn=7&progress=0.67..1``; only what differs from the start.
+        Such as ``dialog_id=41&turn=7&progress=0.67..1``; only what differs from the initial state.
     """
     parts: dict[str, str] = {"dialog_id": dialog_id, "turn": str(turn)}
     for name, value in filters.changed().items():
@@ -147,7 +147,7 @@ def to_link(filters: Filters, dialog_id: str, turn: int) -> str:
 
 
 def from_link(link: str) -> tuple[Filters, str | None, int | None]:
-    """Return the filters, the dialogue and the turn of a link; None where it names none."""
+    """Return the filters, the dialogue and the turn of a link; None for parts that the link lacks."""
     pairs = dict(parse_qsl(str(link).removeprefix("#")[:20_000], errors="replace", max_num_fields=100))
     turn = pairs.get("turn", "")
     number = int(turn) if turn.isdecimal() and len(turn) < 10 else None

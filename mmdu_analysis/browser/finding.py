@@ -44,7 +44,7 @@ class Index:
     Raises
     ------
     DataError
-        If a frame lacks its columns, or `where` leaves nothing.
+        If a frame lacks its columns, or no turn is left after `where`.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class Index:
 
     @cached_property
     def exact_tokens(self) -> bool:
-        """Whether the tokens in the list are counted, not estimated."""
+        """Whether the tokens in the list are counted instead of estimated."""
         return len(self.ids) <= _EXACT_TOKENS
 
     @cached_property
     def tokens(self) -> np.ndarray:
-        """Text tokens of each dialogue: counted, or from bytes where there are very many."""
+        """Text tokens of each dialogue: counted, or estimated from bytes if there are very many dialogues."""
         import numpy as np
 
         if self.exact_tokens:
@@ -102,7 +102,7 @@ class Index:
         return float(self.turns["answer"].notna().mean()) if len(self.turns) else 0.0
 
     def turn_scores(self, model: str = "") -> np.ndarray | None:
-        """Return the score of each turn (0-100, NaN without one): a model's, or the mean of all."""
+        """Return the score of each turn (0-100, NaN if unscored) of a model, or the mean of all models."""
         import numpy as np
 
         if not self.scores:
@@ -115,7 +115,7 @@ class Index:
         return np.divide(sums, counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
     def dialog_means(self, values: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        """Return the mean of values over the turns of each dialogue (those of a mask); NaN without any."""
+        """Return the mean of values over the (masked) turns of each dialogue; NaN if there are none."""
         import numpy as np
 
         known = ~np.isnan(values) if mask is None else ~np.isnan(values) & mask
@@ -125,7 +125,7 @@ class Index:
 
     @cached_property
     def disagreement(self) -> np.ndarray | None:
-        """Highest less lowest score of the models at each turn; None for fewer than two models."""
+        """Difference of the highest and the lowest model score at each turn; None for fewer than two models."""
         import numpy as np
 
         if len(self.scores) < 2:
@@ -149,7 +149,8 @@ class Index:
         Parameters
         ----------
         filters : Filters
-            Its ``query``, ``fields``, ``whole_word``, ``regex``, and the ``model`` whose answers are searched.
+            Its ``query``, ``fields``, ``whole_word``, ``regex``, and the ``model`` whose answers are
+            searched.
 
         Returns
         -------
@@ -158,7 +159,7 @@ class Index:
         Raises
         ------
         DataError
-            If the query is no regular expression.
+            If the query is not a valid regular expression.
         """
         import numpy as np
 
@@ -185,7 +186,7 @@ class Index:
         filters : Filters
             What is looked for.
         tagged : iterable of (str, int)
-            Turns with the wanted tag.
+            Turns with the requested tag.
         within : numpy.ndarray of bool, optional
             Only these turns, such as a selection in a chart.
 

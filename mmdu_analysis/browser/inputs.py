@@ -44,7 +44,7 @@ def read_inputs(
     Parameters
     ----------
     benchmark : Study, Benchmark, path or name
-        A study brings its own answers, scores and rubric; what is given besides replaces them.
+        A study brings its own answers, scores and rubric; other arguments replace them.
     answers, scores : pandas.DataFrame or path, optional
         From `load_answers` and `load_scores`, or what these take.
     rubric : Rubric, optional
@@ -67,7 +67,7 @@ def read_inputs(
         from mmdu_analysis.io.answers import load_answers
 
         answers = load_answers(answers)
-    # By its parts, not by its class: what a study is made of is enough.
+    # Recognised by its attributes, not by its class.
     study: Any = benchmark if hasattr(benchmark, "answers") and hasattr(benchmark, "scores") else None
     found: Any = benchmark
     if study is not None:

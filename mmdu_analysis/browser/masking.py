@@ -9,7 +9,7 @@ from mmdu_analysis.browser.texts import render_markdown
 
 HIDDEN = "[model]"
 _LEAST_FAMILY = 4
-# First parts of names that are ordinary words, which texts about pictures hold.
+# First parts of names that are ordinary words and occur in texts about pictures.
 _WORDS = frozenset(
     "base best chat closed finetuned fine instruct large mini model open small test vision".split()
 )
@@ -20,8 +20,8 @@ _TAG = re.compile(r"(<[^>]*>)")
 class NameMask:
     """Replaces names of models, and of their families, in texts.
 
-    A name is found in any case and with any separators (``Qwen2-VL-7B``, ``qwen2 vl 7b``); its first word counts as
-    the name of a family (``Qwen``) if it is no ordinary word.
+    A name is found in any case and with any separators (``Qwen2-VL-7B``, ``qwen2 vl 7b``); its first word is
+    taken as the name of a family (``Qwen``) unless it is an ordinary word.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class NameMask:
         return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
 
     def render(self, text: str) -> str:
-        """Return Markdown as cleaned HTML without the names, also where markup had split them."""
+        """Return Markdown as cleaned HTML without the names, including names split by markup."""
         html = render_markdown(self.hide(text))
         plain = _INLINE.sub("", html)
         if self._pattern is not None and self._pattern.search(plain):
-            html = plain  # a name that emphasis had split
+            html = plain  # a name split by emphasis markup
         return "".join(part if part.startswith("<") else self.hide(part) for part in _TAG.split(html))

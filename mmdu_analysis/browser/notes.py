@@ -22,15 +22,15 @@ Key = tuple[str, int]
 class Notes:
     """Tags and notes of the readers of a benchmark.
 
-    Each line of the file is one change: ``benchmark``, ``dialog_id``, ``turn``, ``tags``, ``note``, ``time``. The
-    last line of a turn counts; empty tags and an empty note remove what was noted.
+    Each line of the file is one change: ``benchmark``, ``dialog_id``, ``turn``, ``tags``, ``note``, ``time``.
+    The last line of a turn counts; empty tags and an empty note remove what was noted.
 
     Parameters
     ----------
     path : path or None
         The file; it is created with the first note. None keeps notes in memory.
     benchmark : str
-        Name of the benchmark; lines of others are left alone.
+        Name of the benchmark; lines of other benchmarks are ignored.
     """
 
     def __init__(self, path: str | Path | None, benchmark: str) -> None:
@@ -52,7 +52,7 @@ class Notes:
                 key = (str(record["dialog_id"]), int(record["turn"]))
                 tags, note = [str(tag) for tag in record.get("tags", [])], str(record.get("note", ""))
             except (LookupError, TypeError, ValueError, OverflowError):
-                text = "no note with a dialogue and a turn; the line is kept as it is"
+                text = "not a note with a dialogue and a turn; the line is kept unchanged"
                 problems.append(Problem(short_path(self.path), f"line {number}", text))
                 continue
             self._set(entries, key, record | {"tags": tags, "note": note})
@@ -66,14 +66,14 @@ class Notes:
             entries.pop(key, None)
 
     def get(self, dialog_id: str, turn: int) -> dict[str, Any]:
-        """Return the tags and the note of a turn; empty ones where there are none."""
+        """Return the tags and the note of a turn, empty if there are none."""
         entry = self.entries.get((dialog_id, turn), {})
         return {"tags": list(entry.get("tags", [])), "note": entry.get("note", "")}
 
     def put(self, dialog_id: str, turn: int, tags: list[str], note: str) -> None:
         """Set the tags and the note of a turn, and append them to the file.
 
-        What other readers have written into the file since is read again.
+        Changes by other readers are read from the file first.
         """
         tags = list(dict.fromkeys(str(tag).strip()[:100] for tag in tags if str(tag).strip()))
         record = {

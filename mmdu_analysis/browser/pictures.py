@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class PagePictures(Pictures):
-    """The pictures of a benchmark, also of a zip archive beside it.
+    """The pictures of a benchmark, including those of a zip archive next to it.
 
     Parameters
     ----------
     benchmark : Benchmark
-        Its folder is the only one that pictures are read from.
+        Pictures are read only from its folder.
     """
 
     def __init__(self, benchmark: Benchmark) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
-_MOST_KEYS = 11  # one key a score: 0-9 and x
+_MOST_KEYS = 11  # one key per score: 0-9 and x
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RatingSession(Replies):
     path : path
         Log of the ratings; ratings that it has already are done.
     plan : pandas.DataFrame, optional
-        ``dialog_id`` and ``turn``, and optionally ``model`` and ``rater``: what to rate, in this order.
+        ``dialog_id`` and ``turn``, and optionally ``model`` and ``rater``: the turns to rate, in this order.
     seed : int, default 0
         Of the order of the models at each turn.
     rubric : Rubric, default MMDU
@@ -114,7 +114,9 @@ class RatingSession(Replies):
         else:
             wanted = self._planned(plan)
         if not wanted:
-            raise DataError("no answer to rate: neither the answers nor the plan have turns of the benchmark")
+            raise DataError(
+                "no answer to rate: neither the answers nor the plan contain turns of the benchmark"
+            )
         tasks = []
         for (dialog_id, turn), models in wanted.items():
             shuffled = sorted(models)
@@ -313,7 +315,7 @@ def _without_answer(plan: pd.DataFrame, positions: list[int]) -> Problem:
 
 
 def _plan_seed(plan: pd.DataFrame | None) -> int | None:
-    """Return the seed that a plan was drawn with; None without a single one."""
+    """Return the seed of a plan; None unless all rows have the same seed."""
     seeds = [] if plan is None or "seed" not in plan else plan["seed"].dropna().unique().tolist()
     if len(seeds) != 1 or not str(seeds[0]).removeprefix("-").isdecimal():
         return None

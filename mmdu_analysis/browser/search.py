@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_PIECE = 50_000  # texts that one thread searches at a time
+_PIECE = 50_000  # number of number of texts that one thread searches at a time
 
 
 def pieces_of(texts: pd.Series) -> list[Any]:
-    """Return texts as pieces of Arrow arrays, which share the memory of the frame."""
+    """Return texts as chunks of Arrow arrays that share memory with the frame."""
     import pyarrow as pa
 
     column = pa.array(texts)
@@ -43,9 +43,9 @@ def pattern_of(query: str, *, whole_word: bool = False, regex: bool = False) -> 
     query : str
         What the reader typed.
     whole_word : bool, default False
-        Between borders of words only. Letters of all scripts count as parts of words.
+        Match whole words only. Letters of all scripts are word characters.
     regex : bool, default False
-        Read it as an expression.
+        Interpret it as a regular expression.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def pattern_of(query: str, *, whole_word: bool = False, regex: bool = False) -> 
     Raises
     ------
     DataError
-        If it isn't an expression of RE2.
+        If it isn't a valid RE2 expression.
     """
     if not whole_word and not regex:
         return ""
@@ -72,14 +72,14 @@ def pattern_of(query: str, *, whole_word: bool = False, regex: bool = False) -> 
 
 
 def contains(pieces: list[Any], query: str, pattern: str = "") -> np.ndarray:
-    """Return which texts hold a query.
+    """Return a mask of the texts that contain a query.
 
     Parameters
     ----------
     pieces : list of pyarrow.Array
         From `pieces_of`.
     query : str
-        Searched as plain text, upper and lower case alike, unless there is a pattern.
+        Searched as plain text, ignoring case, unless there is a pattern.
     pattern : str
         From `pattern_of`.
 
@@ -90,7 +90,7 @@ def contains(pieces: list[Any], query: str, pattern: str = "") -> np.ndarray:
     import numpy as np
     import pyarrow.compute as pc
 
-    # Arrow's search that ignores case is RE2's, four times as fast as its plain one; each piece has a thread.
+    # Arrow ignores case with RE2, which is four times as fast as its plain search; one thread per chunk.
     def search(piece: Any) -> np.ndarray:
         match = pc.match_substring_regex if pattern else pc.match_substring
         found = match(piece, pattern or query, ignore_case=True).fill_null(False)

@@ -25,7 +25,7 @@ from mmdu_analysis.browser.assets import script, style, text_of
 from mmdu_analysis.schema import DataError
 
 MAX_STRANGERS = 32
-"""Connections that have not shown the code or the cookie; the oldest one is closed for another one."""
+"""Maximum number of connections without the code or the cookie; beyond it, the oldest one is closed."""
 MAX_BODY = 4_096  # bytes; no request has a body
 MAX_HEADER = 16_384
 MAX_MESSAGE = 1 << 20
@@ -77,8 +77,9 @@ class Handler(Protocol):
 class Access:
     """Who may use the server: codes that work once, and then a cookie.
 
-    A code stands in an address, which others may see in the list of processes; the cookie never does. The cookie's name
-    holds the port, and its path a secret, so that other servers on this machine don't receive it.
+    A code is part of an address, which other users may see in the list of processes; the cookie is not. The
+    name of the cookie contains the port and its path a secret, so that other servers on this machine don't
+    receive it.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ class Access:
         return False
 
     def knows(self, value: str | None) -> bool:
-        """Return whether a cookie is the reader's."""
+        """Return whether a cookie is valid."""
         return secrets.compare_digest((value or "").encode("utf-8", "replace"), self.value.encode())
 
 
@@ -178,7 +179,7 @@ class _Socket(_Guarded, WebSocketHandler):
         ticket = asked.get("ticket") if isinstance(asked, dict) else None
         if not isinstance(asked, dict) or asked.get("kind") != "picture":
             return self._reply(self.session.handle(asked), ticket)
-        # Decoding and archives take their time; the conversation does not wait for them.
+        # Decoding pictures and reading archives can be slow; other messages don't wait for them.
         # The small ones of the list have their own queue, so that those of the dialogue come first.
         queue = self.settings["minis" if asked.get("size") == "mini" else "pictures"]
         found = asyncio.wrap_future(queue.submit(self.session.handle, asked))
@@ -188,7 +189,7 @@ class _Socket(_Guarded, WebSocketHandler):
     def _reply(self, reply: Any, ticket: Any) -> None:
         content = reply.content | {"ticket": ticket, "bytes": bool(reply.buffers)}
         with contextlib.suppress(WebSocketClosedError):
-            # Without a pause in between: the page expects the bytes right after their message.
+            # Nothing may be sent in between: the page expects the bytes directly after their message.
             self.write_message(json.dumps(content))
             for data in reply.buffers:
                 self.write_message(data, binary=True)
@@ -229,7 +230,7 @@ def serve(
     port : int, default 0
         0 takes a free one.
     open_browser : bool, default True
-        Open the user's web browser on it, unless that is one which runs in the terminal.
+        Open the page in the user's web browser, unless that browser runs in the terminal.
     ready : callable
         Called with the address and its code, which is valid for one request, once the server listens.
 
@@ -261,7 +262,7 @@ async def _serve(
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has none; Ctrl-C raises there
+        with contextlib.suppress(NotImplementedError):  # not available on Windows, where Ctrl-C raises
             loop.add_signal_handler(name, ended.set)
     with contextlib.suppress(asyncio.CancelledError):
         await ended.wait()

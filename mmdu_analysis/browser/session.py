@@ -1,7 +1,8 @@
-"""The messages of the page and the replies to them: the browser without its window.
+"""The messages of the page and the replies to them: the browser independent of how it is displayed.
 
-The widget in JupyterLab, the browser's own server and the exported page all speak to a `Session`: a message in, a
-message and some bytes out. Texts go out as texts, never as markup, but for Markdown that was rendered and cleaned here.
+The widget in JupyterLab, the browser's own server and the exported page all use a `Session`: it receives a
+message and returns a message and bytes. Texts are sent as text, never as markup, except for Markdown that was
+rendered and cleaned here.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Session(Replies):
     # --- the reader's position
 
     def select(self, dialog_id: str, turn: int | None) -> None:
-        """Go to a turn; without one to the dialogue's first that meets the filters.
+        """Go to a turn; by default the first turn of the dialogue that meets the filters.
 
         Raises
         ------
@@ -96,7 +97,7 @@ class Session(Replies):
         self.selection = {"dialog_id": str(dialog_id), "turn": int(turn)}
 
     def filter(self, filters: Filters) -> None:
-        """Apply filters; the selection moves to the first match, unless its own turn is one and the order stays."""
+        """Apply filters; the selection moves to the first match, unless the selected turn matches and the order is unchanged."""
         tagged = self.notes.tagged(filters.tag) if filters.tag else ()
         mask, order = self.index.find(filters, tagged, self._within)
         reordered = filters.order != self.filters.order
@@ -106,7 +107,7 @@ class Session(Replies):
             self.select(str(self.index.ids[order[0]]), None)
 
     def narrow(self, turns: pd.DataFrame | None) -> None:
-        """Keep only some turns, such as a selection in a chart, besides the filters.
+        """Keep only some turns, such as a selection in a chart, in addition to the filters.
 
         Parameters
         ----------
@@ -129,7 +130,8 @@ class Session(Replies):
         Returns
         -------
         pandas.DataFrame
-            ``dialog_id``, ``turn``, ``question``, ``synthetic``, and ``score`` (0-100) where there are scores.
+            ``dialog_id``, ``turn``, ``question``, ``synthetic``, and ``score`` (0-100) where there are
+            scores.
         """
         import numpy as np
 
@@ -213,7 +215,7 @@ class Session(Replies):
         return self.filters.asks_of_turns() or self._within is not None or self.index.given is not None
 
     def _place(self) -> int:
-        """Return the selected dialogue's position in the list; -1 where the filters leave it out."""
+        """Return the position of the selected dialogue in the list; -1 if the filters exclude it."""
         import numpy as np
 
         here = self.index.rows.position(self.selection["dialog_id"])
@@ -260,7 +262,7 @@ class Session(Replies):
         return Reply(self.dialog(), [])
 
     def dialog(self) -> dict[str, Any]:
-        """Return the selected dialogue as the page draws it, with the selected turn in full."""
+        """Return the selected dialogue as shown by the page, with all details of the selected turn."""
         dialog_id = self.selection["dialog_id"]
         noted = {turn for key, turn in self.notes.entries if key == dialog_id}
         content = {

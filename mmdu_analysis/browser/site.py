@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SIDE = 800
 """Longest side of the site's pictures in pixels."""
-_SEARCHED = 20_000_000  # characters of texts that the index holds for its search
+_SEARCHED = 20_000_000  # characters of texts that are stored in the index for the search
 _MARK = "mmdu-site.txt"
 _PICTURES = (".png", ".svg", ".jpg", ".jpeg", ".webp")
 
@@ -79,7 +79,7 @@ def export_site(
     pictures = _check_figures(figures or {})
     _check_folder(target)
     session = Session(inputs.benchmark, inputs.answers, inputs.scores, rubric=inputs.rubric)
-    _write(target / _MARK, "Written by mmdu_analysis.export_site; it is replaced as a whole.\n")
+    _write(target / _MARK, "Written by mmdu_analysis.export_site; it is replaced completely.\n")
     names = page_names([str(key) for key in session.index.ids])
     pages = list(names.items())
     for number, (dialog_id, name) in enumerate(pages):
@@ -100,14 +100,14 @@ def _study_tables(study: Any) -> dict[str, pd.DataFrame]:
     """Return the tables of a study; none for a benchmark alone."""
     tables: dict[str, pd.DataFrame] = {}
     for title, name in (("Dialogues", "statistics"), ("Mean scores, 0-100", "summary")):
-        with suppress(DataError):  # a study without scores has no summary
+        with suppress(DataError):  # without scores there is no summary
             if hasattr(study, name):
                 tables[title] = getattr(study, name)()
     return tables
 
 
 def page_names(dialog_ids: list[str]) -> dict[str, str]:
-    """Return a file name for each dialogue, safe on every file system, and unique also without case.
+    """Return a file name for each dialogue, valid on every file system and unique when case is ignored.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def _index_page(
         body += f"<h2>{html.escape(cut(str(title), 500, '…'))}</h2>{html_table(table)}"
     texts, whole = _texts(index)
     data = {"texts": texts, "whole": whole}
-    # A page from a file has no origin of its own that 'self' could mean.
+    # A page opened from a file has no origin, so 'self' matches nothing.
     return html_page(
         session.benchmark.name, body + "</main>", text_of("site.js"), data, "img-src 'self' file:"
     )
@@ -211,7 +211,7 @@ def _rows(index: Index, names: Mapping[str, str]) -> str:
 
 
 def _texts(index: Index) -> tuple[list[str], bool]:
-    """Return the text of each dialogue for the search, and whether answers and references are in it."""
+    """Return the text of each dialogue for the search, and whether answers and references are included."""
     parts = [index.turns["question"].astype("str")]
     extra = [index.turns["answer"].fillna("").astype("str")]
     extra += [

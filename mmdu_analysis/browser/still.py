@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _SIDE = 200  # pixels
 _MOST_IMAGES = 12
 _MOST_CHARACTERS = 4_000
-# No style sheet: notebook viewers remove it. No colours of text or background: both themes show it.
+# No style sheet: notebook viewers remove it. No text or background colours: it is shown in light and dark
+# themes.
 _BOX = "border:1px solid #888;padding:6px 10px;max-width:1000px;font-family:sans-serif;font-size:13px"
 _CELL = "border:1px solid #888;padding:4px 8px;vertical-align:top;text-align:left;white-space:pre-wrap"
 

@@ -1,4 +1,4 @@
-"""Texts for the page: Markdown without raw markup, and the words in which two texts differ."""
+"""Texts for the page: Markdown without raw markup, and word differences between two texts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def render_markdown(text: str) -> str:
     Parameters
     ----------
     text : str
-        From a file or a model; hostile.
+        From a file or a model; not trusted.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def question_parts(question: str, first_image: int, numbers: list[int]) -> list[
     question : str
         The question.
     first_image : int
-        Place (from 0) of the image that its first placeholder stands for, among the dialogue's images.
+        Index (from 0), among the images of the dialogue, of the image of its first placeholder.
     numbers : list of int
         The images' numbers, in their order.
 
     Returns
     -------
     list of dict
-        ``{"text": str}`` and ``{"image": int or None}`` in turn; None where there are more placeholders than
+        ``{"text": str}`` and ``{"image": int or None}`` in order; None if there are more placeholders than
         images.
     """
     parts: list[dict[str, object]] = []

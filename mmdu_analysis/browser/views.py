@@ -1,4 +1,4 @@
-"""A dialogue, a turn and the list of dialogues as the page draws them: plain values, ready for JSON."""
+"""A dialogue, a turn and the list of dialogues as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def list_rows(
     mask : numpy.ndarray of bool
         Turns that meet the filters; means are over these.
     model : str
-        Whose scores; empty: the mean of all.
+        Model whose scores are shown; empty: the mean of all.
     narrowed : bool
-        Whether a filter is set, so that the number of turns that meet it is of interest.
+        Whether a filter is set, so that the number of matching turns is shown.
     """
     scores = index.turn_scores(model)
     means = None if scores is None else index.dialog_means(scores, mask)
@@ -104,7 +104,7 @@ def draw_images(index: Index, dialog_id: str) -> list[dict[str, Any]]:
 
 
 def _shown_path(path: str) -> str:
-    # A picture inside the file is a "path" of a megabyte.
+    # A picture embedded in the file has a data URL of a megabyte as its "path".
     return cut(path, 200, "…")
 
 
@@ -127,7 +127,7 @@ def draw_answers(index: Index, row: int) -> list[dict[str, Any]]:
 
 
 def answer_text(index: Index, row: int, model: str) -> str | None:
-    """Return the answer of a model to the turn of a row; None without one."""
+    """Return the answer of a model to the turn of a row; None if there is none."""
     texts = index.answers.get(model)
     text = texts.get(row) if texts is not None else None
     return text if isinstance(text, str) else None

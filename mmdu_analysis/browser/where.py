@@ -51,7 +51,7 @@ class Given:
         known = np.flatnonzero(dialog >= 0)
         if not len(known):
             raise DataError(
-                f"where leaves no turn: none of its {len(where):,} rows is in {rows.benchmark.name}"
+                f"where selects no turn: none of its {len(where):,} rows is in {rows.benchmark.name}"
             )
         self.order = np.full(len(rows.ids), len(where))
         np.minimum.at(self.order, dialog[known], known)
@@ -75,7 +75,7 @@ class Given:
         return mask
 
     def mask(self, model: str = "") -> np.ndarray:
-        """Return the turns of the frame, of one model where the frame has models; do not change it."""
+        """Return the mask of the turns of the frame, of one model if the frame has models; do not modify it."""
         if not model or not self._by_model:
             return self._all
         import numpy as np

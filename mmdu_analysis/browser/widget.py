@@ -52,7 +52,7 @@ class PageWidget(anywidget.AnyWidget):
 
 
 def display_with_still(widget: Any, still: str) -> None:
-    """Display HTML for readers without a kernel, and a widget, which hides it where it is live."""
+    """Display HTML for readers without a kernel, and a widget, which hides the HTML if a kernel is running."""
     from IPython.display import HTML, display
 
     bundle = widget._repr_mimebundle_()
@@ -110,7 +110,7 @@ class DialogBrowser(PageWidget):
         return self._session.link()
 
     def narrow(self, turns: pd.DataFrame | None) -> DialogBrowser:
-        """Show only some turns, besides the filters.
+        """Show only some turns, in addition to the filters.
 
         Parameters
         ----------
@@ -198,8 +198,9 @@ def browse(
     answers, scores : pandas.DataFrame or path, optional
         From `load_answers` and `load_scores`, or what these take.
     where : pandas.DataFrame, optional
-        Shows only its ``dialog_id``, or only its ``dialog_id`` and ``turn``, in its order; with one ``model`` its
-        scores: a frame such as `turns_where` and `turns_behind` return, or another browser's ``filtered``.
+        Shows only its ``dialog_id``, or only its ``dialog_id`` and ``turn``, in its order; with one ``model``
+        its scores: a frame such as `turns_where` and `turns_behind` return, or another browser's
+        ``filtered``.
     link : str, optional
         State that ``view.link()`` returned.
     notes : path or None, default "mmdu_notes.jsonl"
@@ -209,7 +210,7 @@ def browse(
     rate : bool, default False
         Rate the answers instead: the dimensions of the rubric by keys, names of models hidden.
     rater : str, optional
-        Name of the person who rates; needed with `rate`.
+        Name of the person who rates; required with `rate`.
     plan : pandas.DataFrame, optional
         ``dialog_id`` and ``turn`` (and ``model``, ``rater``) to rate; by default every turn with an answer.
     ratings : path, default "mmdu_ratings.jsonl"
@@ -227,7 +228,7 @@ def browse(
     Raises
     ------
     DataError
-        If a frame lacks its columns, or `where` leaves nothing.
+        If a frame lacks its columns, or `where` selects no turn.
 
     See Also
     --------

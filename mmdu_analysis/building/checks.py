@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(
 )
 _MOST_FACTS = 20
 _MOST_STARTS = 100
-"""Brackets at which a list is looked for; a reply of brackets alone must not take minutes."""
+"""Maximum number of brackets at which a list is searched; bounds the time for a reply that consists of brackets."""
 
 
 class ReplyError(ValueError):

@@ -26,7 +26,7 @@ def cluster_items(
     model: str | None = None,
     base_url: str | None = None,
 ) -> pd.DataFrame:
-    """Cluster items whose tags and captions are alike.
+    """Cluster items with similar tags and captions.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def cluster_items(
     Returns
     -------
     pandas.DataFrame
-        One row an item, in the order of `items`: ``id``, ``cluster`` (1 is the largest; an item without any
+        One row per item, in the order of `items`: ``id``, ``cluster`` (1 is the largest; an item without any
         related one is a cluster of its own), ``synthetic``.
 
     Raises
@@ -56,12 +56,12 @@ def cluster_items(
     Notes
     -----
     Items that reach the threshold are joined in a graph. Its connected components alone are not used as
-    clusters: one text about two subjects connects both. On ten planted clusters of ten items, half noise words, with twenty
-    items of noise alone, the components reach an adjusted Rand index of 0.06 to 0.21 and average linkage 0.85
-    to 0.97. A merge by average linkage needs at least one pair at the
-    threshold, so looking within the components loses nothing. A component of more than 4,000 items is first cut
-    at a higher threshold. The result depends neither on the order of the items nor on chance.
-    Section 3.1 of the paper.
+    clusters: one text about two subjects connects both. On ten planted clusters of ten items, half noise
+    words, with twenty items of noise alone, the components reach an adjusted Rand index of 0.06 to 0.21 and
+    average linkage 0.85 to 0.97. A merge by average linkage needs at least one pair at the threshold, so
+    looking within the components loses nothing. A component of more than 4,000 items is first cut at a higher
+    threshold. The result is deterministic and does not depend on the order of the items. Section 3.1 of the
+    paper.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def cluster_items(
 
 
 def label_clusters(embedding: Embedding, threshold: float = THRESHOLD) -> np.ndarray:
-    """Return the cluster of each row of an embedding, numbered from 1 by falling size."""
+    """Return the cluster of each row of an embedding, numbered from 1 by decreasing size."""
     import numpy as np
 
     if not 0 < threshold < 1:
@@ -99,7 +99,7 @@ def label_clusters(embedding: Embedding, threshold: float = THRESHOLD) -> np.nda
 
 
 def _components(graph: Any, rows: np.ndarray, threshold: float) -> list[np.ndarray]:
-    """List the connected components; a very large one is cut at higher and higher thresholds."""
+    """List the connected components; a very large one is split at increasing thresholds."""
     import numpy as np
     from scipy.sparse.csgraph import connected_components
 
@@ -120,7 +120,7 @@ def _components(graph: Any, rows: np.ndarray, threshold: float) -> list[np.ndarr
 
 
 def _average_linkage(vectors: Any, rows: np.ndarray, threshold: float) -> np.ndarray:
-    """Return labels from 1 of some rows; more than can be compared at once are all the same text."""
+    """Return labels from 1 of some rows; a group too large to be compared at once consists of identical texts."""
     import numpy as np
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -134,7 +134,7 @@ def _average_linkage(vectors: Any, rows: np.ndarray, threshold: float) -> np.nda
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:
-    """Return labels from 1 by falling size; of equal clusters the first item decides."""
+    """Return labels from 1 by decreasing size; ties are ordered by their first item."""
     import numpy as np
 
     _, first, inverse, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)

@@ -29,7 +29,7 @@ _TRIES = 200
 
 @dataclass(frozen=True)
 class Combination:
-    """Images that one dialogue is written about.
+    """The images of one dialogue to be written.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def draw_combinations(
     clusters : pandas.DataFrame
         From `cluster_items`.
     n : int, optional
-        How many at most; by default as many as the items allow. Needed with `reuse`.
+        Maximum number; by default as many as the items allow. Required with `reuse`.
     sizes : mapping of int to float, optional
         Number of images to its weight; by default the paper's (Figure 4).
     reuse : bool, default False
@@ -78,8 +78,8 @@ def draw_combinations(
     Returns
     -------
     pandas.DataFrame
-        One row an image of a combination: ``combination``, ``cluster``, ``image`` (from 1), ``id``, ``similarity``
-        (cosine of its caption to that of image 1), ``synthetic``.
+        One row per image of a combination: ``combination``, ``cluster``, ``image`` (from 1), ``id``,
+        ``similarity`` (cosine of its caption to that of image 1), ``synthetic``.
 
     Raises
     ------
@@ -88,9 +88,9 @@ def draw_combinations(
 
     Notes
     -----
-    A cluster is drawn with a probability proportional to the items that it has left; the first image
-    at random; the others are those with the most similar captions ("matched again by captions", section 3.1 of
-    the paper).
+    A cluster is drawn with a probability proportional to its number of remaining items; the first image is
+    drawn at random; the others are those with the most similar captions ("matched again by captions", section
+    3.1 of the paper).
 
     Examples
     --------
@@ -151,7 +151,7 @@ def write_combinations(items: pd.DataFrame, combinations: pd.DataFrame, path: st
     combinations : pandas.DataFrame
         From `draw_combinations`.
     path : str or path
-        Such as ``clusters.jsonl``. Paths of pictures stay as they are in the items: relative to their folder.
+        Such as ``clusters.jsonl``. Paths of pictures are written as in the items: relative to their folder.
 
     Returns
     -------

@@ -33,21 +33,21 @@ def write_data_sheet(
     found : sequence of Exported
         What is exported.
     table : pandas.DataFrame
-        One row a dialogue, as `export_benchmark` returns it.
+        One row per dialogue, as `export_benchmark` returns it.
     accepted : int
         Reviewers who had to accept a turn.
 
     Returns
     -------
     str
-        Sections on content, making, review, sources and licences.
+        Sections on content, creation, review, sources and licences.
     """
     synthetic = any(exported.dialog.synthetic for exported in found)
     lines = [f"# Data sheet: {_safe(name)}", ""]
     if synthetic:
         lines += ["**Synthetic: made from generated items or by a simulated model. Not for evaluation.**", ""]
     lines += ["## Content", "", *_pairs(_content(found)), ""]
-    lines += ["## How it was made", "", *_pairs(_making(found)), ""]
+    lines += ["## How it was created", "", *_pairs(_making(found)), ""]
     lines += ["## Review", "", *_pairs(_reviewing(table, accepted)), "", *_agreement(review), ""]
     items = _items(found)
     lines += [
@@ -140,5 +140,5 @@ def _pairs(rows: Sequence[tuple[str, Any]]) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    """Return a text on one line in which nothing is markup."""
+    """Return a text on one line, with markup escaped."""
     return _ACTIVE.sub(r"\\\1", shorten(text, 200))

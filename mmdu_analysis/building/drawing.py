@@ -1,4 +1,4 @@
-"""The draw of related items from clusters, one combination after another."""
+"""Random draws of related items from clusters, one combination at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Drawn(NamedTuple):
     Attributes
     ----------
     cluster : int
-        Where it comes from.
+        The cluster of its items.
     ids : list of str
         Its items, in the order of the images.
     similarities : list of float
@@ -40,7 +40,7 @@ class Pools:
     weights : mapping
         Number of images to its weight.
     rng : numpy.random.Generator
-        Source of chance.
+        Random number generator.
     reuse : bool
         Whether items stay in the pool after they are drawn.
     """
@@ -59,7 +59,7 @@ class Pools:
         self._vectors: dict[int, Any] = {}
 
     def draw(self) -> Drawn | None:
-        """Draw a cluster by the items that it has left, an item of it, and those with the most similar captions.
+        """Draw a cluster (weighted by its remaining items), one of its items, and those with the most similar captions.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class Pools:
         return Drawn(self._names[index], ids, [float(similarity[one]) for one in chosen])
 
     def _size(self, most: int) -> int:
-        """Draw a number of images among those that the pool allows."""
+        """Draw a number of images that the pool allows."""
         import numpy as np
 
         fitting = [size for size in self._weights if size <= most]
@@ -104,7 +104,7 @@ class Pools:
 
 
 def _caption_vectors(rows: pd.DataFrame) -> Any:
-    """Weigh the words of the captions of one cluster; titles where there is no caption."""
+    """Return tf-idf vectors of the captions of one cluster; a missing caption is replaced by the title."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 

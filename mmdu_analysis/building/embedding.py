@@ -1,4 +1,4 @@
-"""Items as vectors: words of their tags and captions, or the embeddings of a server or a local model."""
+"""Embeddings of items: tf-idf of their tags and captions, or from a server or a local model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Embed = Literal["tfidf", "endpoint", "sentence-transformers"]
 EMBEDS: tuple[Embed, ...] = ("tfidf", "endpoint", "sentence-transformers")
 WORD = r"(?u)\b\w+\b"
-"""What counts as a word; also single letters, unlike the default of scikit-learn."""
+"""Pattern of a word; it includes single letters, unlike the default of scikit-learn."""
 _NEIGHBOURS = 20
 _POWER = 2.0
 _ROUNDS = 3
@@ -38,7 +38,7 @@ class Embedding:
     vectors : scipy.sparse.csr_matrix or numpy.ndarray, shape (n, n_dimensions)
         Cosine similarity is their scalar product.
     method : str
-        How they were made, with the model's name if there is one.
+        The method, with the name of the model if there is one.
     """
 
     ids: tuple[str, ...]
@@ -47,7 +47,7 @@ class Embedding:
 
 
 def item_texts(items: pd.DataFrame) -> list[str]:
-    """Return the text of each item that its vector is made from: tags, title and caption.
+    """Return the text of each item to be embedded: tags, title and caption.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def item_texts(items: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        The first 50 words of ``text`` where an item has neither tags, title nor caption.
+        The first 50 words of ``text`` if an item has neither tags, title nor caption.
     """
     columns = [items[name].fillna("").astype(str) for name in ("tags", "title", "caption", "text")]
     texts = []
@@ -92,7 +92,7 @@ def embed_items(
     Returns
     -------
     Embedding
-        Rows in the order of the ids, whatever the order of `items`.
+        Rows in the order of the ids, independent of the order of `items`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def embed_items(
 
 
 def _tfidf(texts: Sequence[str]) -> Any:
-    """Weight words, leave out those of one text alone, and smooth."""
+    """Compute tf-idf vectors without words of a single text, and smooth them."""
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
     except ImportError:
@@ -137,7 +137,7 @@ def _tfidf(texts: Sequence[str]) -> Any:
     )
     try:
         vectors = weights.fit_transform(texts)
-    except ValueError:  # no word that two texts share
+    except ValueError:  # no word occurs in two texts
         return csr_matrix((len(texts), 1), dtype=np.float64)
     for _ in range(_ROUNDS):
         vectors = smooth(vectors, _NEIGHBOURS, _POWER)
@@ -153,7 +153,7 @@ def _from_server(texts: Sequence[str], model: str, base_url: str | None) -> np.n
     rows: list[list[float]] = []
     with Server(model, base_url).connect() as endpoint:
         for start in range(0, len(texts), _BATCH):
-            batch = [text or "-" for text in texts[start : start + _BATCH]]  # servers refuse an empty text
+            batch = [text or "-" for text in texts[start : start + _BATCH]]  # servers reject empty texts
             try:
                 rows += read_embeddings(endpoint.post("/embeddings", {"input": batch}), len(batch))
             except TurnError as error:
@@ -183,12 +183,12 @@ def read_embeddings(raw: str, n: int) -> list[list[float]]:
     Returns
     -------
     list of list of float
-        One vector a text, in the order of the texts.
+        One vector per text, in the order of the texts.
 
     Raises
     ------
     DataError
-        If the reply is of another form, or has another number of vectors.
+        If the reply has another form or number of vectors.
     """
     try:
         reply = msgspec.json.decode(raw, type=_Reply)
@@ -219,6 +219,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     import numpy as np
 
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
-        raise DataError("the embeddings are not one finite vector a text; try another model")
+        raise DataError("the embeddings are not one finite vector per text; try another model")
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)

@@ -25,16 +25,16 @@ PAIR_TOKENS = 420
 def estimate_writing(
     plans: Sequence[Plan], prompts: Prompts, folder: RunFolder, request: Request
 ) -> pd.DataFrame:
-    """Estimate what writing dialogues costs: the requests that are left.
+    """Estimate the cost of the remaining requests for writing dialogues.
 
     Parameters
     ----------
     plans : sequence of Plan
         The dialogues.
     prompts : Prompts
-        What the model reads.
+        The prompts.
     folder : RunFolder
-        What is done.
+        Folder with the completed requests.
     request : Request
         With the prices.
 
@@ -43,7 +43,7 @@ def estimate_writing(
     pandas.DataFrame
         One row: ``dialogues``, ``requests``, ``turns_done`` (requests that are done), ``prompt_tokens``,
         ``completion_tokens``, ``cost_usd`` (NaN without prices), ``synthetic``. An image counts 471 tokens, a
-        pair 420; replies that must be asked for again are not part of it.
+        pair 420; repeated requests after unusable replies are not included.
     """
     import pandas as pd
 

@@ -55,17 +55,17 @@ def export_benchmark(folder: str | Path, out: str | Path, *, accepted: int = 2) 
     folder : str or path
         From `write_dialogs`, with the reviewers' decisions.
     out : str or path
-        File to write, such as ``benchmark.json``. Pictures are copied to ``mmdu_pics`` beside it; the data sheet
-        has its name with ``.md``.
+        File to write, such as ``benchmark.json``. Pictures are copied to ``mmdu_pics`` beside it; the data
+        sheet has its name with ``.md``.
     accepted : int, default 2
-        Reviewers who must accept a turn as it stands. A turn that anybody rejects is left out, and so is a dialogue
-        that anybody rejects as a whole. 0 keeps also what nobody has looked at.
+        Number of reviewers who must accept the current texts of a turn. Turns and dialogues that any reviewer
+        rejects are left out. With 0, turns that nobody has reviewed are kept.
 
     Returns
     -------
     pandas.DataFrame
-        One row a dialogue: ``dialog_id``, ``n_turns`` (written), ``n_accepted`` (kept), ``n_edited``, ``n_rejected``,
-        ``n_open`` (not enough decisions), ``n_images``, ``kept``, ``synthetic``.
+        One row per dialogue: ``dialog_id``, ``n_turns`` (written), ``n_accepted`` (kept), ``n_edited``,
+        ``n_rejected``, ``n_open`` (not enough decisions), ``n_images``, ``kept``, ``synthetic``.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _WIT_COLUMNS = {
     "text": ("context_page_description", "context_section_description"),
     "source": ("page_url",),
 }
-"""Columns of the Wikipedia-based image text data set, the first one that has a value counts."""
+"""Columns of the Wikipedia-based image text data set, the first one with a value is used."""
 
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
@@ -48,13 +48,14 @@ def load_items(
     Parameters
     ----------
     path : str or path
-        JSON Lines, a JSON list, CSV, TSV or Parquet with ``id``, ``image``, ``title``, ``caption``, ``tags`` (a text
-        or a list), ``text``, ``source``, ``licence``; all but ``image`` may be missing. A table like WIT
-        (``page_title``, ``image_url``, ``caption_reference_description``, ``context_page_description``) is
-        accepted too.
+        JSON Lines, a JSON list, CSV, TSV or Parquet with ``id``, ``image``, ``title``, ``caption``, ``tags``
+        (a text or a list), ``text``, ``source``, ``licence``; all but ``image`` may be missing. A table like
+        WIT (``page_title``, ``image_url``, ``caption_reference_description``, ``context_page_description``)
+        is accepted too.
     pictures : str or path, optional
-        Folder that the paths of images start at; by default the folder of the file. Pictures outside of it are
-        not read. Where ``image`` is a URL, the file of that name is looked for: nothing is downloaded.
+        Folder that the paths of images are relative to; by default the folder of the file. Pictures outside
+        of it are not read. Where ``image`` is a URL, the file of that name is looked for: nothing is
+        downloaded.
     strict : bool, default False
         Raise the first problem.
     return_problems : bool, default False
@@ -63,11 +64,11 @@ def load_items(
     Returns
     -------
     pandas.DataFrame
-        One row an item: the eight columns, all text (empty where a value is missing), ``folder`` (where image
-        paths start) and ``synthetic``. Without ids the items are numbered.
+        One row per item: the eight columns, all text (empty where a value is missing), ``folder`` (where
+        image paths start) and ``synthetic``. Without ids the items are numbered.
     pandas.DataFrame
-        With `return_problems`: ``file, where, dialog_id, turn, problem``. Rows without an image, with a repeated
-        id or that can't be read are left out and listed.
+        With `return_problems`: ``file, where, dialog_id, turn, problem``. Rows without an image, with a
+        repeated id or that can't be read are left out and listed.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def load_items(
 
 
 def _rows(file: Path) -> Iterator[_Row]:
-    """Read a file's rows, whatever its kind."""
+    """Read the rows of a file of any supported kind."""
     name = file.name.lower()
     if name.endswith(".parquet"):
         yield from _table_rows(_read_parquet(file), file)
@@ -208,7 +209,7 @@ def _fault(item: dict[str, Any], seen: set[str]) -> str:
     if not item["image"]:
         return "no image"
     if item["id"] in seen:
-        return f"the id {item['id']!r} is used by an item before; ids must be unique"
+        return f"the id {item['id']!r} is used by an earlier item; ids must be unique"
     return ""
 
 
@@ -218,7 +219,7 @@ def picture_path(item: Any) -> Path:
     Parameters
     ----------
     item : mapping
-        With ``image`` and ``folder``. Of a URL the last part counts: the downloaded file.
+        With ``image`` and ``folder``. For a URL, the last part is the name of the downloaded file.
 
     Returns
     -------

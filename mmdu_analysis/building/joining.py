@@ -19,7 +19,7 @@ class Pair:
     question, answer : str
         Without placeholders; images are named as ``Image1``.
     origin : dict
-        Where they come from: ``items``, ``prompt``, ``model``, ``step``.
+        Their origin: ``items``, ``prompt``, ``model``, ``step``.
     """
 
     question: str
@@ -52,7 +52,7 @@ def shift_images(text: str, by: int) -> str:
     text : str
         With names such as ``Image1``.
     by : int
-        How many images stand before.
+        Number of preceding images.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def order_pairs(singles: Sequence[Sequence[Pair]], multi: Sequence[Pair]) -> lis
     Returns
     -------
     list of Pair
-        The pairs about an image, followed by those about it and images before it.
+        The pairs about each image, followed by those about it and earlier images.
     """
     ordered: list[Pair] = []
     for image, pairs in enumerate(singles, 1):
@@ -100,7 +100,7 @@ def order_pairs(singles: Sequence[Sequence[Pair]], multi: Sequence[Pair]) -> lis
 
 
 def introduce_images(pairs: Sequence[Pair]) -> tuple[list[str], int]:
-    """Write each question with the images that it introduces before it.
+    """Prefix each question with the images that it introduces.
 
     Parameters
     ----------

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 _BLOCK = 1_000
 """Rows of one product; bounds the memory."""
 _FLOOR = 0.1
-"""Similarities below are those of texts that share a few words by chance."""
+"""Lower similarities are those of texts that share a few words by chance."""
 _MOST_WORDS = 48
 """Words that a smoothed vector keeps."""
 _LEAST_WEIGHT = 0.05
 """A smoothed vector drops weights below this share of its largest one."""
 _COMMON = 5_000
-"""A word of more texts than this does not enter the search for neighbours: it would cost most and tell least."""
+"""Words that occur in more texts than this are not used to search neighbours: they cost most and carry least information."""
 
 
 def nearest(vectors: csr_matrix, k: int, least: float = _FLOOR) -> csr_matrix:
@@ -31,7 +31,7 @@ def nearest(vectors: csr_matrix, k: int, least: float = _FLOOR) -> csr_matrix:
     k : int
         Neighbours of a row at most, the row itself included.
     least : float, default 0.1
-        Pairs that are less similar are not neighbours.
+        Less similar pairs are not neighbours.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def nearest(vectors: csr_matrix, k: int, least: float = _FLOOR) -> csr_matrix:
             span = slice(block.indptr[row], block.indptr[row + 1])
             column, value = block.indices[span], block.data[span]
             if len(value) > k:
-                # Rounding first: sums in another order must not decide between equal neighbours.
+                # Round first, so that the order of summation does not decide between equal neighbours.
                 chosen = np.lexsort((column, -np.round(value, 9)))[:k]
                 column, value = column[chosen], value[chosen]
             counts.append(len(value))
@@ -73,7 +73,9 @@ def _products(vectors: Any, least: float) -> Iterator[Any]:
     transposed = _without_common_words(vectors).T.tocsr() if issparse(vectors) else vectors.T
     for start in range(0, vectors.shape[0], _BLOCK):
         product = vectors[start : start + _BLOCK] @ transposed
-        if not issparse(product):  # dense embeddings: zeros before, so that few values are stored
+        if not issparse(
+            product
+        ):  # dense embeddings: set small values to zero first, so that few values are stored
             product[product < least - 1e-9] = 0
         block = csr_matrix(product)
         block.data[block.data < least - 1e-9] = 0
@@ -109,9 +111,9 @@ def smooth(vectors: csr_matrix, k: int, power: float) -> csr_matrix:
 
     Notes
     -----
-    Database-side feature augmentation (Arandjelović and Zisserman 2012) with the weights of alpha query expansion
-    (Radenović et al. 2019): what a text does not say is taken from the texts that are most like it, and words that
-    only one of them has lose weight.
+    Database-side feature augmentation (Arandjelović and Zisserman 2012) with the weights of alpha query
+    expansion (Radenović et al. 2019): words missing from a text are added from the most similar texts, and
+    words that occur in only one of them lose weight.
     """
     from sklearn.preprocessing import normalize
 

@@ -13,7 +13,7 @@ from mmdu_analysis.building.joining import Pair, order_pairs, shift_pair
 from mmdu_analysis.building.prompting import Prompts
 
 _MOST_PAIRS = 6
-"""Multi-image pairs of one request: longer lists are cut or repeat themselves."""
+"""Multi-image pairs per request: models truncate longer lists or repeat themselves."""
 _LONGEST_TEXT = 6_000
 NO_FACTS = "(none)"
 
@@ -100,7 +100,7 @@ class Plan:
         Returns
         -------
         str
-            What the model reads, beside the pictures.
+            The text for the model, without the pictures.
         """
         if step.kind == "facts":
             return prompts.fill("facts", {"text": item_text(self.items(step)[0])})
@@ -114,7 +114,7 @@ class Plan:
         return prompts.fill("multi", values)
 
     def _facts(self, part: int, image: int, done: Mapping[int, Mapping[str, Any]]) -> str:
-        """Return an image's facts; its own texts where the model listed none."""
+        """Return the facts of an image; its own texts if the model listed none."""
         step = next(
             step for step in self.steps if (step.kind, step.part, step.image) == ("facts", part, image)
         )
@@ -124,12 +124,12 @@ class Plan:
         return item_text(self.parts[part].items[image - 1])
 
     def questions(self, step: Step, done: Mapping[int, Mapping[str, Any]]) -> list[str]:
-        """Return the questions about the same combination that other steps have brought."""
+        """Return the questions about the same combination from other steps."""
         others = [other for other in self.steps if other.part == step.part and other.number != step.number]
         return [question for other in others for question, _ in done.get(other.number, {}).get("pairs", ())]
 
     def is_complete(self, done: Mapping[int, Mapping[str, Any]]) -> bool:
-        """Return whether all pairs of the dialogue are there."""
+        """Return whether all pairs of the dialogue are complete."""
         return all(step.number in done for step in self.steps if step.kind != "facts")
 
     def pairs(self, done: Mapping[int, Mapping[str, Any]]) -> list[Pair]:

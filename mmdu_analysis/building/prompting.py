@@ -1,4 +1,4 @@
-"""The prompts that dialogues are written with: the package's own, or files that replace them."""
+"""The prompts for writing dialogues: the package's own, or files that replace them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Prompts:
         Returns
         -------
         str
-            What the model reads.
+            The text for the model.
         """
         return _FIELD.sub(lambda match: str(values.get(match[1], match[0])), self.templates[name])
 
@@ -68,8 +68,8 @@ def load_prompts(folder: str | Path | None = None) -> Prompts:
     Parameters
     ----------
     folder : str or path, optional
-        With any of ``facts.txt``, ``single.txt``, ``multi.txt`` and ``again.txt``; the package's own stand in for those that
-        are missing. By default all are the package's own.
+        With any of ``facts.txt``, ``single.txt``, ``multi.txt`` and ``again.txt``; missing ones are replaced
+        by the package's own. By default all are the package's own.
 
     Returns
     -------

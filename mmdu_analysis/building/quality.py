@@ -22,18 +22,18 @@ _NO = frozenset({"0", "no", "n", "false", "reject"})
 
 @dataclass(frozen=True)
 class ClusterReport:
-    """Measures of clusters that need no person.
+    """Measures of clusters that are computed without human judgements.
 
     Attributes
     ----------
     table : pandas.DataFrame
         One row: ``n_items``, ``n_clusters`` (of two items and more), ``n_single`` (items alone), ``largest``,
-        ``similarity_within``, ``similarity_between`` (mean cosine over all pairs), ``silhouette``, ``n_silhouette`` (items
-        that it was computed from), ``synthetic``.
+        ``similarity_within``, ``similarity_between`` (mean cosine over all pairs), ``silhouette``,
+        ``n_silhouette`` (items that it was computed from), ``synthetic``.
     sizes : pandas.DataFrame
         ``size``, ``n_clusters``, ``synthetic``.
     map : pandas.DataFrame
-        ``id``, ``cluster``, ``x``, ``y``, ``synthetic``: at most 1,000 items, placed by t-SNE.
+        ``id``, ``cluster``, ``x``, ``y``, ``synthetic``: at most 1,000 items, with coordinates from t-SNE.
     """
 
     table: pd.DataFrame
@@ -144,7 +144,7 @@ def _silhouette(vectors: Any, labels: np.ndarray, chosen: np.ndarray) -> tuple[f
 
 
 def _points(vectors: Any, chosen: np.ndarray, seed: int) -> np.ndarray:
-    """Place items in the plane, similar ones near each other."""
+    """Project items to two dimensions, similar ones close to each other."""
     import numpy as np
     from sklearn.manifold import TSNE
 
@@ -173,7 +173,7 @@ def draw_map(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
-        With one point an item.
+        With one point per item.
     """
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -191,7 +191,7 @@ def draw_map(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def draw_pairs(items: pd.DataFrame, clusters: pd.DataFrame, n: int = 100, *, seed: int = 0) -> pd.DataFrame:
-    """Draw pairs of items of the same cluster, for a person to accept or reject.
+    """Sample pairs of items of the same cluster for a person to accept or reject.
 
     Parameters
     ----------
@@ -208,8 +208,9 @@ def draw_pairs(items: pd.DataFrame, clusters: pd.DataFrame, n: int = 100, *, see
     Returns
     -------
     pandas.DataFrame
-        ``pair``, ``cluster``, ``id_a``, ``title_a``, ``caption_a``, ``image_a`` and the same with ``_b``, an empty
-        ``accept`` and ``synthetic``. Write it as CSV, fill ``accept`` with yes or no, and pass it to `cluster_accuracy`.
+        ``pair``, ``cluster``, ``id_a``, ``title_a``, ``caption_a``, ``image_a`` and the same with ``_b``, an
+        empty ``accept`` and ``synthetic``. Write it as CSV, fill ``accept`` with yes or no, and pass it to
+        `cluster_accuracy`.
 
     Raises
     ------
@@ -255,8 +256,9 @@ def cluster_accuracy(sheet: pd.DataFrame | str | Path, *, ci: float = 0.95) -> p
     Returns
     -------
     pandas.DataFrame
-        One row: ``mean`` (share of accepted pairs, points on 0-100), ``se`` (NaN at 0 and 100), ``low``, ``high`` (Wilson's interval), ``n_pairs``,
-        ``n_missing`` (pairs without a decision), ``ci``, ``synthetic``.
+        One row: ``mean`` (share of accepted pairs, points on 0-100), ``se`` (NaN at 0 and 100), ``low``,
+        ``high`` (Wilson's interval), ``n_pairs``, ``n_missing`` (pairs without a decision), ``ci``,
+        ``synthetic``.
 
     Raises
     ------

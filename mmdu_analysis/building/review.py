@@ -97,7 +97,7 @@ class Review:
         Returns
         -------
         Event
-            As it stands in the log.
+            The event as written to the log.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Review:
         Returns
         -------
         Event
-            As it stands in the log.
+            The event as written to the log.
         """
         if dialog_id not in self.dialogs or kind not in ("accept", "reject"):
             raise DataError(f"no decision {kind!r} about a dialogue {dialog_id!r}")
@@ -178,8 +178,8 @@ class Review:
         Returns
         -------
         pandas.DataFrame
-            One row a reviewer and turn: ``dialog_id``, ``turn``, ``reviewer``, ``decision`` (the last one), ``current``
-            (whether it is about the present texts), ``synthetic``.
+            One row per reviewer and turn: ``dialog_id``, ``turn``, ``reviewer``, ``decision`` (the last one),
+            ``current`` (whether it is about the present texts), ``synthetic``.
         """
         import pandas as pd
 
@@ -208,7 +208,7 @@ def check_reviewer(name: str) -> str:
 
 
 def reviewer_agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """Compute how far reviewers agree, for each two of them.
+    """Compute the agreement of each pair of reviewers.
 
     Parameters
     ----------
@@ -218,8 +218,9 @@ def reviewer_agreement(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``reviewer_a``, ``reviewer_b``, ``n_turns`` (that both decided about), ``agreement`` (percent with the same
-        decision: keep as it is, edit, reject), ``kappa`` (Cohen's; NaN where both always decide the same), ``synthetic``.
+        ``reviewer_a``, ``reviewer_b``, ``n_turns`` (that both decided about), ``agreement`` (percent with the
+        same decision: keep as it is, edit, reject), ``kappa`` (Cohen's; NaN where both always decide the
+        same), ``synthetic``.
 
     Examples
     --------

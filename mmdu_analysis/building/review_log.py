@@ -72,7 +72,7 @@ class Event:
 
 
 def new_event(reviewer: str, kind: str, dialog_id: str, turn: int | None = None, **values: Any) -> Event:
-    """Return an event of this moment, with an id of its own."""
+    """Return an event with the current time and a new id."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return Event(secrets.token_hex(8), reviewer, kind, dialog_id, turn, time=now, **values)
 
@@ -104,7 +104,8 @@ class ReviewLog:
     def refresh(self) -> bool:
         """Read what any process appended since; return whether there was anything.
 
-        A line without its end is still being written, or was cut by a crash: it is looked at again.
+        A line without a line feed is still being written, or was truncated by a crash: it is read again
+        later.
         """
         try:
             with self.path.open("rb") as file:
@@ -128,7 +129,7 @@ class ReviewLog:
         try:
             event = _event(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            text = f"not a decision ({type(error).__name__}); the line is kept as it is"
+            text = f"not a decision ({type(error).__name__}); the line is kept unchanged"
             self.problems.append(Problem(short_path(self.path), f"line {self._lines}", text))
             return
         if event.event not in self._known:
@@ -136,18 +137,18 @@ class ReviewLog:
             self.events.append(event)
 
     def append(self, event: Event) -> None:
-        """Write an event; when this returns it is on the disk.
+        """Write an event and synchronise it with the disk.
 
         Raises
         ------
         DataError
-            If the disk is full or the file can't be written; the log before stays as it is.
+            If the disk is full or the file can't be written; the existing log stays unchanged.
         """
         append_records(self.path, [event.record()])
         self.refresh()
 
     def effective(self) -> list[Event]:
-        """Return the decisions that count: without those undone, and without the undoing."""
+        """Return the valid decisions, without undone ones and without the undo events."""
         undone = {event.undoes for event in self.events if event.kind == "undo"}
         return [event for event in self.events if event.kind != "undo" and event.event not in undone]
 
@@ -191,7 +192,7 @@ class TurnState:
     outdated : tuple of str
         Reviewers who decided about texts that were edited since.
     last : dict
-        Reviewer to the last decision, of whatever texts.
+        Reviewer to the last decision, about any version of the texts.
     """
 
     question: str

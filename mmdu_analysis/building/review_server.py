@@ -43,7 +43,7 @@ def review_dialogs(
         From `write_dialogs`. Decisions are appended to ``review.jsonl`` in it; several reviewers may work at
         the same time, each with a server.
     reviewer : str
-        Whose decisions they are.
+        Name of the reviewer.
     port : int, default 0
         Port on 127.0.0.1; 0 takes a free one.
     open_browser : bool, default True
@@ -54,7 +54,7 @@ def review_dialogs(
     Raises
     ------
     DataError
-        If the folder has no complete dialogue, the name can't be used, or the port can't be had.
+        If the folder has no complete dialogue, the name can't be used, or the port is not available.
     """
     name, review = check_reviewer(reviewer), Review(folder)
     serve(

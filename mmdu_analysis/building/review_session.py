@@ -21,7 +21,7 @@ class Reply(NamedTuple):
     Attributes
     ----------
     content : dict
-        What JSON can hold.
+        Values that can be serialised as JSON.
     buffers : tuple of bytes
         Pictures.
     """
@@ -38,7 +38,7 @@ class ReviewSession:
     review : Review
         Shared by all windows of the server.
     reviewer : str
-        Whose decisions they are.
+        Name of the reviewer.
     """
 
     def __init__(self, review: Review, reviewer: str) -> None:
@@ -157,7 +157,7 @@ class ReviewSession:
         return self._dialog(dialog_id, undone=_brief(event))
 
     def _refresh(self, message: dict[str, Any]) -> Reply:
-        """Return the dialogue again if anybody has decided anything since the last reply."""
+        """Return the dialogue again if there were decisions since the last reply."""
         self.review.log.refresh()
         if len(self.review.log.events) == self._seen:
             return Reply({"kind": "same"})

@@ -53,7 +53,7 @@ def sample_items(n_clusters: int = 5, per_cluster: int = 6, *, seed: int = SEED)
     Raises
     ------
     DataError
-        If there can't be so many.
+        If a number is out of range.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def write_sample_items(
 
 
 def draw_picture(number: int, seed: int = SEED) -> Image:
-    """Draw a picture of bright rectangles, another one for each number."""
+    """Draw a picture of bright rectangles, a different one for each number."""
     import numpy as np
     from PIL import Image, ImageDraw
 

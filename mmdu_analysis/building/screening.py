@@ -21,12 +21,12 @@ MAX_DISTANCE = 3
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _MOST_PIXELS = 100_000_000
 _SCALED_SIDE = 512
-"""Sharpness is measured at this size, so that it means the same for a photograph of any resolution."""
+"""Sharpness is measured at this size, so that it does not depend on the resolution of a photograph."""
 _BANDS = 4
 
 
 class PictureFacts(NamedTuple):
-    """The measurements by which a picture is screened.
+    """The measurements used to screen a picture.
 
     Attributes
     ----------
@@ -83,12 +83,12 @@ def screen_items(
     pandas.DataFrame
         The items that are kept, with ``width``, ``height`` and ``sharpness``.
     pandas.DataFrame
-        With `return_problems`: one row an item that was left out, with the reason.
+        With `return_problems`: one row per item that was left out, with the reason.
 
     Raises
     ------
     DataError
-        If an argument makes no sense, or the extra ``building`` is not installed.
+        If an argument is out of range, or the extra ``building`` is not installed.
 
     Warns
     -----
@@ -196,14 +196,14 @@ def _measure(picture: Image) -> PictureFacts:
 
 
 class _Fingerprints:
-    """Hashes seen so far; of 64 bits that differ in at most three, one of four quarters is the same."""
+    """Hashes so far; two hashes of 64 bits that differ in at most three bits have one of four quarters in common."""
 
     def __init__(self, max_distance: int) -> None:
         self._most = max_distance
         self._bands: list[dict[int, list[tuple[str, int]]]] = [{} for _ in range(_BANDS)]
 
     def add(self, key: str, fingerprint: int) -> str:
-        """Return the item whose picture is the same; empty if there is none, and this one is added."""
+        """Return the item with the same picture; if there is none, add this item and return an empty string."""
         quarters = [(fingerprint >> (16 * band)) & 0xFFFF for band in range(_BANDS)]
         for band, quarter in zip(self._bands, quarters, strict=True):
             for other, seen in band.get(quarter, ()):

@@ -1,6 +1,6 @@
 """A simulated model that writes dialogues, to try the commands without a real one.
 
-Run it with ``python -m mmdu_analysis.building.stand_in``. What it writes says that it is synthetic.
+Run it with ``python -m mmdu_analysis.building.stand_in``. Its texts are marked as synthetic.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _WORDS = (
     "material frame shadow symmetry distance contrast"
 ).split()
 _SENTENCES = (
-    "This synthetic answer describes the {0} and the {1} of {2}; nobody looked at the pictures.",
-    "A generated sentence about {2} follows, with a word on its {0} and none on its {1}.",
+    "This synthetic answer describes the {0} and the {1} of {2}; it was written without looking at the pictures.",
+    "This generated sentence mentions the {0} of {2} and says nothing about its {1}.",
     "The {0} of {2} is named here only so that the text has the length of a real answer.",
-    "Where a person would compare the {0} with the {1}, this text fills the place with regard to {2}.",
+    "A person would compare the {0} and the {1} of {2}; this text only imitates the length of such an answer.",
 )
 
 
@@ -56,7 +56,7 @@ def generated_reply(conversation: str, time: int = 1) -> str:
     conversation : str
         All messages, as JSON.
     time : int, default 1
-        How often it was asked, from 1.
+        Number of the attempt, from 1.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def generated_reply(conversation: str, time: int = 1) -> str:
         return _pairs(rng, int(found[1]), [int(found[2])], several=False)
     if _FACTS in plain:
         return json.dumps([f"A synthetic fact about the {word}." for word in rng.sample(_WORDS, 3)])
-    return judging_stand_in.made_up_reply(conversation, time)
+    return judging_stand_in.simulated_reply(conversation, time)
 
 
 def _pairs(rng: random.Random, n: int, images: list[int], *, several: bool) -> str:

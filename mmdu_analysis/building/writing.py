@@ -84,18 +84,18 @@ def write_dialogs(
     multi_share : float, default 0.6
         Share of multi-image questions, at least.
     concat : int, default 1
-        Combinations that are joined into one dialogue, by shifting the numbers of the images. Neighbours in the
-        file are joined; the last dialogue may have fewer.
+        Number of combinations that are joined into one dialogue, by shifting the numbers of the images.
+        Adjacent lines of the file are joined; the last dialogue may have fewer.
     attempts : int, default 3
-        How often a reply that breaks a rule is asked for, with the reason.
+        Maximum number of requests for a reply that breaks a rule; the reason is sent with each.
     image_side, parameters, concurrency, timeout, retries
         As in `answer`.
     limit : int, optional
         Only the first `limit` dialogues.
     prompt_price, completion_price : float, optional
-        US dollars for a million tokens.
+        Price in US dollars of a million tokens.
     dry_run : bool, default False
-        Ask nothing; estimate.
+        Estimate the requests and the cost without sending a request.
     progress : bool, optional
         Show a progress bar; by default on a terminal and in a notebook.
     return_run : bool, default False
@@ -104,14 +104,15 @@ def write_dialogs(
     Returns
     -------
     pandas.DataFrame or Run
-        As `load_dialogs` returns: one row a turn. A dialogue that needs a request without a usable reply is not
-        part of it. With `return_run`: a `Run` with ``table``, ``missing`` (the requests without a usable reply), ``degraded`` and
-        ``info``. With `dry_run`: one row, the estimate.
+        As `load_dialogs` returns: one row per turn. A dialogue that needs a request without a usable reply is
+        not part of it. With `return_run`: a `Run` with ``table``, ``missing`` (the requests without a usable
+        reply), ``degraded`` and ``info``. With `dry_run`: one row, the estimate.
 
     Raises
     ------
     DataError
-        If an argument is wrong, pictures are missing, `out` belongs to another run, or no request can succeed.
+        If an argument is wrong, pictures are missing, `out` belongs to another run, or no request can
+        succeed.
 
     Warns
     -----
@@ -227,7 +228,7 @@ class _Writing:
 
     def tracks(self) -> list[Track]:
         """List the dialogues with the steps that are left, the longest first."""
-        for leftover in (self._request.out / PICTURES).glob(".*.tmp"):  # of a run that was killed
+        for leftover in (self._request.out / PICTURES).glob(".*.tmp"):  # left by a run that was killed
             leftover.unlink(missing_ok=True)
         found = []
         for plan in self._plans.values():
@@ -238,13 +239,14 @@ class _Writing:
         return sorted(found, key=lambda track: -len(track.keys))
 
     def ends_track(self, _error: TurnError) -> str:
-        """Return that no step needs another: without facts the texts themselves are shown."""
+        """Return False: no step depends on another one; without facts, the texts of the item are shown."""
         return ""
 
     def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
         """Ask for one step; a reply that breaks a rule is kept, and asked for again with the reason.
 
-        A failed attempt is written before the next one, so that a kill never loses a reply that was paid for.
+        A failed attempt is written before the next request, so that no paid reply is lost if the process is
+        killed.
         """
         plan = self._plans[dialog_id]
         step = plan.steps[key[0] - 1]
@@ -257,7 +259,7 @@ class _Writing:
             reply = endpoint.ask([first, *self._complaint(entry)])
             entry = {"turn": key[0], "kind": step.kind, "model": self._request.server.model}
             entry |= {"prompt": self._prompts.name, "reply": reply.text, "finish_reason": reply.finish_reason}
-            entry["usage"] = list(reply.usage)  # the folder adds that of the attempts before
+            entry["usage"] = list(reply.usage)  # the folder adds the tokens of earlier attempts
             try:
                 entry |= self._read(plan, step, reply, done)
             except ReplyError as error:
@@ -301,7 +303,7 @@ class _Writing:
 
     def _read(self, plan: Plan, step: Step, reply: Completion, done: Mapping[int, Entry]) -> dict[str, Any]:
         if not reply.complete:
-            raise ReplyError("it ends inside the thinking")
+            raise ReplyError("it ends inside its thinking part")
         try:
             if step.kind == "facts":
                 return {"facts": read_facts(reply.text)}
@@ -313,15 +315,15 @@ class _Writing:
                 before=plan.questions(step, done),
             )
         except ReplyError as error:
-            cut = "; it was cut at the limit of tokens" if reply.finish_reason == "length" else ""
+            cut = "; it was truncated at the token limit" if reply.finish_reason == "length" else ""
             raise ReplyError(f"{error}{cut}") from None
         return {"pairs": pairs}
 
     def ended(self, dialog_id: str) -> None:
-        """Release nothing: pictures are read when they are sent."""
+        """Do nothing: pictures are read when they are sent."""
 
     def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any]:
-        """Return what a dialogue's file holds: the dialogue in the authors' form, and the steps behind it."""
+        """Return the content of a dialogue's file: the dialogue in the authors' form, and its steps."""
         plan = self._plans[dialog_id]
         done = {entry["turn"]: entry for entry in entries if is_done(entry)}
         record: dict[str, Any] = {"id": dialog_id}
@@ -342,7 +344,7 @@ class _Writing:
         return record | ({"synthetic": True} if plan.synthetic else {})
 
     def _copy_pictures(self, plan: Plan) -> list[str]:
-        """Copy the pictures of a dialogue beside it, so that the folder can be reviewed anywhere."""
+        """Copy the pictures of a dialogue into the output folder, so that it is self-contained."""
         names = []
         folder = self._request.out / PICTURES
         folder.mkdir(exist_ok=True)

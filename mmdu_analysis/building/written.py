@@ -46,7 +46,7 @@ class Written:
 
 
 def picture_name(key: str, source: Path) -> str:
-    """Return a safe file name for the picture of an item, another one for each item."""
+    """Return a safe file name for the picture of an item, unique for each item."""
     safe = _UNSAFE.sub("_", key).strip("._")[:80] or "item"
     if safe != key:
         safe += "-" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -111,8 +111,9 @@ def load_dialogs(folder: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a turn: ``dialog_id``, ``turn``, ``question``, ``answer``, ``kind`` (``single image`` or ``multi image``),
-        ``items`` (ids of the items that it is about, joined with ``, ``), ``prompt``, ``model``, ``synthetic``.
+        One row per turn: ``dialog_id``, ``turn``, ``question``, ``answer``, ``kind`` (``single image`` or
+        ``multi image``), ``items`` (ids of the items that it is about, joined with ``, ``), ``prompt``,
+        ``model``, ``synthetic``.
     """
     import pandas as pd
 

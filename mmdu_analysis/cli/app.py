@@ -68,7 +68,7 @@ def main() -> None:
     except KeyboardInterrupt:
         note("stopped")
         sys.exit(130)
-    except BrokenPipeError:  # the reader, such as head, has had enough
+    except BrokenPipeError:  # the reader, such as head, closed the pipe
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:

@@ -52,7 +52,7 @@ SchedulerOption = Annotated[
 
 
 def data_source(data: list[str] | None) -> Any:
-    """Return what `dialog_lengths` takes: the paths of --data, or the synthetic sample where it is named."""
+    """Return what `dialog_lengths` takes: the paths of --data, or the synthetic sample if it is named."""
     from mmdu_analysis.io.benchmark import load_benchmark, resolve_source
 
     if data and len(data) > 1:
@@ -98,7 +98,7 @@ def stats(
 
 
 def _compared(lengths: DatasetLengths) -> pd.DataFrame:
-    """Return Table 1 and Figure 4 of the data beside the published ones."""
+    """Return Table 1 and Figure 4 of the data joined with the published ones."""
     import pandas as pd
 
     from mmdu_analysis.facts.tables import load_published
@@ -147,7 +147,7 @@ def subset(
         written = write_subset(files, chosen, out)
         if written != len(chosen):
             raise DataError(
-                f"{out}: {written} of {len(chosen)} dialogues were found again; did a file change?"
+                f"{out}: {written} of {len(chosen)} dialogues were found again; the files may have changed"
             )
     show(steps, Format.markdown, None)
     print(out)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class FigureContext(StrEnum):
-    """Where figures are shown."""
+    """Context in which figures are shown, which sets sizes and fonts."""
 
     paper = "paper"
     notebook = "notebook"
@@ -64,8 +64,9 @@ def figures(
 ) -> None:
     """Draw the figures that the data support, each with a CSV file of its numbers, and an index page.
 
-    Without data, the published and measured facts are drawn, and figures that need judged scores or references go
-    into the folder 'sample' as demonstrations. Figures that are left out are listed with the reason.
+    Without data, the published and measured facts are drawn, and figures that need judged scores or
+    references go into the folder 'sample' as demonstrations. Figures that are left out are listed with the
+    reason.
     """
     from mmdu_analysis.registry import find_figures
 
@@ -101,11 +102,11 @@ def figures(
 
 
 def _list(found: list[Figure], study: Study) -> None:
-    """Print name, availability, place in the paper and caption of figures."""
+    """Print name, availability, number in the paper and caption of figures."""
     for figure in found:
         reason = study.unavailable(figure)
         state = "" if reason is None else f" [not with this data: {reason}]"
-        print(f"{figure.name:24} {figure.paper or 'beyond the paper':18} {figure.caption}{state}")
+        print(f"{figure.name:24} {figure.paper or 'not in the paper':18} {figure.caption}{state}")
 
 
 def _check_wanted(wanted: list[Figure], study: Study) -> None:

@@ -26,7 +26,7 @@ _MOST_LINES = 40
 
 
 class History(StrEnum):
-    """What comes before a question."""
+    """The context that precedes a question."""
 
     own = "own"
     reference = "reference"
@@ -82,7 +82,8 @@ SideOption = Annotated[
 MissingOption = Annotated[
     MissingPictures,
     typer.Option(
-        "--missing-pictures", help="stop: don't start; tell: send a sentence instead of each missing picture."
+        "--missing-pictures",
+        help="stop: don't start; tell: send a sentence in the position of each missing picture.",
     ),
 ]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N dialogues.")]
@@ -117,7 +118,7 @@ def answer(
         History,
         typer.Option(
             "--history",
-            help="What comes before a question: own: the model's earlier answers; reference: reference answers; none: neither.",
+            help="The context that precedes a question: own: the model's earlier answers; reference: reference answers; none: neither.",
         ),
     ] = History.own,
     overflow: Annotated[
@@ -199,7 +200,7 @@ def judge(
     completion_price: CompletionPriceOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Ask a judge to score a model's answers, one request a turn; the same command continues after any interruption."""
+    """Ask a judge to score a model's answers, one request per turn; the same command continues after any interruption."""
     from mmdu_analysis.judging import scoring
 
     judged = answers or os.environ.get("MMDU_ANSWERS")
@@ -239,7 +240,7 @@ def _rubric(path: Path | None) -> Rubric:
 
 
 class _Notes(logging.Handler):
-    """Print what the library logs."""
+    """Print the log messages of the library."""
 
     def emit(self, record: logging.LogRecord) -> None:
         note(shorten(record.getMessage(), 600))
@@ -259,12 +260,12 @@ def logged() -> Iterator[None]:
 
 
 def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` pairs; a value that is JSON is taken as such, another as text.
+    """Read ``NAME=VALUE`` pairs; a value is decoded as JSON if possible, otherwise it is text.
 
     Raises
     ------
     DataError
-        If one isn't of that form.
+        If one doesn't have that form.
     """
     found: dict[str, Any] = {}
     for number, pair in enumerate(pairs or [], 1):
@@ -292,7 +293,7 @@ def finish(run: Run | pd.DataFrame, out: Path) -> None:
     if "comparable" in info:
         note(info["comparable"])
     if info["turns_with_thinking"]:
-        note(f"{info['turns_with_thinking']:,} replies had a thinking part, which is kept apart from them")
+        note(f"{info['turns_with_thinking']:,} replies had a thinking part, which is stored separately")
     for name, what in (
         ("turns_with_lost_pictures", "turns lost pictures (n_lost_images in the results)"),
         ("turns_cut", "answers were cut at the limit of tokens"),
@@ -314,11 +315,11 @@ def _print_lines(lines: list[str]) -> None:
     for line in lines[:_MOST_LINES]:
         typer.echo(f"  {shorten(line, 400)}", err=True)
     if len(lines) > _MOST_LINES:
-        typer.echo(f"  and {len(lines) - _MOST_LINES:,} lines more; all are in run.json", err=True)
+        typer.echo(f"  and {len(lines) - _MOST_LINES:,} more lines; all are in run.json", err=True)
 
 
 def list_turns(problems: pd.DataFrame) -> list[str]:
-    """Write turns as lines: those of a dialogue with the same reason together.
+    """Format turns as lines: those of a dialogue with the same reason are joined.
 
     Parameters
     ----------
@@ -342,7 +343,7 @@ def list_turns(problems: pd.DataFrame) -> list[str]:
 
 
 def _ranges(turns: list[str]) -> str:
-    """Write neighbours as ranges; what is not a number, such as ``3, judgement 2``, is written as it is."""
+    """Join consecutive turns to ranges; other entries, such as ``3, judgement 2``, are kept unchanged."""
     numbers = sorted({int(turn) for turn in turns if turn.isdigit()})
     spans: list[list[int]] = []
     for number in numbers:

@@ -1,4 +1,4 @@
-"""The options that commands share, and how a command makes a study of them."""
+"""The options that commands share, and the study that they define."""
 
 from __future__ import annotations
 

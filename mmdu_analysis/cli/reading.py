@@ -105,7 +105,7 @@ def browse(
             seed=seed,
             rubric=study.rubric,
         )
-        for problem in rating().problems:  # what can't be rated is told before the window opens
+        for problem in rating().problems:  # report what can't be rated before the window opens
             note(str(problem))
         new_session = rating
     serve(

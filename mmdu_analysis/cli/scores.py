@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class GapBy(StrEnum):
-    """What the gap is broken down by."""
+    """Breakdown of the gap."""
 
     dimension = "dimension"
     turn = "turn"
@@ -140,7 +140,7 @@ def _own_scores(
         )
     if published and rubric != MMDU:
         raise DataError(
-            f"the scores are on the rubric {rubric.name!r}; the published ones are on MMDU's, so there is no place"
+            f"the scores are on the rubric {rubric.name!r}; the published ones are on MMDU's, so there is no rank"
         )
     if rank:
         return study.ranking(dimension=dimension, **options)
@@ -188,7 +188,8 @@ def gap(
 ) -> None:
     """Print how far open models are behind closed ones, in the published Table 2 or in your scores.
 
-    By dimension, your models are added to the published table; otherwise only your models are compared, turn by turn.
+    By dimension, your models are added to the published table; otherwise only your models are compared, turn
+    by turn.
     """
     study = study_of(data, None, scores, None, access, rubric, strict=strict)
     if by is not GapBy.dimension and study.scores is None:

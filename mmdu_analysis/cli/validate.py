@@ -55,7 +55,7 @@ def validate(
     data = path or os.environ.get("MMDU_DATA") or None
     if against is not None:
         raise typer.Exit(int(print_overlap(_named(data), against, form, out)))
-    if path is None:  # a benchmark that is named stands alone
+    if path is None:  # with a named benchmark, answers and scores of the environment are ignored
         answers, scores = answers or _paths("MMDU_ANSWERS"), scores or _paths("MMDU_SCORES")
     if not (answers or scores):
         data = _named(data)
@@ -80,7 +80,7 @@ def validate(
     )
     for line in [
         *found.advice,
-        "the rest is loaded as it is" + ("" if every else "; list every problem with --all"),
+        "the rest is loaded unchanged" + ("" if every else "; list every problem with --all"),
     ]:
         note(f"- {line}")
     raise typer.Exit(1)

@@ -20,7 +20,7 @@ def published_tables() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a table (index ``name``): ``kind`` (``paper`` or ``measured``), ``source``, ``shows``.
+        One row per table (index ``name``): ``kind`` (``paper`` or ``measured``), ``source``, ``shows``.
     """
     return _read("index").set_index("name")
 

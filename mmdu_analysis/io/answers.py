@@ -64,9 +64,9 @@ def load_answers(
     Parameters
     ----------
     path : str or path, or several
-        A folder with one ``{id}.json`` a dialogue, a folder of such folders (one a model), an output folder of
-        VLMEvalKit, a file of many dialogues, VLMEvalKit's prediction table (TSV, CSV, Excel, JSON), or a table with
-        this function's columns.
+        A folder with one ``{id}.json`` per dialogue, a folder of such folders (one per model), an output
+        folder of VLMEvalKit, a file of many dialogues, VLMEvalKit's prediction table (TSV, CSV, Excel, JSON),
+        or a table with this function's columns.
     benchmark : Benchmark, optional
         Answers to turns that it doesn't have are left out and reported.
     model : str, optional
@@ -79,10 +79,10 @@ def load_answers(
     Returns
     -------
     pandas.DataFrame
-        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``, ``synthetic``. Where the file states
-        turns, they count; otherwise a turn is its position. What a failed request left instead of an answer is no
-        row, and the thinking before an answer is no part of it. ``n_lost_images`` (pictures that the model was not
-        sent) is there if a file that `answer` wrote has such turns.
+        One row per model and turn: ``model``, ``dialog_id``, ``turn``, ``answer``, ``synthetic``. Turns that
+        the file states are used; otherwise the turn is the position. The error message of a failed request is
+        not an answer and gives no row; the thinking part of a reply is removed. There is a column
+        ``n_lost_images`` (pictures that the model was not sent) if a file of `answer` has such turns.
     pandas.DataFrame
         The problems, with `return_problems`: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
 
@@ -134,7 +134,7 @@ def _is_answers(file: Path) -> bool:
 
 
 def _rows(file: ModelFile, model: str | None, problems: list[Problem]) -> Iterator[AnswerRow]:
-    """Return the answers of one file, by what it holds."""
+    """Return the answers of one file, whose kind is recognised by its content."""
     if files.has_suffix(file.path, files.TABLE_SUFFIXES):
         return _table_rows(files.read_table(file.path).to_dict("records"), file, model, problems)
     first = _first(file.path)
@@ -153,17 +153,17 @@ def _decoded(path: Path) -> Iterator[Any]:
 
 
 def _first(path: Path) -> Any:
-    """Return the first record of a file, if it is one that is JSON."""
+    """Return the first record of a file if it is JSON."""
     try:
         return next(_decoded(path), None)
     except (DataError, ValueError, RecursionError):
-        return None  # reported by the reader that comes next
+        return None  # reported by the next reader
 
 
 def _table_rows(
     records: Sequence[Mapping[str, Any]], file: ModelFile, model: str | None, problems: list[Problem]
 ) -> Iterator[AnswerRow]:
-    """Return the answers of a table: VLMEvalKit's predictions, or one row an answer."""
+    """Return the answers of a table: VLMEvalKit's predictions, or one row per answer."""
     name = short_path(file.path)
     table = unified(records, name)
     columns = set(table[0]) if table else set()
@@ -180,7 +180,7 @@ def _table_rows(
 def _long_rows(
     table: Sequence[Mapping[str, Any]], file: ModelFile, model: str | None, problems: list[Problem]
 ) -> Iterator[AnswerRow]:
-    """Yield the answers of a table with one row an answer."""
+    """Yield the answers of a table with one row per answer."""
     name = short_path(file.path)
     if zeros := sum(whole_number(row.get("turn")) == 0 for row in table):
         raise DataError(
@@ -214,13 +214,14 @@ def _dialog_rows(file: ModelFile, problems: list[Problem]) -> Iterator[AnswerRow
         if not found:
             name = short_path(file.path)
             found.append(Problem(name, "", str(error).removeprefix(f"{name}: ")))
-    problems += [problem for problem in found if not is_about_images(problem)]  # of no matter to answers
+    problems += [problem for problem in found if not is_about_images(problem)]  # irrelevant for answers
 
 
 def _without_failures(rows: list[AnswerRow], name: str, problems: list[Problem]) -> Iterator[AnswerRow]:
-    """Yield the rows that are answers, without thinking.
+    """Yield the rows that are answers, without their thinking parts.
 
-    A failed request, or an answer that was cut inside its thinking, is a missing answer; an empty one is reported.
+    A failed request, or an answer that was cut inside its thinking, is a missing answer; an empty one is
+    reported.
     """
     for row in rows:
         where = f"{row.model}, dialogue {row.dialog_id}, turn {row.turn}"
@@ -270,7 +271,7 @@ def _known(
 
 
 def _frame(rows: list[AnswerRow], problems: list[Problem], name: str) -> pd.DataFrame:
-    """Return rows as a frame; of a turn that is answered twice the first answer is kept."""
+    """Return rows as a frame; if a turn has several answers, the first one is kept."""
     import pandas as pd
 
     columns = [*ANSWER_COLUMNS, "synthetic"]

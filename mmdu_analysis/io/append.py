@@ -16,8 +16,8 @@ from mmdu_analysis.schema import DataError, Problem, short_path
 def append_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
     """Append records to a JSON Lines file, under a lock and synchronised with the disk.
 
-    The file is never rewritten: its mode, and a symbolic link that leads to it, stay as they are. A line that an
-    interrupted process left without its end is completed first, so that it spoils no other line.
+    The file is never rewritten: its mode, and a symbolic link that leads to it, stay as they are. An
+    incomplete line of an interrupted process is terminated first, so that it does not damage the next line.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def append_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
     DataError
         If the path is not a regular file, or can't be written.
     """
-    # Escaped, so that no character of a text can be taken for the end of a line.
+    # Escaped, so that no character of a text is read as the end of a line.
     data = b"".join(json.dumps(record, ensure_ascii=True).encode() + b"\n" for record in records)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def _write(handle: int, data: bytes) -> None:
             left = left[os.write(handle, left) :]
         os.fsync(handle)
     except OSError:
-        os.ftruncate(handle, size)  # a full disk leaves no half line
+        os.ftruncate(handle, size)  # no partial line remains if the disk is full
         raise
 
 
@@ -75,7 +75,7 @@ def read_records(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Pro
     Parameters
     ----------
     path : pathlib.Path
-        The file; one that doesn't exist has no records.
+        The file; a missing file has no records.
 
     Returns
     -------
@@ -107,6 +107,6 @@ def read_records(path: Path) -> tuple[list[tuple[int, dict[str, Any]]], list[Pro
         if isinstance(record, dict):
             records.append((number, record))
         else:
-            text = "not a JSON object; the line is kept as it is"
+            text = "not a JSON object; the line is kept unchanged"
             problems.append(Problem(short_path(path), f"line {number}", text))
     return records, problems

@@ -1,4 +1,4 @@
-"""Unpack a zip archive from a stranger: regular files only, only inside the target, within limits."""
+"""Unpack an untrusted zip archive: regular files only, only inside the target, within limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmdu_analysis.schema import DataError, short_path
 
 
 class Limits(NamedTuple):
-    """What an archive may hold at most.
+    """Limits on the content of an archive.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Limits(NamedTuple):
 
 LIMITS = Limits()
 _PIECE = 1 << 20
-_ROOM = 1 << 20  # a small archive may be all text: its ratio isn't looked at below that
+_ROOM = 1 << 20  # below this size the ratio isn't checked: a small archive may consist of text
 
 
 def unzip(archive: str | Path, folder: str | Path, limits: Limits = LIMITS) -> Path:
@@ -46,9 +46,9 @@ def unzip(archive: str | Path, folder: str | Path, limits: Limits = LIMITS) -> P
     archive : str or path
         The archive.
     folder : str or path
-        Where its files go; those that are there under the same names are replaced.
+        Target of the files; existing files of the same names are replaced.
     limits : Limits, optional
-        What is refused as too much.
+        Larger archives are refused.
 
     Returns
     -------
@@ -58,13 +58,13 @@ def unzip(archive: str | Path, folder: str | Path, limits: Limits = LIMITS) -> P
     Raises
     ------
     DataError
-        Before anything is written: if it is no zip archive, holds links, devices, encrypted files or paths
-        that lead outside, is over a limit, or there is no room on the disk. Or if it turns out to be damaged.
+        Before anything is written: if it is not a zip archive, contains links, devices, encrypted files or
+        paths outside of the folder, exceeds a limit, or the disk is too small. Also if it is damaged.
 
     Notes
     -----
-    Everything is unpacked beside its place first, and moved when it is whole; what a killed run left there is
-    removed by the next one.
+    All files are unpacked into a temporary folder next to the target and moved when they are complete;
+    temporary folders of a killed run are removed by the next one.
     """
     archive, folder = Path(archive).expanduser(), Path(folder).expanduser()
     name = short_path(archive)
@@ -83,10 +83,10 @@ def unzip(archive: str | Path, folder: str | Path, limits: Limits = LIMITS) -> P
     except FileNotFoundError:
         raise DataError(f"{name}: no such archive; check the path") from None
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError(f"{name}: not a whole zip archive ({error}); download it again") from None
+        raise DataError(f"{name}: not a complete zip archive ({error}); download it again") from None
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{name}: can't be unpacked ({reason}); nothing was left half-done") from None
+        raise DataError(f"{name}: can't be unpacked ({reason}); no partial file was left") from None
     mark.write_text(json.dumps(state), encoding="utf-8")
     return folder
 
@@ -100,7 +100,7 @@ def _read_mark(mark: Path) -> list[int] | None:
 
 
 def _check(entries: list[zipfile.ZipInfo], archive: Path, limits: Limits) -> None:
-    """Refuse an archive by its list of files, before anything is written."""
+    """Validate the list of files of an archive before anything is written."""
     name, size = short_path(archive), sum(entry.file_size for entry in entries)
     packed = archive.stat().st_size
     if len(entries) > limits.files:
@@ -109,8 +109,8 @@ def _check(entries: list[zipfile.ZipInfo], archive: Path, limits: Limits) -> Non
         raise DataError(f"{name}: {size:,} bytes unpacked, expected at most {limits.size:,}; not unpacked")
     if size > _ROOM and size > limits.ratio * packed:
         raise DataError(
-            f"{name}: {size:,} bytes out of {packed:,}, more than {limits.ratio:g} times as many, as in a zip "
-            "bomb; not unpacked"
+            f"{name}: {size:,} bytes out of {packed:,}, more than {limits.ratio:g} times as many as "
+            "packed (a zip bomb); not unpacked"
         )
     for entry in entries:
         wrong = _what_is_wrong(entry)
@@ -127,7 +127,7 @@ def _what_is_wrong(entry: zipfile.ZipInfo) -> str:
     if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in "".join(path.parts[:1]):
         return "leads outside of the folder"
     if not path.parts or not path.name.strip(". ") or any(ord(char) < 32 for char in entry.filename):
-        return "is no file name"
+        return "is not a file name"
     return ""
 
 
@@ -159,7 +159,7 @@ def _unpack(packed: zipfile.ZipFile, entries: list[zipfile.ZipInfo], folder: Pat
 
 
 def _move(staging: Path, folder: Path, paths: Iterable[PurePosixPath]) -> None:
-    """Move whole folders where there are none yet, else file by file."""
+    """Move complete folders if they don't exist yet, otherwise file by file."""
     boundary = folder.resolve()
     for child in sorted(staging.iterdir()):
         if not (folder / child.name).exists() and not (folder / child.name).is_symlink():

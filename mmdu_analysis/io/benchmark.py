@@ -35,16 +35,16 @@ class Benchmark:
     name : str
         Name in figures and tables.
     dialogs : pandas.DataFrame
-        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, ``system`` (the system message, NA
-        where there is none), ``synthetic``.
+        One row per dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, ``system`` (the system message,
+        NA where there is none), ``synthetic``.
     turns : pandas.DataFrame
-        One row a question: ``dialog_id``, ``turn``, ``question``, ``answer`` (the reference, NA
+        One row per question: ``dialog_id``, ``turn``, ``question``, ``answer`` (the reference, NA
         where empty), ``new_images``, ``images_so_far``, ``synthetic``.
     images : pandas.DataFrame
-        One row an image of a dialogue: ``dialog_id``, ``image``, ``path``, ``first_turn``,
+        One row per image of a dialogue: ``dialog_id``, ``image``, ``path``, ``first_turn``,
         ``width``, ``height`` (pixels; NA where the file isn't there).
     problems : pandas.DataFrame
-        What could not be used as it stands: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
+        Parts that could not be used: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
     folder : pathlib.Path or None
         Folder of the pictures.
     path : pathlib.Path or None
@@ -73,7 +73,7 @@ class Benchmark:
         Parameters
         ----------
         dialog_ids : iterable of str
-            Which; in their order.
+            Ids of the dialogues, in the wanted order.
 
         Returns
         -------
@@ -112,17 +112,18 @@ class Benchmark:
         Parameters
         ----------
         path : str or path
-            ``.json`` for a list of records, ``.jsonl`` for one record a line; with ``.gz`` it is packed.
+            ``.json`` for a list of records, ``.jsonl`` for one record per line; with ``.gz`` it is
+            compressed.
 
         Raises
         ------
         DataError
-            If the name ends otherwise, or is a folder's.
+            If the name has another suffix, or is the name of a folder.
 
         Notes
         -----
-        Ids, speakers, placeholders and texts are as they came in; a reference that is NA becomes ``""``,
-        and what other keys a record had is not kept (``mmdu subset`` keeps records as they stand).
+        Ids, speakers, placeholders and texts are unchanged; a reference that is NA becomes ``""``, and other
+        keys of a record are dropped (``mmdu subset`` copies records unchanged).
         """
         export.write_json(self, Path(path).expanduser())
 
@@ -132,7 +133,7 @@ class Benchmark:
         Parameters
         ----------
         folder : str or path
-            A new or empty folder, or one that this wrote before.
+            A new or empty folder, or one that this method wrote.
 
         Raises
         ------
@@ -162,23 +163,23 @@ def load_benchmark(
     Parameters
     ----------
     benchmark : str or path, optional
-        A file, a folder that holds ``benchmark.json``, JSON or Parquet files, or what `Benchmark.to_parquet` wrote;
-        or a name: ``"sample"`` (the synthetic sample), ``"benchmark"``, ``"mmdu-45k"`` (from the hub's cache).
-        By default the path or name in ``$MMDU_DATA``.
+        A file, a folder that holds ``benchmark.json``, JSON or Parquet files, or what `Benchmark.to_parquet`
+        wrote; or a name: ``"sample"`` (the synthetic sample), ``"benchmark"``, ``"mmdu-45k"`` (from the hub's
+        cache). By default the path or name in ``$MMDU_DATA``.
     strict : bool, default False
         Raise the first problem instead of collecting them.
     picture_folder : str or path, optional
         Folder of the pictures. By default the folder of the file.
     input_format : str, optional
-        ``mmdu``, ``llava``, ``llama-factory``, ``ms-swift``, ``openai``, ``internvl``, ``mantis``, ``parquet``,
-        ``mmdu-tsv``; by default it is recognised by the content.
+        ``mmdu``, ``llava``, ``llama-factory``, ``ms-swift``, ``openai``, ``internvl``, ``mantis``,
+        ``parquet``, ``mmdu-tsv``; by default it is recognised by the content.
     ids : {"keep", "prefix"}, default "keep"
         With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
 
     Returns
     -------
     Benchmark
-        With what could not be used in ``.problems``, which one warning counts.
+        Parts that could not be used are listed in ``.problems`` and counted in one warning.
 
     Raises
     ------
@@ -187,10 +188,10 @@ def load_benchmark(
 
     Notes
     -----
-    Formats: the authors' own and VLMEvalKit's table (``MMDU.tsv``), and those of trainers: LLaVA, LLaMA-Factory,
-    ms-swift, OpenAI chat, Mantis, InternVL and Hugging Face data sets as Parquet. JSON is met as a list or a dict
-    of records, JSON Lines, or one record, plain or packed with gzip or Zstandard. Records without ids get their
-    position as id where the first record of the file has none.
+    Formats: the authors' own and VLMEvalKit's table (``MMDU.tsv``), and those of trainers: LLaVA,
+    LLaMA-Factory, ms-swift, OpenAI chat, Mantis, InternVL and Hugging Face data sets as Parquet. JSON is met
+    as a list or a dict of records, JSON Lines, or one record, plain or packed with gzip or Zstandard. Records
+    without ids get their position as id where the first record of the file has none.
 
     The texts of a large JSON file (16 MiB and more) lie in a file without a name in ``$TMPDIR``, about as
     large as they are, which the frames map: they take memory only as they are used. Where there is no room
@@ -229,7 +230,7 @@ def _picture_folder(given: str | Path) -> Path:
 
 
 def resolve_source(source: str | Path | None) -> Path | None:
-    """Return the path of a data set given by its path or name; None for the sample.
+    """Return the path of a data set given as path or name; None for the sample.
 
     Raises
     ------
@@ -266,7 +267,7 @@ def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benc
         with (
             suppress(OSError),
             TemporaryDirectory(prefix="mmdu_") as scratch,
-        ):  # a full disk: in this process then
+        ):  # the disk is full: do the work in this process
             engine = local_engine(size, partial(import_module, "pandas"))
             work: Work = partial(_save, folder=folder, scratch=Path(scratch))
             made = frames(map(map_columns, _values(listed, work, engine, input_format, ids, problems)))
@@ -327,7 +328,7 @@ def duplicate_problems(name: str, ids: Iterable[str]) -> list[Problem]:
 
 
 def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
-    """Name a single empty reference with its turn, and count several."""
+    """Report a single empty reference with its turn, or the number of several."""
     missing = turns.loc[turns["answer"].isna()]
     if len(missing) == 1:
         key, turn = missing["dialog_id"].iloc[0], int(missing["turn"].iloc[0])
@@ -338,7 +339,7 @@ def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
 
 
 def _find_by_name(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]:
-    """Fill in the sizes of pictures that are found by their file name alone, and count them as one problem."""
+    """Add the sizes of pictures that are found by their file name alone, and report them as one problem."""
     lost = images["width"].isna()
     if not lost.any():
         return []
@@ -358,7 +359,7 @@ def _find_by_name(images: pd.DataFrame, folder: Path, name: str) -> list[Problem
 
 
 def _missing_pictures(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]:
-    """Name the pictures that are missing; where all are, count them."""
+    """Report each missing picture; if all are missing, report their number."""
     lost = images.loc[images["width"].isna()]
     if len(lost) > 1 and len(lost) == len(images):
         where = shorten(short_path(folder), 80)

@@ -10,14 +10,14 @@ from typing import Any
 from mmdu_analysis.schema import DataError, fold_name
 
 MOST_TURNS = 100_000
-"""Turn numbers and repeats above it are taken for damaged data."""
+"""Larger turn numbers and repeats are regarded as damaged data."""
 _FLOAT_ID = re.compile(r"-?\d{1,15}\.0+")
 _COLUMNS = {"dialogid": "dialog_id", "dialogueid": "dialog_id", "id": "dialog_id"}
 _ABSENT = frozenset({"", "na", "nan", "none", "null", "<na>", "n/a"})
 
 
 def clean_text(value: object) -> str:
-    """Return a value as text that any file can hold: lone surrogates are replaced."""
+    """Return a value as text that can be encoded as UTF-8: lone surrogates are replaced."""
     text = str(value)
     try:
         text.encode()
@@ -27,7 +27,7 @@ def clean_text(value: object) -> str:
 
 
 def is_absent(value: object) -> bool:
-    """Return whether a cell is empty: None, NaN, or what programs write for them."""
+    """Return whether a cell is empty: None, NaN, or one of their usual spellings."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and value.strip().lower() in _ABSENT
@@ -55,7 +55,7 @@ def column_names(columns: Sequence[Any], name: str) -> dict[str, Any]:
     Parameters
     ----------
     columns : sequence
-        As the file has them; case, spaces and ``_`` don't matter.
+        Names in the file; case, spaces and ``_`` are ignored.
     name : str
         The file, for the message.
 
@@ -90,7 +90,7 @@ def column_names(columns: Sequence[Any], name: str) -> dict[str, Any]:
 
 
 def dialog_ids(values: Sequence[Any]) -> list[str]:
-    """Return dialogue ids as text; ids that a program turned into floats (``1.0``) are whole again."""
+    """Return dialogue ids as text; ids that were converted to floats (``1.0``) become integers again."""
     texts = [clean_text(value).strip() for value in values]
     floats = [text for text in texts if not is_absent(text)]
     if floats and all(_FLOAT_ID.fullmatch(text) for text in floats):

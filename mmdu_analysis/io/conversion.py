@@ -1,4 +1,4 @@
-"""Write dialogues in a trainer's format: some at a time on all cores, whole or not at all."""
+"""Write dialogues in a trainer's format: batch by batch on all cores, completely or not at all."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from mmdu_analysis.schema import PLACEHOLDERS, DataError, Problem, short_path
 
 _ROWS = 64
 Limit = Callable[[list[Dialog], Path], list[str]]
-"""Returns for each dialogue why it is too long, or an empty text."""
+"""Returns for each dialogue the reason why it is too long, or an empty text."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is done with some dialogues; can be pickled.
+    """The conversion of a batch of dialogues; can be pickled.
 
     Attributes
     ----------
     to : str
         Format to write.
     placing : Placing
-        What becomes of the pictures.
+        Handling of the pictures.
     scratch : pathlib.Path
-        Folder for the parts that are joined in the end.
+        Folder for the parts, which are joined later.
     lines : bool
-        Whether records stand on lines of their own.
+        Whether each record is a line.
     folder : pathlib.Path or None
         Folder of the pictures; by default that of the file.
     wanted : frozenset of str or None
@@ -47,7 +47,7 @@ class Recipe:
     check : bool
         Whether dialogues that a trainer would reject are left out.
     limit : callable or None
-        Which dialogues are too long.
+        Finds dialogues that are too long.
     """
 
     to: str
@@ -61,7 +61,7 @@ class Recipe:
 
 
 class Written(NamedTuple):
-    """Some dialogues in a scratch file.
+    """A batch of dialogues in a scratch file.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Written(NamedTuple):
 
 
 def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
-    """Write some dialogues of a file into a scratch file; this is what runs on other cores."""
+    """Write a batch of dialogues of a file into a scratch file; this function runs in worker processes."""
     kept = [d for d in dialogs if recipe.wanted is None or d.dialog_id in recipe.wanted]
     folder = recipe.folder or path.parent
     long = recipe.limit(kept, folder / "x") if recipe.limit else [""] * len(kept)
@@ -117,7 +117,7 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
 
 
 def _prepare(dialog: Dialog, folder: Path, recipe: Recipe) -> int:
-    """Place the pictures of a dialogue, with their sizes where the format lists them; returns how many are missing."""
+    """Place the pictures of a dialogue, with their sizes where the format lists them; return the number of missing pictures."""
     names = names_of(folder)
     if recipe.to == "internvl":
         dialog.sizes = image_sizes(dialog, names)
@@ -130,12 +130,13 @@ def find_fault(dialog: Dialog) -> str:
     Parameters
     ----------
     dialog : Dialog
-        As it was read.
+        The dialogue.
 
     Returns
     -------
     str
-        The first of: a message out of turn, placeholders that don't match the images, an empty message.
+        The first fault found: a message of an unexpected speaker, placeholders that don't match the images,
+        an empty message.
     """
     if dialog.faults:
         return dialog.faults[0].problem
@@ -185,14 +186,14 @@ def _write_rows(dialogs: Iterable[Dialog], written: Written) -> None:
 
 
 class Totals:
-    """What was written so far, and what not."""
+    """Counts of written and rejected records."""
 
     def __init__(self, name: str) -> None:
         self.name, self.seen, self.missing = name, set[str](), 0
         self.problems: list[Problem] = []
 
     def take(self, part: Written) -> list[bool]:
-        """Count a part; returns for each of its records whether it is the first of its id."""
+        """Count a part; return for each of its records whether it is the first with its id."""
         self.missing += part.missing
         self.problems += [Problem(self.name, "", f"left out: {why}", key) for key, why in part.rejected]
         first = []
@@ -207,7 +208,7 @@ class Totals:
 
 @contextmanager
 def open_output(path: Path, to: str, totals: Totals) -> Iterator[Callable[[Written], None]]:
-    """Open the file to write; yields what takes the parts in their order.
+    """Open the file to write; yield an object that receives the parts in order.
 
     Raises
     ------
@@ -263,7 +264,7 @@ def _parquet_output(path: Path, totals: Totals) -> Iterator[Callable[[Written], 
 
 
 def write_sidecar(path: Path, to: str, length: int) -> Path | None:
-    """Write what a trainer needs beside the data: LLaMA-Factory's ``dataset_info.json``, InternVL's meta file.
+    """Write the additional file that a trainer needs: LLaMA-Factory's ``dataset_info.json``, InternVL's meta file.
 
     Parameters
     ----------
@@ -282,7 +283,7 @@ def write_sidecar(path: Path, to: str, length: int) -> Path | None:
     Raises
     ------
     DataError
-        If there is a ``dataset_info.json`` that isn't a JSON object; entries of other data sets are kept.
+        If an existing ``dataset_info.json`` isn't a JSON object; its entries of other data sets are kept.
     """
     name = files.stem(path)
     if to == "internvl":
@@ -307,6 +308,6 @@ def _known_entries(path: Path) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise DataError(
-            f"{short_path(path)}: not a JSON object, which LLaMA-Factory needs there; move it away"
+            f"{short_path(path)}: not a JSON object, which LLaMA-Factory expects; rename or remove it"
         )
     return found

@@ -1,4 +1,4 @@
-"""Decode JSON records to dialogues: a block at once where that works, else record by record."""
+"""Decode JSON records to dialogues: a block at once if possible, otherwise record by record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmdu_analysis.schema import Problem, short_path, shorten
 
 
 class Place(NamedTuple):
-    """A fault with the record that it is in: `record` has no bytes."""
+    """A fault with its record; `record` has no bytes."""
 
     record: RawRecord
     fault: Fault
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 
 
 class RecordError(Exception):
-    """A record that is no dialogue; `place` is the JSON path within it, `dialog_id` its id if it is known."""
+    """A record that is not a dialogue; `place` is the JSON path within it, `dialog_id` its id if it is known."""
 
     def __init__(self, json_path: str, text: str, dialog_id: str | None = None) -> None:
         super().__init__(text)
@@ -53,12 +53,12 @@ class _Id(msgspec.Struct, gc=False):
 
 
 def record_id(raw: bytes | msgspec.Raw) -> int | str | None:
-    """Return the id of a record, whatever else it holds; None where it has none.
+    """Return the id of a record; None if it has none.
 
     Raises
     ------
     msgspec.DecodeError, UnicodeDecodeError, RecursionError
-        If the record is no JSON, or its id is neither a number nor a text.
+        If the record is not JSON, or its id is neither a number nor a text.
     """
     return msgspec.json.decode(raw, type=_Id).id
 
@@ -69,7 +69,7 @@ def decode_block(block: Block) -> Batch:
     Raises
     ------
     UnsplitError
-        If the block doesn't hold whole records.
+        If the block doesn't hold complete records.
     """
     whole = _whole_block(block)
     if whole is None:
@@ -84,7 +84,7 @@ def decode_block(block: Block) -> Batch:
 
 
 def _whole_block(block: Block) -> list[Dialog] | None:
-    """Decode a block of a list in one go; None where that fails, to be looked at record by record."""
+    """Decode a block of a list at once; None if that fails, and the records must be decoded one by one."""
     if block.layout != "list" or block.damage:
         return None
     try:
@@ -112,7 +112,7 @@ def decode_records(records: Iterable[RawRecord], places: int, keys: Keys, base: 
     keys : Keys
         Of the file.
     base : int, default 0
-        Records of the file before the part; matters where positions are ids.
+        Records of the file before the part; used if positions are ids.
     """
     dialogs: list[Dialog] = []
     faults: list[Place] = []
@@ -134,7 +134,7 @@ def decode_dialog(record: RawRecord, keys: Keys, base: int = 0) -> Dialog:
     Raises
     ------
     RecordError
-        If it is no dialogue.
+        If it is not a dialogue.
     """
     if record.fault:
         raise RecordError("", record.fault)
@@ -154,7 +154,7 @@ def decode_dialog(record: RawRecord, keys: Keys, base: int = 0) -> Dialog:
 
 
 def _known_id(raw: bytes | msgspec.Raw) -> str | None:
-    """Return the id of a record that is no dialogue, for the report."""
+    """Return the id of a record that is not a dialogue, for the report."""
     try:
         found = record_id(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -163,7 +163,7 @@ def _known_id(raw: bytes | msgspec.Raw) -> str | None:
 
 
 def fault_problems(path: Path, faults: Iterable[Place], base: int) -> Iterator[Problem]:
-    """Yield faults as problems with their places in the file, of which `base` records stand before them."""
+    """Yield faults as problems with their positions in the file; `base` records precede the part."""
     name = short_path(path)
     for record, fault, dialog_id in faults:
         where = record._replace(number=record.number + base).where

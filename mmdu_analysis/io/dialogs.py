@@ -1,4 +1,4 @@
-"""One dialogue, and how the messages of a record become its turns, whatever format the record has."""
+"""One dialogue, and the pairing of the messages of a record into turns, for all formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _QUESTIONS_HEAD = re.compile(r"^[#*\s]{0,8}questions?\s{0,3}:", re.IGNORECASE | 
 _NUMBERED = re.compile(r"^\s{0,8}(?:Q?\d{1,2}[.):]|[-*])\s[^\n]{0,2000}[?？]\s{0,8}$", re.MULTILINE)
 
 
-_AS_THEY_ARE = "; counted as they are"
+_AS_THEY_ARE = "; both are kept unchanged"
 
 
 class Fault(NamedTuple):
@@ -36,17 +36,17 @@ class Dialog:
     dialog_id : str
         The record's ``id``, or its position in a file whose records have none.
     questions, answers : list of str
-        One each turn; an answer is ``""`` where there is none.
+        One per turn; a missing answer is ``""``.
     images : list of str
         Picture paths, in the order in which placeholders bind to them.
     image_numbers : list of int
-        The numbers by which texts call the pictures.
+        The numbers by which texts refer to the pictures.
     faults : list of Fault
         What is wrong in the record.
     sizes : list of tuple of int or None
-        Width and height in pixels where the record itself carries the pictures.
+        Width and height in pixels if the record contains the pictures.
     pictures : list of bytes or None
-        The pictures themselves where the record carries them.
+        The pictures if the record contains them.
     unplaced : bool
         True where the pictures belong to the dialogue as a whole, not to placeholders.
     synthetic : bool
@@ -56,12 +56,13 @@ class Dialog:
     speakers : tuple of str
         The record's names of the user and the assistant.
     stated_turns : list of int or None
-        The turn of each question where the file states it, as `mmdu answer` does, or where a turn before it is
-        left out. None where a turn is its position.
+        The turn of each question if the file states it, as `mmdu answer` does, or if an earlier turn is left
+        out. None if a turn is its position.
     system : str
         The system message; empty where there is none.
     lost_images : list of int
-        For each answer the number of pictures that the model was not sent, as `mmdu answer` states it; may be empty.
+        For each answer the number of pictures that the model was not sent, as `mmdu answer` states it; may be
+        empty.
     """
 
     dialog_id: str
@@ -87,7 +88,7 @@ class Dialog:
 
     @property
     def turns(self) -> Sequence[int]:
-        """The number of each turn: 1, 2, ... where none is missing."""
+        """The number of each turn: 1, 2, ... if none is missing."""
         return self.stated_turns or range(1, len(self.questions) + 1)
 
     def placed(self) -> list[tuple[int, int]]:
@@ -103,7 +104,7 @@ class Dialog:
 class Utterance(NamedTuple):
     """One message of a record: its speaker, its text, and the turn that it states.
 
-    The text is None where it is null, the speaker empty where the whole message is.
+    The text is None if it is null; the speaker is empty if the whole message is null.
     """
 
     speaker: str
@@ -117,7 +118,7 @@ def count_placeholders(text: str) -> int:
 
 
 def number_images(dialog: Dialog, numbers: Sequence[int] | None) -> None:
-    """Set the numbers by which texts call the pictures: as the record states them, else 1, 2, ..."""
+    """Set the numbers by which texts refer to the pictures: as the record states them, else 1, 2, ..."""
     dialog.image_numbers = list(range(1, len(dialog.images) + 1))
     if numbers is None:
         return
@@ -132,14 +133,14 @@ def number_images(dialog: Dialog, numbers: Sequence[int] | None) -> None:
 
 
 def pair_messages(messages: Sequence[Utterance], dialog: Dialog, json_path: str) -> None:
-    """Pair messages into the turns of a dialogue; what belongs to no turn becomes a fault.
+    """Pair messages into the turns of a dialogue; messages that belong to no turn become faults.
 
     Parameters
     ----------
     messages : sequence of Utterance
         In their order.
     dialog : Dialog
-        Gets questions, answers, the system message, stated turns and faults.
+        Receives questions, answers, the system message, stated turns and faults.
     json_path : str
         JSON path of the list of messages within the record.
     """
@@ -156,7 +157,7 @@ def pair_messages(messages: Sequence[Utterance], dialog: Dialog, json_path: str)
 
 
 class _Pairing:
-    """The turns of a dialogue so far: `position` counts its questions, those that are left out too."""
+    """The turns of a dialogue so far; `position` counts its questions, including those left out."""
 
     def __init__(self, dialog: Dialog) -> None:
         self.dialog, self.position, self.positions, self.stated = dialog, 0, list[int](), list[int]()
@@ -165,7 +166,7 @@ class _Pairing:
     def take(self, message: Utterance) -> str:
         """Add one message; return what is wrong with it."""
         speaker = message.speaker.lower()
-        if not speaker:  # the whole message is null: it is the one that would come now
+        if not speaker:  # the whole message is null: it is taken as the expected one
             return self.answer(message) if self.waiting or self.dropping else self.ask(None)
         if speaker in USER_SPEAKERS:
             return self.ask(message.text)
@@ -180,7 +181,7 @@ class _Pairing:
         return ""
 
     def ask(self, text: str | None) -> str:
-        """Begin a turn."""
+        """Start a turn with a question."""
         followed, self.waiting, self.dropping = self.waiting, text is not None, text is None
         self.position += 1
         if text is None:
@@ -192,13 +193,13 @@ class _Pairing:
         return "a question follows a question; the first has no answer" if followed else ""
 
     def answer(self, message: Utterance) -> str:
-        """End a turn."""
+        """Complete a turn with its answer."""
         if self.dropping:  # the answer to a null question
             self.dropping = False
             return ""
         if not self.waiting:
             what = (
-                "an answer follows an answer" if self.position else "an answer without a question before it"
+                "an answer follows an answer" if self.position else "an answer without a preceding question"
             )
             return f"{what}; it is left out"
         self.waiting = False
@@ -211,7 +212,7 @@ class _Pairing:
 
 
 def _rise(turns: list[int]) -> bool:
-    """Return whether every turn has a stated number, each once and rising."""
+    """Return whether every turn has a stated number, in strictly increasing order."""
     rising = all(before < after for before, after in zip([0, *turns], turns, strict=False))
     return bool(turns) and rising and turns[-1] < 1 << 31
 
@@ -226,7 +227,7 @@ def check_dialog(dialog: Dialog, json_path: str, *, numbered: bool = False) -> N
     json_path : str
         JSON path of the list of messages within the record.
     numbered : bool, default False
-        True where the record numbers its images: placeholders need not stand in the text.
+        True where the record numbers its images: placeholders need not be in the text.
     """
     if not dialog.questions:
         dialog.faults.append(Fault(json_path, "a dialogue without any question"))

@@ -10,7 +10,7 @@ _FORMULA = frozenset("=+-@")
 _NUMBER_TEXT = re.compile(r"[+-][\d.][\w\s.,%+-]*")
 _MARKDOWN = re.compile(
     r"([\\`*\[\]|~$]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])|&(?=[#\w]))"
-)  # `a_b` is no emphasis
+)  # `a_b` is not emphasis
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -44,7 +44,8 @@ def one_line(text: str) -> str:
     Returns
     -------
     str
-        Line ends, tabs and other such characters become single spaces; zero-width joiners inside a word stay out.
+        Line ends, tabs and other such characters become single spaces; zero-width joiners inside a word are
+        removed.
     """
     if not text.isprintable():
         text = "".join(" " if _is_control(char) else char for char in text)
@@ -56,7 +57,7 @@ def _is_control(char: str) -> bool:
 
 
 def escape_terminal(text: str) -> str:
-    """Return a text without escape sequences or other control characters; line feeds and tabs stay."""
+    """Return a text without escape sequences or other control characters; line feeds and tabs are kept."""
     return "".join(char for char in text if char in "\n\t" or not _is_control(char))
 
 
@@ -72,7 +73,7 @@ def escape_csv(text: str) -> str:
     -------
     str
         With a ``'`` before it if its first visible character, in any width, begins a formula. Texts such as
-        ``+5.4 k`` stay. Line ends become line feeds.
+        ``+5.4 k`` are not changed. Line ends become line feeds.
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     visible = plain if plain.isprintable() else "".join(char for char in plain if not _is_control(char))
@@ -82,15 +83,15 @@ def escape_csv(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is: no HTML, pictures, links, emphasis or line breaks."""
+    """Return a text that Markdown shows unchanged: no HTML, pictures, links, emphasis or line breaks."""
     return _MARKDOWN.sub(r"\\\1", one_line(text))
 
 
 def escape_latex(text: str) -> str:
-    """Return a text that LaTeX sets as it is, also at the beginning of a table cell."""
+    """Return a text that LaTeX typesets unchanged, also at the beginning of a table cell."""
     return one_line(text).translate(_LATEX)
 
 
 def escape_html(text: str) -> str:
-    """Return a text that HTML shows as it is, in content and in quoted attributes."""
+    """Return a text that HTML shows unchanged, in content and in quoted attributes."""
     return html.escape(one_line(text), quote=True)

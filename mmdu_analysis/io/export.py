@@ -1,4 +1,4 @@
-"""Write a benchmark in the authors' form, and copy a part of a file as it stands."""
+"""Write a benchmark in the authors' form, and copy a part of a file unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ JSON_NAMES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
 
 def write_json(benchmark: Benchmark, path: Path) -> None:
-    """Write a benchmark's frames in the authors' form; what `Benchmark.to_json` does."""
+    """Write the frames of a benchmark in the authors' form; see `Benchmark.to_json`."""
     with open_records(path) as out:
         out.write_all(msgspec.json.encode(mmdu.write(dialog)) for dialog in benchmark_dialogs(benchmark))
 
@@ -53,7 +53,7 @@ def benchmark_dialogs(benchmark: Benchmark) -> Iterator[Dialog]:
 
 
 class RecordWriter:
-    """Records one after another: as one JSON list, or each on a line."""
+    """Write records one after another: as one JSON list, or as lines."""
 
     def __init__(self, stream: BinaryIO, lines: bool) -> None:
         self.stream, self.lines, self.count = stream, lines, 0
@@ -64,7 +64,7 @@ class RecordWriter:
         return b"\n" if self.lines else b",\n"
 
     def write(self, raw: bytes) -> None:
-        """Write one record, or some with `between` between them."""
+        """Write one record, or several joined with `between`."""
         self.stream.write((self.between if self.count else b"" if self.lines else b"[\n") + raw)
         self.count += 1
 
@@ -81,17 +81,17 @@ class RecordWriter:
 
 @contextmanager
 def open_records(path: Path) -> Iterator[RecordWriter]:
-    """Open a file that is written whole or not at all; its name says whether as lines, and whether packed.
+    """Open a file that is written completely or not at all; its suffix decides whether it is JSON Lines and compressed.
 
     Raises
     ------
     DataError
-        If the name ends in none of `JSON_NAMES`, or is a folder's.
+        If the name has none of the suffixes in `JSON_NAMES`, or is the name of a folder.
     """
     name = path.name.lower()
     if not name.endswith(JSON_NAMES):
         raise DataError(
-            f"{short_path(path)}: expected a name that ends with .json or .jsonl, with .gz or not"
+            f"{short_path(path)}: expected a name that ends with .json, .jsonl, .json.gz or .jsonl.gz"
         )
     if path.is_dir():
         raise DataError(f"{short_path(path)}: got a folder, expected a file to write")
@@ -108,21 +108,21 @@ def open_records(path: Path) -> Iterator[RecordWriter]:
 
 
 def write_subset(sources: Sequence[Path], dialog_ids: Iterable[str], path: Path) -> int:
-    """Copy some dialogues out of JSON files, byte for byte, without holding the others.
+    """Copy selected dialogues of JSON files byte for byte, without loading the others into memory.
 
     Parameters
     ----------
     sources : sequence of pathlib.Path
         Files, read one after another.
     dialog_ids : iterable of str
-        Which to keep. Of two with one id the first is.
+        Ids to keep. If an id is duplicated, the first dialogue is kept.
     path : pathlib.Path
-        What to write: a JSON list, or with ``.jsonl`` one record a line; ``.gz`` packs it.
+        The file to write: a JSON list, or with ``.jsonl`` one record per line; ``.gz`` compresses it.
 
     Returns
     -------
     int
-        How many were written.
+        Number of written dialogues.
 
     Raises
     ------
@@ -136,15 +136,15 @@ def write_subset(sources: Sequence[Path], dialog_ids: Iterable[str], path: Path)
 
 
 def refuse_own_input(sources: Iterable[Path], path: Path) -> None:
-    """Validate that a file to write isn't one of those that are read.
+    """Validate that a file to write isn't one of the input files.
 
     Raises
     ------
     DataError
-        If it is, under whatever name.
+        If it is, also through a link or another spelling of the path.
     """
     if path.exists() and any(source.exists() and source.samefile(path) for source in sources):
-        raise DataError(f"{short_path(path)}: is the file that is read; name another file to write")
+        raise DataError(f"{short_path(path)}: is an input file; name another file to write")
 
 
 def _chosen(sources: Sequence[Path], wanted: set[str], *, lines: bool) -> Iterator[bytes]:
@@ -168,7 +168,7 @@ def _chosen(sources: Sequence[Path], wanted: set[str], *, lines: bool) -> Iterat
 
 
 def _with_id(raw: bytes, found: int | str | None, key: str, lines: bool) -> bytes:
-    """Return a record as it stands; one that only its key or position named gets that as its id."""
+    """Return a record unchanged; if its id is its key or position, the id is added to the record."""
     if found is None:
         fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         fields.pop("id", None)

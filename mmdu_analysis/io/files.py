@@ -1,4 +1,4 @@
-"""Reading and writing files: packed or not, folders of JSON, tables; written whole or not at all."""
+"""Reading and writing files: plain or compressed, folders of JSON, tables; a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLE_SUFFIXES = (".tsv", ".csv", ".xlsx", ".tsv.gz", ".csv.gz")
 
 
 def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
-    """Return whether the file's name ends with one of `suffixes`, whatever the case."""
+    """Return whether the file's name ends with one of `suffixes`, ignoring case."""
     return path.name.lower().endswith(suffixes)
 
 
@@ -42,7 +42,7 @@ def stem(path: Path) -> str:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a file as it is.
+    """Open a file without decompression.
 
     Raises
     ------
@@ -63,17 +63,18 @@ def open_bytes(path: Path) -> BinaryIO:
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a file of text, unpacking gzip and Zstandard by their magic numbers.
+    """Open a text file; gzip and Zstandard are recognised by their magic numbers and decompressed.
 
     Yields
     ------
     tuple of (file, file)
-        The stream, to be read with `read_part`, and the file on the disk: the same where it isn't packed.
+        The stream, to be read with `read_part`, and the file on the disk: the same object if it isn't
+        compressed.
 
     Raises
     ------
     DataError
-        If the file is missing, a folder, unreadable, or something else than text, such as a Git LFS pointer.
+        If the file is missing, a folder, unreadable, or not text, such as a Git LFS pointer.
     """
     name = short_path(path)
     with open_bytes(path) as file:
@@ -103,12 +104,13 @@ def read_part(stream: BinaryIO, path: Path, size: int = -1) -> bytes:
     path : pathlib.Path
         Its file, for the message.
     size : int, default -1
-        How many bytes; what lies before a damaged place is given first. By default all, or none.
+        Number of bytes; data before a damaged position is returned first. By default the whole file or
+        nothing.
 
     Raises
     ------
     DataError
-        If the packed data is damaged or cut here, or the disk fails.
+        If the compressed data is damaged or truncated here, or the disk fails.
     """
     parts: list[bytes] = []
     left = size
@@ -118,7 +120,9 @@ def read_part(stream: BinaryIO, path: Path, size: int = -1) -> bytes:
         except (OSError, EOFError, zlib.error) as error:
             if parts and size > 0:
                 break
-            text = f"{short_path(path)}: the packed data is damaged or cut ({error}); fetch it again"
+            text = (
+                f"{short_path(path)}: the compressed data is damaged or truncated ({error}); fetch it again"
+            )
             raise DataError(text) from None
         if not part:
             break
@@ -128,12 +132,12 @@ def read_part(stream: BinaryIO, path: Path, size: int = -1) -> bytes:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a whole file, unpacked, without the byte-order mark.
+    """Read a whole file, decompressed, without the byte-order mark.
 
     Raises
     ------
     DataError
-        If the file is missing, a folder, unreadable, empty, cut or UTF-16.
+        If the file is missing, a folder, unreadable, empty, truncated or UTF-16.
     """
     name = short_path(path)
     with open_unpacked(path) as (stream, _):
@@ -147,12 +151,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode_loosely(raw: bytes | msgspec.Raw) -> Any:
-    """Decode JSON as Python's own writer leaves it, ``NaN`` included.
+    """Decode JSON as written by Python's `json`, which allows ``NaN``.
 
     Raises
     ------
     ValueError
-        If it is not JSON in that wider sense either.
+        If it is not such JSON.
     """
     try:
         return msgspec.json.decode(raw)
@@ -176,12 +180,14 @@ def json_files(folder: Path) -> list[Path]:
         if has_suffix(path, JSON_SUFFIXES) and path.is_file() and not is_hidden(path.relative_to(folder))
     ]
     if not found:
-        raise DataError(f"{short_path(folder)}: a folder without any JSON file; expected one JSON a dialogue")
+        raise DataError(
+            f"{short_path(folder)}: a folder without any JSON file; expected one JSON per dialogue"
+        )
     return sorted(found, key=lambda path: natural_key(str(path.relative_to(folder))))
 
 
 def is_hidden(path: Path) -> bool:
-    """Return whether a file is one that no loader reads.
+    """Return whether a file is ignored by all loaders.
 
     Parameters
     ----------
@@ -191,15 +197,15 @@ def is_hidden(path: Path) -> bool:
     Returns
     -------
     bool
-        True for names that begin with a dot (such as ``.ipynb_checkpoints``, or a temporary file that a killed
-        command left), for what systems and archivers add (``__MACOSX``, ``Thumbs.db``), and for files inside
-        such folders.
+        True for names that begin with a dot (such as ``.ipynb_checkpoints``, or a temporary file that a
+        killed command left), for files that operating systems and archivers add (``__MACOSX``,
+        ``Thumbs.db``), and for files inside such folders.
     """
     return any(part.startswith(".") or part.casefold() in _SYSTEM_NAMES for part in path.parts)
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``2`` before ``10``."""
+    """Return a sort key that orders ``2`` before ``10``."""
     parts: list[str] = [""]
     for char in text:
         same = parts[-1][-1:].isdecimal() == char.isdecimal()
@@ -218,7 +224,7 @@ def read_table(path: Path) -> Any:
     Raises
     ------
     DataError
-        If the file is missing, or isn't the kind of table that its name says.
+        If the file is missing, or isn't the kind of table that its suffix says.
     """
     import pandas as pd
 
@@ -228,20 +234,22 @@ def read_table(path: Path) -> Any:
     try:
         if has_suffix(path, (".xlsx",)):
             return read_sheet(path)
-        with open_unpacked(path) as (stream, _):  # what is no text at all is described there
+        with open_unpacked(path) as (stream, _):  # binary files are described there
             head = read_part(stream, path, _PIECE).partition(b"\n")[0]
         separator = _separator(head, "\t" if ".tsv" in path.name.lower() else ",")
         return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except DataError:
         raise
-    except Exception as error:  # each engine has its own exceptions: the file is not what its name says
+    except (
+        Exception
+    ) as error:  # each engine has its own exceptions; they mean that the content doesn't match the suffix
         kind = path.suffix.lstrip(".")
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{name}: not a readable {kind} table ({reason})") from None
 
 
 def _separator(head: bytes, usual: str) -> str:
-    """Return what separates the columns of a header line; spreadsheets also write ``;`` and tabs into .csv."""
+    """Return the separator of the columns of a header line; spreadsheets also write ``;`` and tabs into .csv."""
     counts = {separator: head.count(separator.encode()) for separator in (usual, ";", "\t", ",")}
     return usual if counts[usual] else max(counts, key=lambda separator: counts[separator])
 
@@ -252,7 +260,8 @@ def read_sheet(path: Path) -> Any:
     Raises
     ------
     DataError
-        If it isn't an Excel file, or has more than `MOST_ROWS` rows, `MOST_COLUMNS` columns or unpacked bytes.
+        If it isn't an Excel file, or has more than `MOST_ROWS` rows, `MOST_COLUMNS` columns or unpacked
+        bytes.
     """
     import zipfile
 
@@ -262,7 +271,7 @@ def read_sheet(path: Path) -> Any:
     name = short_path(path)
     with path.open("rb") as file:
         wrong = describe_content(file.read(HEAD), "an Excel sheet")
-    if wrong and "zip archive" not in wrong:  # what an Excel file is, too
+    if wrong and "zip archive" not in wrong:  # an Excel file is a zip archive
         raise DataError(f"{name}: {wrong}")
     with zipfile.ZipFile(path) as packed:
         size = sum(entry.file_size for entry in packed.infolist())
@@ -304,13 +313,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        A hidden file whose name ends in ``.tmp``, whatever the suffix of `path`: if the process is killed, what is
-        left is never read as data.
+        A hidden file whose name ends in ``.tmp``, independent of the suffix of `path`, so that a file left by
+        a killed process is never read as data.
 
     Raises
     ------
     DataError
-        If the disk is full, or the folder can't be written into.
+        If the disk is full, or the folder is not writable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Find the files of models in a folder: one sub-folder a model, batches, outputs of VLMEvalKit."""
+"""Find the files of models in a folder: one sub-folder per model, batches, outputs of VLMEvalKit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModelFile:
     model : str
         From its folder or its name.
     path : pathlib.Path
-        Where it lies.
+        The file.
     """
 
     model: str
@@ -68,14 +68,14 @@ def model_files(path: Path, model: str | None, wanted: Callable[[Path], bool], p
     Parameters
     ----------
     path : pathlib.Path
-        A file or a folder. The first sub-folder names the model, unless it is a batch such as ``0-10``; without
-        sub-folders the folder itself does.
+        A file or a folder. The first sub-folder names the model, unless it is a batch such as ``0-10``;
+        without sub-folders the folder itself does.
     model : str or None
-        Name that replaces what the folders say.
+        Name that replaces the names of the folders.
     wanted : callable
         Whether a file that isn't JSON belongs to this part, by its path.
     part : str
-        ``answers`` or ``scores``; a folder that holds one of this name is one level too high.
+        ``answers`` or ``scores``; a folder that contains a folder of this name is one level too high.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def model_files(path: Path, model: str | None, wanted: Callable[[Path], bool], p
     Raises
     ------
     DataError
-        If nothing usable is there, or folders are nested in a way that leaves the model open.
+        If there is no usable file, or folders are nested such that the model is unknown.
     """
     if not path.is_dir():
         if not path.exists():
@@ -98,7 +98,7 @@ def model_files(path: Path, model: str | None, wanted: Callable[[Path], bool], p
         )
     found = [ModelFile(model or _model(path, file), file) for file in sorted_files(path, wanted)]
     if not found:
-        raise DataError(f"{short_path(path)}: a folder without any JSON file; expected one JSON a dialogue")
+        raise DataError(f"{short_path(path)}: a folder without any JSON file; expected one JSON per dialogue")
     _check_depth(path, [file.path for file in found])
     return found
 
@@ -128,7 +128,7 @@ def _model(path: Path, file: Path) -> str:
 
 
 def _check_depth(path: Path, found: list[Path]) -> None:
-    """Refuse folders of folders of models: the first level would be taken for the model."""
+    """Refuse folders of folders of models: the first level would be read as the model."""
     deeper: dict[str, set[str]] = {}
     for file in found:
         levels = _levels(path, file)

@@ -1,4 +1,4 @@
-"""Convert dialogues to tidy frames, batch by batch, so that a large file's texts are held only once."""
+"""Convert dialogues to tidy frames, batch by batch, so that the texts of a large file are in memory only once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = 2_000
 
 
 class Columns(NamedTuple):
-    """Some dialogues as Arrow arrays: one dict a frame."""
+    """A batch of dialogues as Arrow arrays: one dict per frame."""
 
     dialogs: dict[str, Any]
     turns: dict[str, Any]
@@ -32,7 +32,7 @@ class Frames(NamedTuple):
     dialogs, turns, images : pandas.DataFrame
         As in `Benchmark`.
     forms : pandas.DataFrame
-        One row a dialogue (index ``dialog_id``), how its file wrote it: ``number_id`` (the id is a number),
+        One row per dialogue (index ``dialog_id``), its form in the file: ``number_id`` (the id is a number),
         ``user``, ``assistant`` (the speakers' names).
     twice : list of str
         Duplicated ids; the first dialogue is kept.
@@ -62,7 +62,7 @@ def save_columns(part: Columns, path: Path) -> None:
 
 
 def map_columns(path: Path) -> Columns:
-    """Map what `save_columns` wrote into memory, and remove the file's name; its bytes live as long as the map."""
+    """Map a file of `save_columns` into memory, and unlink it; its data exist as long as the map."""
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as file:
@@ -86,7 +86,7 @@ def frames(parts: Iterable[Columns]) -> Frames:
     Returns
     -------
     Frames
-        Of two dialogues with one id the first.
+        If an id is duplicated, the first dialogue is kept.
     """
     import numpy as np
 
@@ -113,7 +113,7 @@ def image_frame(dialogs: list[Dialog], folder: Path) -> pd.DataFrame:
 
 
 def rows_by_dialog(frame: pd.DataFrame, ids: pd.Index) -> Iterator[list[Any]]:
-    """Yield the rows of each dialogue, without an indexing operation for each, which is slow on long columns.
+    """Yield the rows of each dialogue without indexing each one separately, which is slow on long columns.
 
     Parameters
     ----------
@@ -125,7 +125,8 @@ def rows_by_dialog(frame: pd.DataFrame, ids: pd.Index) -> Iterator[list[Any]]:
     Yields
     ------
     list of namedtuple
-        One a dialogue of `ids`, in their order: its rows in the order of `frame`, as ``itertuples`` gives them.
+        One list per dialogue of `ids`, in their order: its rows in the order of `frame`, as from
+        ``itertuples``.
     """
     import numpy as np
 
@@ -219,7 +220,7 @@ def _image_columns(dialogs: list[Dialog], names: pictures.PictureNames) -> dict[
 
 
 def image_sizes(dialog: Dialog, names: pictures.PictureNames) -> list[tuple[int, int] | None]:
-    """Return the sizes of a dialogue's pictures: of those that it carries, and of the files; None if unknown."""
+    """Return the sizes of the pictures of a dialogue, from the record or the files; None if unknown."""
     carried = dialog.sizes or [None] * len(dialog.images)
     return [size or names.size(path) for size, path in zip(carried, dialog.images, strict=True)]
 

@@ -19,7 +19,7 @@ ARCHIVES = {"benchmark": "mmdu_pics.zip", "mmdu-45k": "mmdu-45k_pics.zip"}
 
 
 class RemoteFile(NamedTuple):
-    """A file on the hub: its name, its size in bytes, and its checksum (None where the hub gives none)."""
+    """A file on the hub: its name, its size in bytes, and its checksum (None if the hub states none)."""
 
     name: str
     size: int
@@ -27,7 +27,7 @@ class RemoteFile(NamedTuple):
 
 
 def cached(name: str) -> Path | None:
-    """Find a dataset file that was downloaded before, without the web.
+    """Find a dataset file that was downloaded before, without network access.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def cached(name: str) -> Path | None:
     Returns
     -------
     pathlib.Path or None
-        None where it was never downloaded.
+        None if it was never downloaded.
     """
     from huggingface_hub import try_to_load_from_cache
 
@@ -46,14 +46,14 @@ def cached(name: str) -> Path | None:
 
 
 def remote_files(name: str, *, images: bool = False) -> list[RemoteFile]:
-    """List the files of a download, as the hub states them.
+    """List the files of a download as stated by the hub.
 
     Parameters
     ----------
     name : {"benchmark", "mmdu-45k"}
         Which data set.
     images : bool, default False
-        With the archive of its pictures.
+        Include the archive of the pictures.
 
     Returns
     -------
@@ -97,11 +97,11 @@ def download(
     name : {"benchmark", "mmdu-45k"}
         Which data set of ``laolao77/MMDU`` (CC BY-NC 4.0).
     images : bool, default False
-        Also the archive of its pictures, unpacked beside the JSON.
+        Also download the archive of the pictures, and unpack it next to the JSON file.
     folder : str or path, optional
-        Where to; by default the hub's cache, in which ``load_benchmark(name)`` finds it.
+        Target folder; by default the hub's cache, in which ``load_benchmark(name)`` finds it.
     announce : callable, optional
-        Told of each file and its size before anything is fetched.
+        Called with each file and its size before the download starts.
 
     Returns
     -------
@@ -111,12 +111,13 @@ def download(
     Raises
     ------
     DataError
-        If the hub can't be reached or refuses, the disk is full, or what came isn't what the hub has.
+        If the hub can't be reached or refuses, the disk is full, or a downloaded file has a wrong size or
+        checksum.
 
     Notes
     -----
-    ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_CACHE`` are heeded, as everywhere in huggingface_hub. A download
-    that was cut goes on where it stopped.
+    ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_CACHE`` are respected, as in huggingface_hub. An interrupted
+    download is continued.
     """
     files = remote_files(name, images=images)
     target = Path(folder).expanduser() if folder is not None else None
@@ -148,7 +149,7 @@ def _fetch(file: RemoteFile, folder: Path | None) -> Path:
 def _what_is_wrong(path: Path, file: RemoteFile) -> str:
     size = path.stat().st_size
     if size != file.size:
-        return f"{size:,} bytes came, expected {file.size:,}"
+        return f"got {size:,} bytes, expected {file.size:,}"
     if file.sha256 is not None:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -159,7 +160,7 @@ def _what_is_wrong(path: Path, file: RemoteFile) -> str:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Report the errors of the hub and the network in one line each, without an address or a token."""
+    """Convert errors of the hub and the network to messages of one line, without address and token."""
     from huggingface_hub import errors
 
     try:

@@ -18,7 +18,7 @@ from mmdu_analysis.io.thinking import split_thinking
 from mmdu_analysis.schema import MMDU, Rubric
 
 MAX_LENGTH = 100_000
-"""Characters of a reply (without its thinking) that is read; a longer one is not a judgement."""
+"""Maximum length of a reply (without its thinking part) in characters; a longer one is not a judgement."""
 
 _QUOTED_LINE = re.compile(r"^[ \t]*>[^\n]*$", re.MULTILINE)
 _BROKEN = re.compile(r"\{[^{}]{0,4000}\}")
@@ -32,7 +32,7 @@ class JudgeReply:
     Attributes
     ----------
     scores : dict of str to float
-        Dimension name to score on the rubric's scale, in the rubric's order; only what is beyond doubt.
+        Dimension name to score on the rubric's scale, in the rubric's order; only unambiguous scores.
     problem : str or None
         What is missing, outside the scale or ambiguous, in words.
     rules : dict of str to str
@@ -54,7 +54,8 @@ def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | 
     rubric : Rubric, default MMDU
         The dimensions, their spellings and the scale.
     finish_reason : str, optional
-        As the server gave it. ``"length"`` says that the reply was cut: a number at its very end is not read.
+        From the server. ``"length"`` means that the reply was truncated: a number at its very end is not
+        read.
 
     Returns
     -------
@@ -66,13 +67,14 @@ def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | 
     -----
     The published scripts pass the reply to ``eval``; this decodes it. The rules:
 
-    1. Thinking is taken off: everything up to the last closing tag. A reply that ends inside it has no scores.
-    2. Scores are read where they stand in a form of their own: complete JSON or Python structures, Markdown tables,
-       and lines or headings that begin with the name of a dimension. Texts inside structures are explanations,
-       and quotations are not the judge's own words; neither is read.
+    1. The thinking part is removed: everything up to the last closing tag. A reply that ends inside it has no
+    scores.
+    2. Scores are read from these forms only: complete JSON or Python structures, Markdown tables,
+       and lines or headings that begin with the name of a dimension. Texts inside structures are
+       explanations, and quotations are texts of others; neither is read.
     3. All statements about a dimension must agree.
-    4. A score must be the last word: a number after it that is not itself a score in one of these forms makes it
-       doubtful, unless the number is harmless (of a picture, a count such as ``2 of 3``, above the scale).
+    4. A score must be final: a number after it that is not itself a score in one of these forms makes it
+    ambiguous, unless the number is harmless (of a picture, a count such as ``2 of 3``, above the scale).
 
     Examples
     --------
@@ -133,13 +135,13 @@ def _in_quotes(plain: str, literal: Literal) -> bool:
 
 
 def _covered(spans: Sequence[tuple[int, int]], position: int) -> bool:
-    """Return whether a position lies in one of the spans, which are sorted and apart."""
+    """Return whether a position is in one of the spans, which are sorted and disjoint."""
     index = bisect_right(spans, (position, MAX_LENGTH + 1))
     return index > 0 and position < spans[index - 1][1]
 
 
 def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Return a text with spans replaced by spaces; positions stay."""
+    """Return a text with spans replaced by spaces; positions are unchanged."""
     parts, position = [], 0
     for start, end in sorted(set(spans)):
         if start >= position:
@@ -149,10 +151,10 @@ def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _without_cut(statements: list[Statement], text: str, start: int) -> list[Statement]:
-    """Mark a number at the very end of a text that was cut: the rest of the number may be missing."""
+    """Mark a number at the very end of a truncated text, which may be incomplete."""
     end = len(text.rstrip())
     return [
-        replace(s, score=None, fault="may be cut")
+        replace(s, score=None, fault="may be truncated")
         if s.end >= end and s.start >= start and s.rule != "structure"
         else s
         for s in statements
@@ -160,7 +162,7 @@ def _without_cut(statements: list[Statement], text: str, start: int) -> list[Sta
 
 
 def _resolve(statements: list[Statement], doubts: dict[str, str], rubric: Rubric) -> JudgeReply:
-    """Return the scores that are stated once or always alike, and what is wrong with the others."""
+    """Return the scores whose statements agree, and the faults of the others."""
     scores, rules, faults = {}, {}, []
     for name in rubric.names:
         own = [s for s in statements if s.dimension == name]

@@ -18,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORTH_SPLITTING = 16 << 20
-"""Bytes below which files aren't worth splitting up: other processes would start as they are done."""
+"""Files below this size in bytes are not split: starting processes would take longer than reading them."""
 
 
 def count_cores() -> int:
@@ -37,13 +37,13 @@ def in_order(
     Parameters
     ----------
     work : callable
-        Can be pickled, as its results can.
+        The function; it and its results can be pickled.
     tasks : iterable
-        Taken as they are needed, a few ahead of the results.
+        Consumed lazily, a few ahead of the results.
     prepare : callable
-        Loads what `work` needs, before processes are forked: they share it then.
+        Loads what `work` needs, before processes are forked, so that they share it.
     meanwhile : callable, optional
-        Called once in a thread of this process while the others work.
+        Called once in a thread of this process while the worker processes run.
 
     Yields
     ------
@@ -53,14 +53,14 @@ def in_order(
     Raises
     ------
     DataError
-        If a process is killed.
+        If a worker process is killed.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    # A fork starts at once and works from a notebook and from a script without a main guard. What the tasks
-    # use holds no locks across it: they decode, count and add.
+    # A fork starts immediately and works from a notebook and from a script without a main guard. The tasks
+    # only decode, count and add, and use nothing that holds a lock during the fork.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     waiting: deque[tuple[T, Any]] = deque()
     source, cores = iter(tasks), count_cores()
@@ -80,8 +80,8 @@ def in_order(
                 yield task, future.result()
         except BrokenProcessPool:
             raise DataError(
-                "a process that read the data was killed, perhaps because memory ran out; "
-                "free some, or pass fewer files at once"
+                "a process that read the data was killed, possibly because memory ran out; "
+                "free memory, or pass fewer files at once"
             ) from None
         finally:
             for _, future in waiting:

@@ -43,7 +43,7 @@ _PART = re.compile(rf"({'|'.join(_COLUMNS)})-[0-9a-f]{{32}}\.parquet")
 
 
 def write_parquet(benchmark: Benchmark, folder: Path) -> None:
-    """Write the frames of a benchmark; what `Benchmark.to_parquet` does.
+    """Write the frames of a benchmark; see `Benchmark.to_parquet`.
 
     Raises
     ------
@@ -52,9 +52,9 @@ def write_parquet(benchmark: Benchmark, folder: Path) -> None:
 
     Notes
     -----
-    The new files have new names; the last step replaces the one file that names them, and only then are the old
-    ones removed, with what killed processes left. Whenever it is interrupted, the folder loads as the old copy or as
-    the new one. Two processes that write into one folder do so one after the other.
+    The new files have new names; the last step replaces the one file that names them, and only then are the
+    old ones removed, with what killed processes left. Whenever it is interrupted, the folder loads as the old
+    copy or as the new one. Two processes that write into one folder do so one after the other.
     """
     _check_folder(folder)
     with locked_folder(folder):
@@ -84,7 +84,7 @@ def _write_parts(benchmark: Benchmark, folder: Path) -> dict[str, str]:
             pq.write_table(
                 pa.Table.from_pandas(frame),
                 temporary,
-                compression="lz4",  # twice the size of zstd's, and read twice as fast
+                compression="lz4",  # twice the size of zstd, but read twice as fast
                 use_dictionary=[c for c in ("dialog_id", "path", "file") if c in frame] or False,
                 row_group_size=50_000,
             )
@@ -118,7 +118,7 @@ def read_parquet(folder: Path) -> dict[str, Any]:
     Returns
     -------
     dict of str
-        Field names and values. ``folder`` is the copy itself: what the copy says of other folders isn't followed.
+        Field names and values. ``folder`` is the copy itself: other folders named in the copy are ignored.
 
     Raises
     ------
@@ -134,9 +134,11 @@ def read_parquet(folder: Path) -> dict[str, Any]:
         fields: dict[str, Any] = {part: _read_part(folder, part, file) for part, file in parts.items()}
     except DataError:
         raise
-    except Exception as error:  # Arrow and pandas have their own kinds: a damaged file, an odd column
+    except (
+        Exception
+    ) as error:  # Arrow and pandas have their own exceptions: a damaged file, an unexpected column
         reason = shorten(str(error) or type(error).__name__, 120)
-        text = f"{name}: not a whole Parquet copy of a benchmark ({reason}); write it again"
+        text = f"{name}: not a complete Parquet copy of a benchmark ({reason}); write it again"
         raise DataError(text) from None
     return fields | {
         "name": shorten(str(content.get("name", folder.name)), 100),

@@ -1,4 +1,4 @@
-"""Find the pictures of a data set on the disk, and read their sizes from their headers only."""
+"""Find the pictures of a data set on the disk, and read their sizes from their headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from mmdu_analysis.schema import shorten
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-"""Formats that are opened; Pillow knows many more, some of which start other programs."""
+"""Formats that are opened; Pillow supports more, some of which start other programs."""
 _MOST_ENTRIES = (
     300_000  # of the folder and its sub-folders; a larger one, such as a home folder, is not searched
 )
@@ -26,9 +26,9 @@ _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://")
 
 
 def picture_roots(folder: Path) -> list[Path]:
-    """List the folders that picture paths may start from: the folder itself, and those in it.
+    """List the folders that picture paths may be relative to: the folder itself, and its sub-folders.
 
-    An archive is met unpacked beside the JSON or one level deeper.
+    Archives are unpacked next to the JSON file or one level deeper.
     """
     try:
         children = sorted(e.path for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
@@ -43,7 +43,7 @@ def is_url(path: str) -> bool:
 
 
 def data_url_bytes(path: str) -> bytes | None:
-    """Return the bytes of a data URL; None where the path is not one, or is damaged."""
+    """Return the bytes of a data URL; None if the path is not a valid one."""
     if not path.startswith("data:"):
         return None
     head, comma, body = path.partition(",")
@@ -58,9 +58,9 @@ def data_url_bytes(path: str) -> bytes | None:
 
 
 class PictureNames:
-    """Find quickly which pictures are missing: every folder is listed once.
+    """The names of the pictures on the disk: every folder is listed once.
 
-    A data set of 135,000 pictures that aren't at hand would otherwise cost half a million file system calls.
+    Checking each of 135,000 missing pictures would otherwise take half a million file system calls.
     """
 
     def __init__(self, roots: list[Path]) -> None:
@@ -68,7 +68,7 @@ class PictureNames:
         self.listed: dict[str, frozenset[str]] = {}
 
     def may_exist(self, path: str) -> bool:
-        """Return whether `find_picture` can succeed, roots and letter case as they are on the disk."""
+        """Return whether `find_picture` can succeed, with the roots and the letter case of the disk."""
         clean = path.replace("\\", "/")
         parent, _, name = clean.strip("/").rpartition("/")
         folders = [f"{root}/{parent}" for root in self.roots]
@@ -88,19 +88,19 @@ class PictureNames:
         if folder not in self.listed:
             try:
                 self.listed[folder] = frozenset(os.listdir(folder))
-            except (OSError, ValueError):  # no such folder; a name that can't be one
+            except (OSError, ValueError):  # no such folder, or an invalid name
                 self.listed[folder] = frozenset()
         return self.listed[folder]
 
 
 @lru_cache(maxsize=64)
 def names_of(folder: Path) -> PictureNames:
-    """Return the pictures of a folder, whose sub-folders are listed once in a process."""
+    """Return the pictures of a folder, whose sub-folders are listed once per process."""
     return PictureNames(picture_roots(folder))
 
 
 def find_picture(roots: list[Path], path: str) -> Path | None:
-    """Find a picture by its path: as it is, and below one of `roots`.
+    """Find a picture by its path, unchanged or relative to one of `roots`.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def find_picture(roots: list[Path], path: str) -> Path | None:
     Returns
     -------
     pathlib.Path or None
-        None where there is no such file, where two unpacked archives have one, where it lies outside of the first
-        root, or where the path is an address on the web.
+        None where there is no such file, where two unpacked archives have one, where it lies outside of the
+        first root, or where the path is an address on the web.
     """
     if is_url(path) or path.startswith("data:") or "\0" in path or not roots:
         return None
@@ -125,14 +125,14 @@ def find_picture(roots: list[Path], path: str) -> Path | None:
     found = as_it_is or _inside(roots[0] / relative, boundary)
     if found:
         return found
-    if len(relative.parts) < 2:  # a name alone could be anyone's
+    if len(relative.parts) < 2:  # a name alone is ambiguous
         return None
     below = [file for root in roots[1:] if (file := _inside(root / relative, boundary))]
     return below[0] if len(below) == 1 else None
 
 
 def _inside(candidate: Path, boundary: Path) -> Path | None:
-    """Return a file that lies inside a folder, links followed; None where it doesn't."""
+    """Return a file after resolving links if it is inside a folder, else None."""
     try:
         if candidate.is_file() and candidate.resolve().is_relative_to(boundary):
             return candidate
@@ -147,7 +147,7 @@ def find_by_name(folder: Path, listed: Iterable[str], missing: Iterable[str]) ->
     Parameters
     ----------
     folder : pathlib.Path
-        Searched with its sub-folders; links and hidden folders aside.
+        Searched with its sub-folders; links and hidden folders are excluded.
     listed : iterable of str
         All picture paths of the data set.
     missing : iterable of str
@@ -156,7 +156,7 @@ def find_by_name(folder: Path, listed: Iterable[str], missing: Iterable[str]) ->
     Returns
     -------
     dict of str to pathlib.Path
-        For paths whose file name no other listed path has and exactly one file has.
+        Only paths whose file name is unique among the listed paths and among the files.
     """
     names = Counter(_name(path) for path in set(listed) if not path.startswith("data:"))
     wanted = {
@@ -226,12 +226,12 @@ def bytes_size(data: bytes) -> tuple[int, int] | None:
 
 
 def picture_size(path: Path | io.BytesIO) -> tuple[int, int] | None:
-    """Read width and height in pixels from a picture's header, whatever its name says.
+    """Read width and height in pixels from the header of a picture, ignoring its suffix.
 
     Returns
     -------
     tuple of int, or None
-        None where the file is no picture of `PICTURE_FORMATS`.
+        None if the file is not a picture of `PICTURE_FORMATS`.
     """
     from PIL import Image
 
@@ -240,5 +240,5 @@ def picture_size(path: Path | io.BytesIO) -> tuple[int, int] | None:
             warnings.simplefilter("ignore")  # nothing is decompressed here
             with Image.open(path, formats=PICTURE_FORMATS) as picture:
                 return picture.size
-    except Exception:  # a decoder meets anything in a damaged file
+    except Exception:  # a damaged file can raise any exception in a decoder
         return None

@@ -27,18 +27,18 @@ _KINDS = {
 
 
 class Placing(NamedTuple):
-    """Where pictures go.
+    """The handling of pictures.
 
     Attributes
     ----------
     mode : {"keep", "copy", "link", "embed"}
-        What is done with them.
+        What to do with the pictures.
     folder : pathlib.Path
         Folder of copies and links.
     base : pathlib.Path
         Folder of the written file, from which listed paths start.
     bytes_apart : bool
-        True where the format holds the bytes beside the path (Parquet) instead of as a data URL.
+        True if the format stores the bytes next to the path (Parquet) instead of a data URL.
     """
 
     mode: PictureMode
@@ -53,7 +53,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int
     Parameters
     ----------
     dialog : Dialog
-        Its `images` are changed to what the written record lists, its `pictures` to the bytes that it holds.
+        Its `images` are replaced by the paths of the written record, its `pictures` by the embedded bytes.
     names : PictureNames
         Finds the files.
     placing : Placing
@@ -62,7 +62,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int
     Returns
     -------
     int
-        How many pictures are missing. Addresses on the web are not fetched, and are not missing.
+        Number of missing pictures. Web addresses are not fetched and not counted as missing.
     """
     missing = 0
     carried = dialog.pictures or [None] * len(dialog.images)
@@ -80,7 +80,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int
 
 
 def _place(path: str, file: Path | None, data: bytes | None, placing: Placing) -> tuple[str, bytes | None]:
-    """Place one picture; returns the path to list and the bytes to hold."""
+    """Place one picture; return the path to list and the bytes to embed."""
     if placing.mode == "embed":
         content = data or (file.read_bytes() if file else None)
         if content is None or placing.bytes_apart:
@@ -101,7 +101,7 @@ def _target(file: Path, placing: Placing) -> Path:
 
 
 def _write(placing: Placing, target: Path, file: Path | None, data: bytes | None) -> Path:
-    """Write a picture where there is none yet: whole or not at all."""
+    """Write a picture if there is none yet, completely or not at all."""
     if target.exists() and (file is None or target.stat().st_size == file.stat().st_size):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def _write(placing: Placing, target: Path, file: Path | None, data: bytes | None
 
 
 def _link(file: Path, target: Path) -> None:
-    """Link a file: hard, so that it lies in the folder itself; by its path where that is another disk."""
+    """Create a hard link to a file, or a symbolic link if the file is on another disk."""
     try:
         os.link(file.resolve(), target)
     except OSError:

@@ -14,7 +14,7 @@ from mmdu_analysis.io.formats.mmdu_tsv import literal_list
 from mmdu_analysis.schema import Problem, short_path
 
 CELL_LIMIT = 32_767
-"""Characters that a spreadsheet keeps of a cell."""
+"""Maximum length of a spreadsheet cell in characters."""
 FAILURES = ("Failed to obtain answer via API.", "Failed to obtain answer via API")
 """What VLMEvalKit stores instead of an answer when a request failed."""
 
@@ -28,7 +28,7 @@ class AnswerRow:
     Attributes
     ----------
     model, dialog_id : str
-        Whose answer, in which dialogue.
+        The model and the dialogue.
     turn : int
         From 1.
     answer : str
@@ -53,7 +53,7 @@ def is_failure(answer: str) -> bool:
 
 
 def whole_items(cell: str) -> tuple[list[str], str]:
-    """Return the complete items of a list literal that is cut, and the text after them; nothing is executed."""
+    """Return the complete items of a truncated list literal, and the text after them; nothing is executed."""
     items, position = [], cell.find("[") + 1
     while match := _ITEM.match(cell, position):
         try:
@@ -72,13 +72,13 @@ def prediction_rows(
     Parameters
     ----------
     table : sequence of dict
-        One row a dialogue.
+        One row per dialogue.
     model : str
         The model.
     path : pathlib.Path
         The file.
     problems : list of Problem
-        Gets empty, cut and failed predictions.
+        Receives empty, truncated and failed predictions.
 
     Yields
     ------
@@ -105,7 +105,7 @@ def prediction_rows(
 
 
 def _answers(cell: Any) -> tuple[list[str], str]:
-    """Return the answers of a cell, and what is wrong with it in words."""
+    """Return the answers of a cell, and a description of its fault."""
     if isinstance(cell, list):
         return [str(answer) for answer in cell], "" if cell else "the prediction is empty"
     if is_absent(cell) or not str(cell).strip():
@@ -116,23 +116,23 @@ def _answers(cell: Any) -> tuple[list[str], str]:
             return [text], ""
         return (
             [],
-            f"the prediction is cut by the spreadsheet's limit of {CELL_LIMIT:,} characters; it is left out",
+            f"the prediction is truncated by the spreadsheet's limit of {CELL_LIMIT:,} characters; it is left out",
         )
     try:
         return literal_list(text), ""
     except ValueError:
         whole, rest = whole_items(text)
         if rest[:1] not in ("'", '"') and not (rest == "" and text.rstrip().endswith(",")):
-            raise  # a list of something else, not one that is cut inside a text
+            raise  # a list of other items, not one that is truncated inside a text
         noun = "answer" if len(whole) == 1 else "answers"
         return whole, (
-            f"the cell is cut after {len(text):,} characters (a spreadsheet keeps {CELL_LIMIT:,}); {len(whole)} whole "
+            f"the cell is truncated after {len(text):,} characters (a spreadsheet keeps {CELL_LIMIT:,}); {len(whole)} whole "
             f"{noun} kept; save the predictions as .tsv or .json"
         )
 
 
 def _asked(cell: Any) -> int | None:
-    """Return how many questions a row has, if its cell says so."""
+    """Return the number of questions of a row, if its cell states them."""
     if isinstance(cell, list):
         return len(cell)
     try:

@@ -50,10 +50,11 @@ def load_ratings(
     Parameters
     ----------
     path : str, path or sequence of these
-        JSON Lines logs of the browser's rating mode, or folders of them (``*.jsonl``). Each line is an object with
-        ``rater``, ``model``, ``dialog_id``, ``turn``, ``dimension`` and ``score`` and
-        optionally ``seed`` of the plan and ``synthetic``. A later score replaces an earlier one of the same rater, model,
-        turn and dimension; a line whose score is null withdraws the last one, and the score before it counts again.
+        JSON Lines logs of the browser's rating mode, or folders of them (``*.jsonl``). Each line is an object
+        with ``rater``, ``model``, ``dialog_id``, ``turn``, ``dimension`` and ``score`` and optionally
+        ``seed`` of the plan and ``synthetic``. A later score replaces an earlier one of the same rater,
+        model, turn and dimension; a line whose score is null withdraws the last one, and the score before it
+        counts again.
     rubric : Rubric, default MMDU's
         Dimensions and scale.
     strict : bool, default False
@@ -64,8 +65,9 @@ def load_ratings(
     Returns
     -------
     pandas.DataFrame
-        A frame of scores: ``model``, ``judge`` (the rater), ``dialog_id``, ``turn``, ``dimension``, ``score``, ``person``
-        (True), ``seed``, ``synthetic``. With `return_problems`, a tuple of it and the problems.
+        A frame of scores: ``model``, ``judge`` (the rater), ``dialog_id``, ``turn``, ``dimension``,
+        ``score``, ``person`` (True), ``seed``, ``synthetic``. With `return_problems`, a tuple of it and the
+        problems.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def _decode(
     try:
         entry = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        problems.append(Problem(file, where, "it is not a JSON object, perhaps cut by a crash"))
+        problems.append(Problem(file, where, "it is not a JSON object, perhaps truncated by a crash"))
         return None
     if not isinstance(entry, dict) or not all(key in entry for key in _KEYS):
         problems.append(Problem(file, where, f"it lacks some of {', '.join(_KEYS)}"))

@@ -1,8 +1,9 @@
-"""Split JSON files of any size into records, block by block, without holding a file's texts.
+"""Split JSON files of any size into records, block by block, without loading the whole file.
 
-A list of records and JSON Lines are cut at places that look like the border of two records (`file_blocks`);
-decoding a block shows whether it holds whole records (`block_records`), since a wrong cut leaves something
-unclosed. Where it doesn't, and for the rarer layouts, `walk.exact_records` goes from record to record.
+A list of records and JSON Lines are split at positions that look like the border of two records
+(`file_blocks`); decoding a block shows whether it contains complete records (`block_records`), since a wrong
+split leaves brackets unclosed. For other blocks, and for the rarer layouts, `walk.exact_records` splits
+record by record.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from mmdu_analysis.io.formats.records import LISTS, Keys, find_keys
 from mmdu_analysis.schema import DataError, short_path
 
 BLOCK_SIZE = 3 << 20
-"""Bytes that a block has about."""
+"""Approximate size of a block in bytes."""
 _HEAD = 4 << 20
 _BLANK = b" \t\r\n"
 _STRING = rb'"(?:[^"\\]|\\.){0,1000}"'
@@ -39,15 +40,15 @@ class RawRecord(NamedTuple):
     Attributes
     ----------
     layout : {"list", "dict", "lines", "one"}
-        What the file is.
+        Layout of the file.
     number : int
-        How many records (lines) stand before it.
+        Number of preceding records (lines).
     raw : bytes or msgspec.Raw
         The record's JSON.
     key : str or None
         Its key in a dict of records.
     fault : str
-        Why there are no bytes, where the record could not be split off.
+        The reason if the record could not be split off.
     """
 
     layout: str
@@ -74,21 +75,21 @@ class Block(NamedTuple):
     path : pathlib.Path
         The file.
     layout : {"list", "lines"}
-        What the file is.
+        Layout of the file.
     start, stop : int
-        Where it stands in the unpacked file, in bytes.
+        Position in the decompressed file, in bytes.
     data : bytes or None
-        The stretch itself; None where it is to be read from the file.
+        The bytes; None if they are still to be read from the file.
     opens, closes : bool
-        Whether it holds the list's own brackets.
+        Whether it contains the brackets of the list.
     damage : str
-        Why the file can't be unpacked any further, where that is so.
+        The reason if the file can't be decompressed any further.
     read : int
-        How far the file on the disk has been read, in bytes.
+        Number of bytes read from the file on the disk.
     keys : Keys
         The keys of its records.
     number : int
-        Records (lines) before it in the file; 0 where that doesn't matter, since records have ids.
+        Records (lines) before it in the file; 0 if unused because records have ids.
     """
 
     path: Path
@@ -105,24 +106,24 @@ class Block(NamedTuple):
 
 
 class UnsplitError(Exception):
-    """A block doesn't hold whole records."""
+    """A block that doesn't contain complete records."""
 
 
 class Layout(NamedTuple):
-    """How a file holds its records, as its beginning shows."""
+    """The layout of a file, recognised from its beginning."""
 
     name: str
     """list, dict, lines or one."""
     start: int
-    """Where the JSON begins, in bytes: behind a byte-order mark."""
+    """Position of the JSON in bytes: after a byte-order mark."""
     separator: re.Pattern[bytes] | None
-    """Matches between two records: the comma behind one, up to the beginning of the next."""
+    """Matches the separator of two records: the comma after one, up to the beginning of the next."""
     keys: Keys = Keys()
     """The keys of the records."""
 
 
 def find_layout(path: Path, input_format: str | None = None) -> Layout:
-    """Return how a file holds its records: as a list, a dict, JSON Lines or a single one, and with which keys.
+    """Return the layout of a file (a list, a dict, JSON Lines or a single record) and the keys of its records.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def find_layout(path: Path, input_format: str | None = None) -> Layout:
     Raises
     ------
     DataError
-        If the file can't be read, or holds no JSON list or object.
+        If the file can't be read, or doesn't contain a JSON list or object.
     """
     with files.open_unpacked(path) as (stream, _):
         head = files.read_part(stream, path, _HEAD)
@@ -155,7 +156,7 @@ def _layout(path: Path, head: bytes, body: bytes, start: int, whole: bool) -> La
         raise DataError(f"{short_path(path)}: the file is empty; expected JSON")
     if body[:1] not in (b"[", b"{"):
         raise DataError(
-            f"{short_path(path)}: got no JSON list or object (starts with {head[:12]!r}), expected one"
+            f"{short_path(path)}: expected a JSON list or object, got text that starts with {head[:12]!r}"
         )
     if body[:1] == b"[":
         key = _FIRST_KEY.match(body)
@@ -169,7 +170,7 @@ def _layout(path: Path, head: bytes, body: bytes, start: int, whole: bool) -> La
 
 
 def _first_record(body: bytes, layout: Layout) -> object:
-    """Decode the first record of a file; None where that fails."""
+    """Decode the first record of a file; None if that fails."""
     with suppress(ValueError, RecursionError):
         if layout.name == "lines":
             return json.loads(body.partition(b"\n")[0])
@@ -194,7 +195,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _is_single(body: bytes, whole: bool) -> bool:
-    """Return whether a file is one record, not a dict of records: by all its keys, or where it is long by the first."""
+    """Return whether a file is one record and not a dict of records: by all its keys, or for long files by the first."""
     if whole:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             table = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
@@ -204,7 +205,7 @@ def _is_single(body: bytes, whole: bool) -> bool:
 
 
 def file_blocks(path: Path, layout: Layout, size: int | None = None) -> Iterator[Block]:
-    """Cut a list or JSON Lines into blocks, without decoding anything.
+    """Split a list or JSON Lines into blocks, without decoding.
 
     Parameters
     ----------
@@ -213,17 +214,17 @@ def file_blocks(path: Path, layout: Layout, size: int | None = None) -> Iterator
     layout : Layout
         From `find_layout`; ``list`` or ``lines``.
     size : int, optional
-        Bytes that a block has about; by default `BLOCK_SIZE`.
+        Approximate size of a block in bytes; by default `BLOCK_SIZE`.
 
     Yields
     ------
     Block
-        In the order of the file; together they hold every byte but the separators.
+        In the order of the file; together they contain every byte except the separators.
 
     Raises
     ------
     DataError
-        Where a packed file is damaged, after the blocks before that place.
+        If a compressed file is damaged, after the blocks before that position.
     """
     size = size or BLOCK_SIZE
     separator = re.compile(rb"\n") if layout.name == "lines" else layout.separator
@@ -244,7 +245,7 @@ def file_blocks(path: Path, layout: Layout, size: int | None = None) -> Iterator
 
 
 def _count_places(block: Block) -> int:
-    """Return how many records (lines) a block has; 0 where it must be split record by record."""
+    """Return the number of records (lines) of a block; 0 if it must be split record by record."""
     data = read_block(block)
     if block.layout == "lines":
         return bytes(data).count(b"\n") + 1
@@ -270,7 +271,7 @@ def _plain_blocks(
 def _find_from(
     stream: BinaryIO, separator: re.Pattern[bytes], start: int, end: int
 ) -> tuple[int, int] | None:
-    """Find the first separator behind `start`, reading ever larger windows."""
+    """Find the first separator after `start`, reading increasingly large windows."""
     window = 1 << 18
     while start < end:
         stream.seek(start)
@@ -303,7 +304,7 @@ def _packed_blocks(
         ):
             yield Block(path, layout.name, start, start + found.start(), pending[: found.start()], opens)
             start, pending, opens, searched = start + found.end(), pending[found.end() :], False, 0
-        searched = max(0, len(pending) - _LONGEST_KEY)  # what was looked at isn't looked at again
+        searched = max(0, len(pending) - _LONGEST_KEY)  # don't search the same text again
     yield Block(path, layout.name, start, start + len(pending), pending, opens, True, damage)
 
 
@@ -320,7 +321,7 @@ def read_block(block: Block) -> bytes | bytearray:
             return file.read(size)
         data = bytearray(
             len(before) + size + len(after)
-        )  # filled in place: copies cost half as much as reading
+        )  # filled in place: copying would cost half as much time as reading
         end = len(before) + file.readinto(memoryview(data)[len(before) : len(before) + size])
     data[: len(before)], data[end:] = before, after
     return data
@@ -339,12 +340,12 @@ def block_records(block: Block, number: int = 0) -> tuple[list[RawRecord], int]:
     Returns
     -------
     tuple of (list of RawRecord, int)
-        The records in their order, and how many records (lines, blank ones too) the block has.
+        The records in their order, and the number of records (lines, including blank ones) of the block.
 
     Raises
     ------
     UnsplitError
-        If the block doesn't hold whole records.
+        If the block doesn't contain complete records.
     """
     data = read_block(block)
     if block.layout == "lines":

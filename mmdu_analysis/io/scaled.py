@@ -1,4 +1,4 @@
-"""Pictures at the size that is shown or sent: scaled here, cached, returned as bytes."""
+"""Pictures at the displayed or sent size: scaled, cached, and returned as bytes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
 MOST_PIXELS = 64_000_000
-"""Pixels that are decoded at most: 192 MB as RGB. A larger JPEG is decoded at a fraction of its size."""
+"""Maximum number of decoded pixels: 192 MB as RGB. A larger JPEG is decoded at a fraction of its size."""
 _MOST_HEADER_PIXELS = 1_000_000_000
 _ONE_AT_A_TIME = Lock()
-_SENT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP")  # what every server that takes pictures reads
+_SENT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP")  # supported by every server that accepts pictures
 _UPRIGHT = 1
 _ORIENTATION = 0x0112
 
@@ -41,11 +41,11 @@ class Picture(NamedTuple):
     Attributes
     ----------
     data : bytes
-        Empty where there is none.
+        Empty if there is no picture.
     mime : str
         ``image/jpeg``, ``image/png`` or ``image/webp``.
     problem : str
-        Why there is none; empty where there is one.
+        Why there is no picture; else empty.
     """
 
     data: bytes
@@ -59,14 +59,14 @@ class Pictures:
     Parameters
     ----------
     bench : Benchmark
-        Its folder is the only place that pictures are read from.
+        Pictures are read only from its folder.
     """
 
     def __init__(self, bench: Benchmark) -> None:
         self.drawn = bench.synthetic and bench.folder is None  # the sample itself, which has no files
         self.roots = picture_roots(bench.folder) if bench.folder else []
         self.source = bench.path if bench.path is not None and bench.path.is_file() else None
-        # Lists: iterating over 135,000 strings of Arrow takes a second.
+        # As lists, since iterating over 135,000 Arrow strings takes a second.
         ids, numbers, paths = (bench.images[name].tolist() for name in ("dialog_id", "image", "path"))
         self.paths = dict(zip(zip(ids, numbers, strict=True), paths, strict=True))
 
@@ -80,15 +80,15 @@ class Pictures:
         image : int
             1-based number in the dialogue.
         side : int
-            The longest side at most, in pixels.
+            Maximum length of the longest side, in pixels.
         keep : bool, default False
-            Return the file's own bytes where it is small enough, upright, and JPEG, PNG or WebP. By default
-            every picture is encoded anew, as JPEG or PNG.
+            Return the bytes of the file if it is small enough, upright, and JPEG, PNG or WebP. By default
+            every picture is re-encoded as JPEG or PNG.
 
         Returns
         -------
         Picture
-            With a problem where there is none.
+            With a problem if there is no picture.
         """
         path = self.paths.get((dialog_id, image))
         if path is None:
@@ -104,12 +104,12 @@ class Pictures:
         return Picture(b"", problem=why_no_picture(self.roots, path))
 
     def find(self, path: str) -> Path | None:
-        """Return the file of a listed path; None where there is none."""
+        """Return the file of a listed path; None if there is none."""
         return find_picture(self.roots, path) or (self._by_name.get(path) if self.roots else None)
 
     @cached_property
     def _by_name(self) -> dict[str, Path]:
-        """Files that are found by their name alone; each was counted in the problems when the data was loaded."""
+        """Files that are found by their name alone; they were reported as a problem when the data was loaded."""
         listed = set(self.paths.values())
         names = PictureNames(self.roots)
         missing = [p for p in listed if not (names.may_exist(p) and find_picture(self.roots, p))]
@@ -136,7 +136,7 @@ def load_picture(path: Path, side: int, *, keep: bool = False) -> Picture:
     Returns
     -------
     Picture
-        With a problem where the file is not a readable picture.
+        With a problem if the file is not a readable picture.
     """
     try:
         changed = path.stat().st_mtime_ns
@@ -169,11 +169,11 @@ def _decode(source: Path | io.BytesIO, side: int, keep: bool) -> Picture:
             if keep and isinstance(source, Path) and _can_stay(picture, side):
                 picture.load()  # a damaged file is reported here, not by the server
                 return Picture(source.read_bytes(), Image.MIME[str(picture.format)])
-            picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or a half at once
+            picture.draft("RGB", (side, side))  # JPEG: decode at an eighth, a quarter or half of its size
             if picture.width * picture.height > MOST_PIXELS or width * height > _MOST_HEADER_PIXELS:
                 return Picture(b"", problem=f"{width:,} x {height:,} pixels are too many")
             return _encode(ImageOps.exif_transpose(_eight_bits(picture)), side)
-    except Exception as error:  # a decoder meets anything in a damaged file
+    except Exception as error:  # a damaged file can raise any exception in a decoder
         return Picture(b"", problem=f"not a readable picture ({type(error).__name__}); fetch it again")
 
 

@@ -1,11 +1,11 @@
-"""Recognise by its first bytes a file that is not what its name says, and say what to do."""
+"""Recognise the content of a file by its first bytes if it doesn't match its suffix, and describe what to do."""
 
 from __future__ import annotations
 
 from mmdu_analysis.schema import shorten
 
 HEAD = 512
-"""Bytes of a file that are looked at."""
+"""Number of bytes that are read."""
 
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
@@ -42,7 +42,7 @@ def describe_content(head: bytes, expected: str = "JSON") -> str:
     Returns
     -------
     str
-        What the file is and what to do; empty where nothing speaks against `expected`.
+        What the file is and what to do; empty if it may be `expected`.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The streamed pass: files -> tasks -> dialogues -> whatever is made of them, on all cores or on a cluster.
+"""The streamed pass: files -> tasks -> dialogues -> results, on all cores or on a cluster.
 
-A task is a block of a large file, row groups of a Parquet file, some small files, or records that had to be split
-one by one. Whoever works on it reads it, decodes it, and does the work: no text outlives its task unless the work
-returns it. Loading, measuring, converting and comparing are users of `stream`.
+A task is a block of a large file, row groups of a Parquet file, some small files, or records that had to be
+split one by one. A worker reads and decodes the task and does the work: no text is kept after its task unless
+the work returns it. Loading, measuring, converting and comparing are users of `stream`.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 Work: TypeAlias = Callable[[list[Dialog], Path], Any]
-"""What is done with some dialogues of a file: a callable that can be pickled."""
+"""The work on a batch of dialogues of a file: a callable that can be pickled."""
 
 _GROUP_FILES = 200
 _BATCH = 2_000
 _PICTURES_BATCH = 64
 NAMED = ("benchmark.json", "mmdu-45k.json", "MMDU.tsv")
-"""Files that a folder is read for, before all others."""
+"""File names that are preferred when a folder is read."""
 
 
 class Group(NamedTuple):
-    """Small files that are read together."""
+    """Small files that form one task."""
 
     paths: tuple[Path, ...]
 
 
 class Split(NamedTuple):
-    """Records of one file that were split off one by one."""
+    """Records of one file that were split record by record."""
 
     path: Path
     records: list[records.RawRecord]
@@ -61,20 +61,20 @@ Task: TypeAlias = records.Block | Group | Split | Rows
 
 
 class Result(NamedTuple):
-    """What comes back from a task.
+    """The result of a task.
 
     Attributes
     ----------
     results : list
-        What the work returned, batch by batch.
+        The values returned by the work, batch by batch.
     faults : list of Place
         What could not be used, numbered within the task.
     places : int
-        Records (lines) that the task had.
+        Number of records (lines) of the task.
     problems : list of Problem
-        Problems that name their file already.
+        Problems that include their file.
     unsplit : bool
-        True where the block doesn't hold whole records; then nothing else counts.
+        True if the block doesn't contain complete records; the other fields are then unused.
     """
 
     results: list[Any]
@@ -85,7 +85,7 @@ class Result(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What is known of a part of the files: the results of the work, and the problems."""
+    """The results of the work on a part of the files, and the problems."""
 
     results: list[Any]
     problems: list[Problem]
@@ -97,14 +97,14 @@ Engine: TypeAlias = Callable[[Iterable[Task], Do], Iterator[tuple[Task, Result]]
 
 
 def do_task(task: Task, work: Work, input_format: str | None = None) -> Result:
-    """Do one task; this is what runs on other cores and machines.
+    """Do one task; this function runs in worker processes and on other machines.
 
     Parameters
     ----------
     task : Block, Group, Split or Rows
-        What to read.
+        The input.
     work : callable
-        What to do with the dialogues.
+        Function of a batch of dialogues.
     input_format : str, optional
         Format of the files.
 
@@ -131,7 +131,7 @@ def do_task(task: Task, work: Work, input_format: str | None = None) -> Result:
 
 
 def _file_values(path: Path, problems: list[Problem], work: Work, input_format: str | None) -> Iterator[Any]:
-    """Do the work on one small file; what is wrong with the file as a whole is a problem."""
+    """Do the work on one small file; a fault of the whole file is a problem."""
     name = short_path(path)
     try:
         yield from _batches(read_dialogs(path, problems, input_format), path, work)
@@ -140,7 +140,7 @@ def _file_values(path: Path, problems: list[Problem], work: Work, input_format: 
 
 
 def _batches(dialogs: Iterator[Dialog], path: Path, work: Work) -> Iterator[Any]:
-    """Do the work on some dialogues after another: few at once where they carry their pictures."""
+    """Do the work batch by batch; batches are small if the records contain pictures."""
     size = _BATCH if file_kind(path) == "json" else _PICTURES_BATCH
     while batch := list(islice(dialogs, size)):
         yield work(batch, path)
@@ -167,27 +167,27 @@ def stream(
     input_format: str | None = None,
     progress: tqdm | None = None,
 ) -> Iterator[Part]:
-    """Do some work on all dialogues of some files in one pass.
+    """Apply a function to all dialogues of several files in one pass.
 
     Parameters
     ----------
     paths : sequence of pathlib.Path
         Files, no folders.
     work : callable
-        Gets some dialogues of a file and the file's path; can be pickled, as what it returns.
+        Function of a batch of dialogues and the path of their file; it and its results can be pickled.
     engine : callable
         `sequential`, `local_engine`, or Dask's.
     input_format : str, optional
         Format of the files; by default each is recognised.
     progress : tqdm, optional
-        Is advanced by each task's bytes.
+        Progress bar in bytes.
 
     Yields
     ------
     Part
         In the order of the files and their records.
     """
-    names_of.cache_clear()  # folders are listed anew by each pass
+    names_of.cache_clear()  # each pass lists folders again
     layouts: dict[Path, records.Layout] = {}
     do = partial(do_task, work=work, input_format=input_format)
     yield from _parts(_tasks(paths, layouts, input_format), layouts, engine, do, progress)
@@ -208,7 +208,7 @@ def read_dialogs(path: Path, problems: list[Problem], input_format: str | None =
     Yields
     ------
     Dialog
-        Its own faults are among the problems.
+        Faults of a dialogue are added to the problems.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def _themselves(dialogs: list[Dialog], _path: Path) -> list[Dialog]:
 def _parts(
     tasks: Iterable[Task], layouts: dict[Path, records.Layout], engine: Engine, do: Do, progress: tqdm | None
 ) -> Iterator[Part]:
-    """Run tasks, number their faults through each file, and split by record what isn't whole in its block."""
+    """Run tasks, number their faults by file, and split blocks with incomplete records record by record."""
     path: Path | None = None
     count, stopped = 0, None
     with closing(engine(tasks, do)) as results:  # type: ignore[type-var]
@@ -248,7 +248,7 @@ def _parts(
                 stopped = task.start if stopped is None else stopped
                 continue
             if isinstance(task, records.Block | Split):
-                base = count if isinstance(task, records.Block) else 0  # split records know their places
+                base = count if isinstance(task, records.Block) else 0  # split records have their positions
                 result.problems.extend(fault_problems(task.path, result.faults, base))
                 count += result.places
             _advance(progress, task)
@@ -264,7 +264,7 @@ def _rest(
     engine: Engine,
     do: Do,
 ) -> Iterator[Part]:
-    """Do the rest of a file record by record, from the first block that didn't hold whole ones."""
+    """Process the rest of a file record by record, from the first block with incomplete records."""
     if path is None or stopped is None:
         return
     layout = layouts[path]
@@ -286,7 +286,7 @@ def _advance(progress: tqdm | None, task: Task) -> None:
 def _tasks(
     paths: Sequence[Path], layouts: dict[Path, records.Layout], input_format: str | None
 ) -> Iterator[Task]:
-    """Yield the tasks of files; how they hold their records is remembered in `layouts`."""
+    """Yield the tasks of files; their layouts are stored in `layouts`."""
     group: list[Path] = []
     grouped = 0
     for path in paths:
@@ -303,7 +303,7 @@ def _tasks(
         try:
             yield from _file_tasks(path, layouts, input_format)
         except DataError:
-            yield Group((path,))  # it becomes a problem there
+            yield Group((path,))  # reported as a problem by the task
     if group:
         yield Group(tuple(group))
 
@@ -352,16 +352,16 @@ def sequential(tasks: Iterable[Task], do: Do) -> Iterator[tuple[Task, Result]]:
 def local_engine(
     total_bytes: int, prepare: Callable[[], object], meanwhile: Callable[[], object] | None = None
 ) -> Engine:
-    """Run tasks on all cores of this machine; where there is little to read, in this process.
+    """Run tasks on all cores of this machine; small inputs are read in this process.
 
     Parameters
     ----------
     total_bytes : int
-        How much there is to read.
+        Size of the input.
     prepare : callable
-        Loads what the work needs, before processes are forked: they share it then.
+        Loads what the work needs, before processes are forked, so that they share it.
     meanwhile : callable, optional
-        Loads what is needed at the end, while the processes work.
+        Loads data that is needed at the end, while the processes run.
     """
     if total_bytes < WORTH_SPLITTING or count_cores() == 1:
         return sequential
@@ -373,14 +373,14 @@ def local_engine(
 
 
 def with_prefix(dialogs: list[Dialog], path: Path, work: Work) -> Any:
-    """Do some work on dialogues whose ids get the name of their file before them, for shards whose ids repeat."""
+    """Apply the work to dialogues whose ids are prefixed with the name of their file, for shards with repeated ids."""
     for dialog in dialogs:
         dialog.dialog_id, dialog.number_id = f"{files.stem(path)}-{dialog.dialog_id}", False
     return work(dialogs, path)
 
 
 def find_files(path: Path) -> list[Path]:
-    """List the files of a path: itself, the known one in a folder, or all JSON or Parquet files there.
+    """List the files of a path: the file itself, the known file of a folder, or all its JSON or Parquet files.
 
     Raises
     ------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How a table is written."""
+    """Output format of a table."""
 
     csv = "csv"
     json = "json"
@@ -35,8 +35,8 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
     frame : pandas.DataFrame
         The table; a named index becomes a column.
     form : {"csv", "json", "latex", "markdown", "html"}
-        CSV and JSON keep all digits and columns; the others mark synthetic numbers in words and leave out columns
-        without any value.
+        CSV and JSON keep all digits and columns; the others state in words that numbers are synthetic, and
+        omit empty columns.
     digits : int, default 2
         Decimals in the forms for people.
     bold : str, optional
@@ -45,7 +45,8 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
     Returns
     -------
     str
-        Ends with a line feed; texts of the frame can't act as markup, commands or formulas.
+        Ends with a line feed; texts of the frame are escaped, so that they are not interpreted as markup,
+        commands or formulas.
     """
     table = frame.reset_index() if frame.index.name else frame
     if form == "csv":
@@ -70,7 +71,7 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
 
 
 def write_table(frame: pd.DataFrame, form: Format | str, path: Path, *, digits: int = 2) -> None:
-    """Write a frame to a file, as `render_table` renders it; the file is whole or isn't there."""
+    """Write a frame to a file, rendered by `render_table`; it is written completely or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(render_table(frame, form, digits=digits), encoding="utf-8")
 

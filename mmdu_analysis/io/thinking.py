@@ -18,7 +18,7 @@ _CLOSE = re.compile(
 _CHANNEL = re.compile(r"<\|channel\|>")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>")
 _END = re.compile(r"\s*<\|(?:return|end|im_end|endoftext)\|>\s*$")
-# The same where the server removed the special tokens.
+# The same for servers that remove the special tokens.
 _BARE_CHANNELS = re.compile(r"^\s*analysis(?=[A-Z\s]).*assistantfinal", re.DOTALL)
 _ANSWER = re.compile(r"^\s*<answer>(.*?)(?:</answer>\s*)?$", re.DOTALL | re.IGNORECASE)
 _QUOTES = "`'\""
@@ -30,7 +30,7 @@ class SplitReply(NamedTuple):
     Attributes
     ----------
     thinking : str
-        What the model wrote before its answer, without the markers; empty if there is none.
+        The text before the answer, without the markers; empty if there is none.
     rest : str
         The answer. Empty if the reply ends inside the thinking.
     complete : bool
@@ -55,8 +55,8 @@ def split_thinking(text: str) -> SplitReply:
     SplitReply
         ``thinking``, ``rest`` and ``complete``. Everything up to the last closing marker is thinking, with or
         without an opening marker. Markers are ``<think>``, ``<thinking>``, ``<thought>`` and ``<reasoning>``,
-        their forms with brackets or bars, and channels such as ``<|channel|>analysis``. A marker that is quoted
-        (``"<think>"`` between quotation marks or backticks) is text.
+        their forms with brackets or bars, and channels such as ``<|channel|>analysis``. A marker that is
+        quoted (``"<think>"`` between quotation marks or backticks) is text.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def split_thinking(text: str) -> SplitReply:
 
 
 def _split_channels(text: str) -> SplitReply:
-    """Split a reply that writes channels; without a final one it ends inside the thinking."""
+    """Split a reply that uses channels; without a final channel it ends inside its thinking part."""
     final = _last(_FINAL, text)
     if final is None:
         return SplitReply(_plain_channels(text), "", False)
@@ -107,6 +107,6 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def _is_quoted(text: str, match: re.Match[str]) -> bool:
-    """Return whether a marker stands between two equal quotation marks, as where a text is about it."""
+    """Return whether a marker is between two equal quotation marks, as in a text about markers."""
     before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
     return bool(before) and before == after and before in _QUOTES

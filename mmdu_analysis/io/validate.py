@@ -1,4 +1,4 @@
-"""Validate a benchmark, answers and scores: what could not be used, by kind, and what to do about it."""
+"""Validate a benchmark, answers and scores: problems by kind, and advice how to solve them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _ADVICE = (
         "^picture|placeholders|images listed",
         "unpack the pictures beside the benchmark, and check the placeholders",
     ),
-    ("questions in one turn", "write each question as a turn of its own"),
-    ("references are empty", "references may be empty: what compares answers with them is left out"),
+    ("questions in one turn", "write each question as a separate turn"),
+    ("references are empty", "references may be empty: comparisons of answers with references are left out"),
     (
         "turn numbers|turn is NA|which turn",
         "write null for turns that were not judged, or a 'turn' key in every entry",
@@ -39,10 +39,10 @@ _ADVICE = (
         "outside|not out of|on this scale",
         "check the scale: convert the scores, or name the rubric that they are on",
     ),
-    ("spreadsheet", "save predictions as .tsv or .json: a spreadsheet cuts long cells"),
+    ("spreadsheet", "save predictions as .tsv or .json: a spreadsheet truncates long cells"),
     ("request failed|is empty|answers to", "ask the model again for the answers that are missing"),
     ("duplicated|twice|two records", "remove one of the copies"),
-    ("JSON|damaged|cut off|LFS|HTML", "fetch or write the file again"),
+    ("JSON|damaged|truncated|LFS|HTML", "fetch or write the file again"),
     ("the benchmark", "check that answers and scores belong to this benchmark"),
     (
         "may be changed|is stated as|no scores were found|sum of the other",
@@ -64,9 +64,9 @@ class Validation:
     Attributes
     ----------
     problems : pandas.DataFrame
-        One row a problem: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
+        One row per problem: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
     loaded : tuple of str
-        What was loaded, in words.
+        Description of the loaded data.
     """
 
     problems: pd.DataFrame
@@ -79,7 +79,7 @@ class Validation:
 
     @property
     def advice(self) -> list[str]:
-        """What to do, the most frequent kinds first; each advice once."""
+        """Advice for the problems, the most frequent kinds first, without repetition."""
         found = dict.fromkeys(_advice(kind) for kind in self.kinds["problem"])
         return [advice for advice in found if advice]
 
@@ -113,7 +113,7 @@ def validate_files(
     Raises
     ------
     DataError
-        If a part has nothing usable.
+        If a part has no usable record.
     """
     import pandas as pd
 
@@ -141,7 +141,7 @@ def validate_files(
 
 
 def _describe(frame: pd.DataFrame, name: str) -> str:
-    """Return how much of answers or scores was loaded."""
+    """Return a description of the loaded answers or scores."""
     models = frame["model"].nunique()
     parts = [f"{models} model{'s' if models != 1 else ''}", f"{frame['dialog_id'].nunique()} dialogues"]
     value = "score" if name == "scores" else "answer"
@@ -162,8 +162,8 @@ def problem_kinds(problems: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a kind, the most frequent first: ``problem`` (of the first one), ``count``, ``n_dialogs`` (with a
-        known id), and ``file``, ``where``, ``dialog_id``, ``turn`` of the first one.
+        One row per kind, the most frequent first: ``problem`` (of the first one), ``count``, ``n_dialogs``
+        (with a known id), and ``file``, ``where``, ``dialog_id``, ``turn`` of the first one.
 
     Examples
     --------

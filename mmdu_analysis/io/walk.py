@@ -1,4 +1,4 @@
-"""Go through a file of JSON from record to record, stepping over what is no JSON."""
+"""Split a JSON file record by record, skipping text that is not JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_RECORD = 256 << 20
 _LONGEST_KEY = 4_000
 _MOST_FAULTS = 1_000
 _MOST_WASTE = 256 << 20
-"""Characters that are decoded for nothing, each time to the end of the file, before the rest is left out."""
+"""Maximum number of characters that are decoded without success before the rest of the file is left out."""
 _KEY = re.compile(r'\s*("(?:[^"\\]|\\.){0,1000}")\s*:\s*')
 _NOT_BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -43,12 +43,12 @@ def json_records(path: Path, input_format: str | None = None) -> Iterator[RawRec
     Yields
     ------
     RawRecord
-        In the order of the file. What can't be split off has a `fault`.
+        In the order of the file. Text that can't be split off has a `fault`.
 
     Raises
     ------
     DataError
-        If the file is not JSON at all.
+        If the file is not JSON.
     """
     layout = find_layout(path, input_format)
     if layout.name == "one":
@@ -69,7 +69,7 @@ def json_records(path: Path, input_format: str | None = None) -> Iterator[RawRec
 
 
 def exact_records(path: Path, layout: Layout, start: int = 0, number: int = 0) -> Iterator[RawRecord]:
-    """Go from record to record of a list or a dict, stepping over what is no JSON.
+    """Split a list or a dict record by record, skipping text that is not JSON.
 
     Parameters
     ----------
@@ -78,14 +78,14 @@ def exact_records(path: Path, layout: Layout, start: int = 0, number: int = 0) -
     layout : Layout
         ``list`` or ``dict``.
     start : int, optional
-        Where to begin, in unpacked bytes: at a record, or at the file's beginning.
+        Start position in decompressed bytes: at a record, or at the beginning of the file.
     number : int, default 0
-        How many records stand before it.
+        Number of preceding records.
 
     Yields
     ------
     RawRecord
-        What is no JSON has a `fault`; the next record is looked for behind it.
+        Text that is not JSON has a `fault`; the next record is searched after it.
     """
     with files.open_unpacked(path) as (stream, _):
         walk = _Walk(path, stream, layout, number)
@@ -94,9 +94,9 @@ def exact_records(path: Path, layout: Layout, start: int = 0, number: int = 0) -
 
 
 class _Walk:
-    """One walk over a stream: a window of text that grows until a record is whole.
+    """One walk over a stream: a window of text that grows until it contains a complete record.
 
-    The window is decoded as Latin-1, so that a place in the text is the same place in the bytes.
+    The window is decoded as Latin-1, so that positions in the text equal positions in the bytes.
     """
 
     def __init__(self, path: Path, stream: BinaryIO, layout: Layout, number: int) -> None:
@@ -108,12 +108,12 @@ class _Walk:
         self.separator = re.compile(pattern) if pattern else None
 
     def pass_over(self, count: int) -> None:
-        """Leave out the first bytes of the stream."""
+        """Skip the first bytes of the stream."""
         while count and (part := files.read_part(self.stream, self.path, min(count, _WINDOW))):
             count -= len(part)
 
     def more(self) -> bool:
-        """Drop what is done with, and read as much again as is waiting; False at the stream's end."""
+        """Drop the processed text, and read as many bytes as are left in the window; False at the end of the stream."""
         waiting = len(self.text) - self.at
         try:
             data = b"" if self.damage else files.read_part(self.stream, self.path, max(_WINDOW, waiting))
@@ -123,7 +123,7 @@ class _Walk:
         return bool(data)
 
     def peek(self) -> str:
-        """Return the next character that isn't blank; empty at the stream's end."""
+        """Return the next character that isn't blank; empty at the end of the stream."""
         while True:
             self.at = _NOT_BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
             if self.at < len(self.text) or not self.more():
@@ -140,7 +140,7 @@ class _Walk:
             self.whole = not record.fault
             faults += not self.whole
             if faults > _MOST_FAULTS or self.wasted > _MOST_WASTE:
-                yield record._replace(fault="too much of the file is no JSON; the rest is left out")
+                yield record._replace(fault="too much of the file is not JSON; the rest is left out")
                 return
             yield record
             self.number += 1
@@ -148,26 +148,28 @@ class _Walk:
         yield from self.end(char)
 
     def end(self, char: str) -> Iterator[RawRecord]:
-        """Yield what is wrong at the end: damage, a missing bracket, something behind it."""
+        """Yield the faults at the end: damage, a missing bracket, text after it."""
         if self.damage or (not char and self.whole):
-            yield self.fault(self.damage or "the JSON is cut off before its end")
+            yield self.fault(self.damage or "the JSON ends before its closing bracket")
         self.at += len(char)
         if char and self.peek():
-            yield self.fault(f"something stands behind the JSON's end: {self.text[self.at : self.at + 20]!r}")
+            yield self.fault(
+                f"there is text after the end of the JSON: {self.text[self.at : self.at + 20]!r}"
+            )
 
     def fault(self, text: str) -> RawRecord:
         """Return a record that could not be split off."""
         return RawRecord(self.layout.name, self.number, b"", fault=text)
 
     def one(self) -> RawRecord:
-        """Split the next record off, or step over what can't be."""
+        """Split the next record off, or skip it."""
         while True:
             try:
                 return self.split()
             except _NeedMoreError:
                 if len(self.text) - self.at > _LONGEST_RECORD or not self.more():
-                    self.wasted += len(self.text) - self.at  # decoded to the end, for nothing
-                    return self.skip("the JSON is cut off before its end")
+                    self.wasted += len(self.text) - self.at  # decoded to the end of the file without success
+                    return self.skip("the JSON ends before its closing bracket")
             except ValueError as error:
                 return self.skip(str(error))
 
@@ -177,9 +179,9 @@ class _Walk:
         Raises
         ------
         _NeedMoreError
-            If it isn't whole in the window.
+            If the window doesn't contain it completely.
         ValueError
-            If it is no JSON.
+            If it is not JSON.
         """
         start, key = self.at, None
         if self.layout.name == "dict":
@@ -187,7 +189,7 @@ class _Walk:
             if match is None:
                 if len(self.text) - self.at < _LONGEST_KEY:
                     raise _NeedMoreError
-                raise ValueError("no key stands before the record")
+                raise ValueError("the record has no key")
             key = _decoded(match[1])
             start = match.end()
         try:
@@ -201,12 +203,12 @@ class _Walk:
         except RecursionError:
             raise ValueError("the JSON is nested too deeply to be a dialogue") from None
         if end == len(self.text) and self.text[end - 1] not in '}]"':
-            raise _NeedMoreError  # a number may go on
+            raise _NeedMoreError  # a number may continue
         self.at = end
         return RawRecord(self.layout.name, self.number, self.text[start:end].encode("latin-1"), key)
 
     def skip(self, reason: str) -> RawRecord:
-        """Step over what is no JSON, to the next place that looks like a record's beginning."""
+        """Skip text that is not JSON, up to the next position that looks like the beginning of a record."""
         self.at += 1
         while True:
             found = self.separator.search(self.text, self.at) if self.separator else None
@@ -221,9 +223,9 @@ class _Walk:
 
 
 class _NeedMoreError(Exception):
-    """The window ends before the record does."""
+    """The window ends before the record."""
 
 
 def _decoded(text: str) -> str:
-    """Decode a JSON string that was read as Latin-1; what is no UTF-8 in it is replaced."""
+    """Decode a JSON string that was read as Latin-1; invalid UTF-8 is replaced."""
     return str(json.loads(text.encode("latin-1").decode("utf-8", "replace"), strict=False))

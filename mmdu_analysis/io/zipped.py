@@ -15,19 +15,19 @@ from mmdu_analysis.io.zip_entries import Directory, read_directory, read_entry
 from mmdu_analysis.schema import short_path
 
 MOST_BYTES = 200_000_000
-"""A larger file in an archive is not read."""
+"""Maximum size of a file in an archive in bytes; larger files are not read."""
 
 Entry = tuple[Directory, str]
 """An archive and the name of a file in it."""
 
 
 class ZippedFiles:
-    """The files of some archives.
+    """The files of several archives.
 
     Parameters
     ----------
     archives : list of pathlib.Path
-        Zip files; the first that has a file counts. One that can't be read counts as empty.
+        Zip files; a file is read from the first that has it. Unreadable archives are treated as empty.
     """
 
     def __init__(self, archives: list[Path]) -> None:
@@ -54,13 +54,13 @@ class ZippedFiles:
         return paths
 
     def find(self, path: str) -> Entry | None:
-        """Return the archive and the file of a picture path; None without one.
+        """Return the archive and the file of a picture path; None if there is none.
 
         Parameters
         ----------
         path : str
-            As in the benchmark, such as ``/mmdu_pics/x.jpg``: looked up as it is, below the archive's own folder,
-            and by its name alone where only one file has it.
+            As in the benchmark, such as ``/mmdu_pics/x.jpg``: looked up unchanged, relative to the folder of
+            the archive, and by its name alone if the name is unique.
         """
         parts = PurePosixPath(path.replace("\\", "/").lstrip("/")).parts
         tails = ["/".join(parts[start:]) for start in range(len(parts))]

@@ -1,4 +1,4 @@
-"""The address of a server: what is sent, what may be shown, and what is secret in it."""
+"""The address of a server: the parts that are sent, shown in messages, and kept secret."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Address:
     Attributes
     ----------
     url : str
-        Scheme, host, port and path: no user, password or query. This is what messages and ``run.json`` show.
+        Scheme, host, port and path: no user, password or query. It is shown in messages and ``run.json``.
     host : str
         Host name.
     port : int
@@ -83,7 +83,7 @@ def parse_address(base_url: str | None) -> Address:
     """
     given = (base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL).strip()
     advice = (
-        "base_url: expected http:// or https:// and a host, such as http://localhost:8000/v1; signs such as / # ? @ in "
+        "base_url: expected http:// or https:// and a host, such as http://localhost:8000/v1; characters such as / # ? @ in "
         "a password have to be percent-encoded (the address isn't repeated here, as it may hold one)"
     )
     try:
@@ -108,7 +108,7 @@ def parse_address(base_url: str | None) -> Address:
 
 
 def public_host(location: str) -> str:
-    """Return the host and port of an address that a server names, or ``""`` if it names none."""
+    """Return the host and port of an address in a server's reply, or ``""`` if there is none."""
     try:
         return urlsplit(location.strip()).netloc.rpartition("@")[2]
     except ValueError:
@@ -116,12 +116,12 @@ def public_host(location: str) -> str:
 
 
 def check_listening(address: Address) -> None:
-    """Validate that something listens at an address, which the client would find out after all its retries.
+    """Validate that a server listens at an address; the client would report it only after all its retries.
 
     Raises
     ------
     DataError
-        If nothing does. Behind a proxy only the client can find out.
+        If no server listens. With a proxy this is not checked.
     """
     if address.proxy:
         return
@@ -129,5 +129,5 @@ def check_listening(address: Address) -> None:
         socket.create_connection((address.host, address.port), timeout=10).close()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        text = f"{address.url}: nothing answers at this address ({reason}); is the server running?"
+        text = f"{address.url}: no server answers at this address ({reason}); is the server running?"
         raise DataError(text) from None

@@ -70,44 +70,44 @@ def answer(
 ) -> pd.DataFrame | Run:
     """Ask a model every question of a benchmark, dialogue by dialogue and turn by turn.
 
-    A run that was interrupted, in whatever way, continues when it is called again: a turn that is done is not asked
-    again. It does not continue on changed texts or pictures.
+    An interrupted run is continued by the same call: completed turns are not asked again. It does not
+    continue on changed texts or pictures.
 
     Parameters
     ----------
     benchmark : Benchmark, str or path
         As `load_benchmark` takes it.
     out : str or path
-        Folder for the answers, such as ``answers/NAME``: one ``{id}.json`` a dialogue in the authors' form, each
-        answer with its turn, and ``run.json``. Links and special files in it are refused.
+        Folder for the answers, such as ``answers/NAME``: one ``{id}.json`` per dialogue in the authors' form,
+        each answer with its turn, and ``run.json``. Links and special files in it are refused.
     model : str
         The model's name at the server.
     base_url : str, optional
         A server that speaks the OpenAI chat protocol, such as ``http://localhost:8000/v1``. By default
-        ``OPENAI_BASE_URL``, else OpenAI. The key is read from ``OPENAI_API_KEY``. Redirects are not followed; a server
-        on this machine is never asked through a proxy.
+        ``OPENAI_BASE_URL``, else OpenAI. The key is read from ``OPENAI_API_KEY``. Redirects are not followed;
+        a server on this machine is never asked through a proxy.
     history : {"own", "reference", "none"}, default "own"
-        What comes before a question: the model's own earlier answers, as in the paper; the reference
+        Context of a question: the model's own earlier answers, as in the paper; the reference
         answers; or nothing but the pictures shown so far.
     overflow : {"drop-oldest-images", "stop"}, default "drop-oldest-images"
-        When the server says that a request is too long (or has too many images): leave out the oldest pictures of
-        earlier turns, one by one, for the rest of the dialogue, with a sentence in their place; or end the
-        dialogue.
+        When the server says that a request is too long (or has too many images): leave out the oldest
+        pictures of earlier turns, one by one, for the rest of the dialogue, and replace each with a sentence;
+        or end the dialogue.
     missing_pictures : {"stop", "tell"}, default "stop"
         Refuse to start when pictures are missing, or tell the model which aren't available.
     image_side : int, default 1536
         Longest side in pixels to which pictures are scaled down; smaller files are sent as they are.
     parameters : mapping, optional
-        Other parameters of the request, such as ``{"max_tokens": 1024}``; ``temperature`` is 0 unless given, None
-        leaves a parameter out. ``max_tokens`` is sent as ``max_completion_tokens``, and ``temperature`` is left
-        out, if the server asks for it; ``run.json`` says so.
+        Other parameters of the request, such as ``{"max_tokens": 1024}``; ``temperature`` is 0 unless given,
+        None leaves a parameter out. ``max_tokens`` is sent as ``max_completion_tokens``, and ``temperature``
+        is left out, if the server asks for it; ``run.json`` says so.
     concurrency : int, default 4
         Requests at the server at once, at most; a server that batches takes more.
     timeout : float, default 600
         Seconds that one reply may take, from the request to its last byte.
     retries : int, default 8
-        How often a request is sent again after 408, 409, 429, 5xx or a lost connection, with growing waits or as
-        ``Retry-After`` says.
+        How often a request is sent again after 408, 409, 429, 5xx or a lost connection, with growing waits or
+        as ``Retry-After`` says.
     limit : int, optional
         Only the first `limit` dialogues; a later run without it continues.
     prompt_price, completion_price : float, optional
@@ -122,15 +122,15 @@ def answer(
     Returns
     -------
     pandas.DataFrame or Run
-        As `load_answers` returns `out`, with ``n_lost_images``: pictures of the conversation that were not sent. A
-        summary without such turns takes the rows where it is 0. With `dry_run`: one row, the estimate of
-        `estimate_answers`.
+        As `load_answers` returns `out`, with ``n_lost_images``: pictures of the conversation that were not
+        sent. A summary without such turns takes the rows where it is 0. With `dry_run`: one row, the estimate
+        of `estimate_answers`.
 
     Raises
     ------
     DataError
-        If an argument is wrong, pictures are missing, `out` belongs to another run, no server answers, the key is
-        refused, the model is unknown, or ten turns in a row fail.
+        If an argument is wrong, pictures are missing, `out` belongs to another run, no server answers, the
+        key is refused, the model is unknown, or ten turns in a row fail.
 
     Warns
     -----
@@ -145,8 +145,8 @@ def answer(
     -----
     Section 2.3 of the paper, and the public generation scripts of MMDU: the questions of a dialogue are asked
     in turn, each after the model's own answers. The thinking of a model that thinks is kept beside its answer
-    (``thinking`` in ``{id}.json``); it is not sent back and not part of the answer. An answer that was cut inside its
-    thinking, or is empty, is missing.
+    (``thinking`` in ``{id}.json``); it is not sent back and not part of the answer. An answer that was cut
+    inside its thinking, or is empty, is missing.
     """
     check_choice("history", history, HISTORIES)
     check_choice("overflow", overflow, OVERFLOWS)
@@ -193,17 +193,18 @@ def _check_references(dialogues: list[Dialogue], history: str) -> None:
 
 
 def answer_entry(reply: Completion, turn: int, left_out: list[int]) -> Entry:
-    """Return what is kept of an answer.
+    """Return the entry that is stored for an answer.
 
     Raises
     ------
     TurnError
-        If the reply has no answer: it was cut inside the thinking, or is empty. It carries what the reply cost.
+        If the reply has no answer: it was truncated inside its thinking part, or is empty. The exception has
+        the token usage.
     """
     if not reply.text.strip():
         ending = f"finish_reason {reply.finish_reason!r}"
         if not reply.complete:
-            text = f"the reply ends inside its thinking, before any answer ({ending}); a larger limit of tokens may help"
+            text = f"the reply ends inside its thinking, before any answer ({ending}); a larger token limit may help"
         else:
             text = f"the reply is empty ({ending})"
         raise TurnError(text, reply.usage, reply.thinking)
@@ -242,15 +243,15 @@ class _Answering:
         return sorted(found, key=lambda track: -len(track.keys))
 
     def ends_track(self, error: TurnError) -> str:
-        """Return why later turns can't be asked: own answers are their context; a dialogue that is too long stays so."""
+        """Return the reason why later turns can't be asked: the missing answer is their context, or the dialogue is too long."""
         if self._history == "own":
-            return "not asked: a turn before it has no answer"
+            return "not asked: an earlier turn has no answer"
         if isinstance(error, TooLongError) and self._history != "none":
             return "not asked: the dialogue is longer than the model can read"
         return ""
 
     def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
-        """Ask one turn, with fewer pictures as long as the server says that it is too long."""
+        """Ask one turn; as long as the server reports that the request is too long, leave out pictures."""
         dialogue, turn = self._by_id[dialog_id], key[0]
         left_out = self._left_out_so_far(dialog_id, turn)
         earlier = [image for images in dialogue.images[: turn - 1] for image in images]
@@ -310,7 +311,7 @@ class _Answering:
         Raises
         ------
         DataError
-            If it can't: somebody changed the file.
+            If it can't, since the file was modified.
         """
         left_out, whole = entry.get("left_out_images", []), is_done(entry)
         texts = [entry.get("answer") if whole else entry["problem"], entry.get("thinking", "")]
@@ -321,11 +322,11 @@ class _Answering:
             or entry["turn"] > len(self._by_id[dialog_id].questions)
         ):
             file = short_path(self.folder.path / f"{dialog_id}.json")
-            raise DataError(f"{file}: turn {entry['turn']} is not one that a run writes; remove the file")
+            raise DataError(f"{file}: turn {entry['turn']} was not written by a run; remove the file")
         return entry
 
     def _pack(self, dialog_id: str, entries: list[Entry]) -> dict[str, Any] | None:
-        """Return a dialogue in the authors' form: each answer with its turn; turns that failed apart from it."""
+        """Return a dialogue in the authors' form: each answer with its turn, and failed turns separately."""
         dialogue, forms = self._by_id[dialog_id], self._bench.forms
         form = forms.loc[dialog_id] if forms is not None else {}
         user, assistant = form.get("user", "user"), form.get("assistant", "assistant")

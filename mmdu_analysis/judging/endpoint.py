@@ -1,4 +1,4 @@
-"""One server that speaks the OpenAI chat protocol: a request, its retries, and what it does not support."""
+"""One server that speaks the OpenAI chat protocol: requests, retries, and unsupported parameters."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GARBLED_LIMIT = 3
-"""How often a turn is asked whose reply isn't of the protocol."""
+"""Number of attempts for a turn whose replies don't follow the protocol."""
 FAILURES_IN_A_ROW = 10
-"""Turns without a result, or replies without a readable judgement, after which a run stops."""
+"""Number of consecutive turns without a result, or replies without a readable judgement, after which a run stops."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A model at a server, and how it is asked.
+    """A model at a server, and the settings of requests.
 
     Attributes
     ----------
     model : str
-        Its name at the server.
+        Name of the model at the server.
     base_url : str or None
         Such as ``http://localhost:8000/v1``; None takes ``OPENAI_BASE_URL``, else OpenAI's.
     parameters : mapping
-        What each request has beside model and messages, such as ``temperature``.
+        Further parameters of each request, such as ``temperature``.
     timeout : float
         Seconds that one reply may take, from the request to its last byte.
     retries : int
-        How often a request is sent again after 408, 409, 429, 5xx or a lost connection.
+        Number of times that a request is repeated after 408, 409, 429, 5xx or a lost connection.
     concurrency : int
-        Requests at the server at once, at most.
+        Maximum number of concurrent requests.
     """
 
     model: str
@@ -59,12 +59,12 @@ class Server:
     concurrency: int = 4
 
     def __post_init__(self) -> None:
-        """Validate the numbers, the address and the key, before anything is asked.
+        """Validate the numbers, the address and the key before the first request.
 
         Raises
         ------
         DataError
-            If one can't be used.
+            If one is invalid.
         """
         for name, least in (("concurrency", 1), ("retries", 0), ("timeout", 0.001)):
             if not getattr(self, name) >= least:
@@ -78,7 +78,7 @@ class Server:
 
     @cached_property
     def address(self) -> Address:
-        """Where requests go."""
+        """The address of the server."""
         return parse_address(self.base_url)
 
     @cached_property
@@ -88,12 +88,12 @@ class Server:
 
     @contextmanager
     def connect(self) -> Iterator[Endpoint]:
-        """Return an endpoint, which serves any number of threads.
+        """Return an endpoint, which is thread-safe.
 
         Raises
         ------
         DataError
-            If there is no key where one is needed, or nothing listens at the address.
+            If a required key is missing, or no server listens at the address.
         """
         slots = Slots(self.concurrency)
         client = _client(self, slots)
@@ -114,7 +114,7 @@ def _client(server: Server, slots: Slots) -> openai.OpenAI:
     if key is None and server.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
         raise DataError("no API key: set OPENAI_API_KEY, or pass the base_url of a server that needs none")
     return openai.OpenAI(
-        api_key=key or "none",  # a local server takes any
+        api_key=key or "none",  # a local server accepts any key
         base_url=server.address.url,
         default_headers=server.address.headers,
         default_query=dict(server.address.query),
@@ -125,14 +125,14 @@ def _client(server: Server, slots: Slots) -> openai.OpenAI:
 
 
 class Streak:
-    """Failures one after another, counted over all threads.
+    """Consecutive failures, counted over all threads.
 
     Parameters
     ----------
     limit : int
-        After as many the run stops.
+        Number of failures after which the run stops.
     on_over : callable
-        Called when there are too many.
+        Called when the limit is reached.
     """
 
     def __init__(self, limit: int, on_over: Callable[[], None]) -> None:
@@ -157,19 +157,19 @@ class Streak:
             self._on_over()
 
     def clear(self) -> None:
-        """Count a success: the streak ends."""
+        """Count a success, which resets the number of failures."""
         with self._counting:
-            if not self.is_over:  # the run is stopping: the reason stays
+            if not self.is_over:  # the run is stopping: keep the reason
                 self._count = 0
 
 
 class Endpoint:
-    """A server that is connected to; made by `Server.connect`.
+    """A connection to a server, from `Server.connect`.
 
     Attributes
     ----------
     notes : list of str
-        What the server doesn't support, and what was done instead; each once.
+        Unsupported parameters and their replacements, without repetition.
     streak : Streak
         Failures in a row.
     """
@@ -194,14 +194,14 @@ class Endpoint:
         Returns
         -------
         Completion
-            The reply; its ``usage`` counts garbled replies before it too.
+            The reply; its ``usage`` includes earlier invalid replies.
 
         Raises
         ------
         TooLongError
-            If the server says that it can't read that much.
+            If the server reports that the request is too long.
         TurnError
-            If there is no reply after all retries, or none of the protocol's form.
+            If there is no valid reply after all retries.
         DataError
             If no request can succeed: key refused, model unknown, no credit left.
         """
@@ -220,14 +220,14 @@ class Endpoint:
         raise AssertionError
 
     def _safe(self, reply: Completion) -> Completion:
-        """Remove the key from what is written: a proxy may repeat the request in its reply."""
+        """Remove the key from a text to be written: a proxy may repeat the request in its reply."""
         reply.text, reply.thinking = self.secrets.redact(reply.text), self.secrets.redact(reply.thinking)
         if reply.finish_reason is not None:
             reply.finish_reason = self.secrets.clean(reply.finish_reason, 40)
         return reply
 
     def _cut_in_thinking(self, reply: Completion) -> Completion:
-        """Recognise a cut reply of a model whose opening marker is in the prompt: it looks like an answer."""
+        """Recognise a truncated thinking part of a model whose opening marker is in the prompt; it looks like an answer."""
         self.thinks_in_text |= reply.marked
         if self.thinks_in_text and not reply.thinking and reply.finish_reason == "length":
             reply.text, reply.thinking, reply.complete = "", reply.text, False
@@ -275,12 +275,12 @@ class Endpoint:
         headers = {"Content-Type": "application/json"}
         times = f"asked {self.server.retries + 1} times"
         try:
-            # The client's typed method copies every message part by part, which takes longer than all the rest.
+            # The typed method of the client copies every message part by part, which takes most of the time.
             return self._client.post(path, cast_to=str, content=body, options={"headers": headers})
         except openai.APIStatusError as error:
             raise self._refusal(error, sent) from None
         except openai.APITimeoutError:
-            raise TurnError(f"no whole reply within {self.server.timeout:g} s, {times}") from None
+            raise TurnError(f"no complete reply within {self.server.timeout:g} s, {times}") from None
         except openai.APIConnectionError as error:
             reason = str(error.__cause__ or error) or type(error.__cause__).__name__
             raise TurnError(f"the connection failed ({self.secrets.clean(reason, 120)}), {times}") from None
@@ -290,7 +290,7 @@ class Endpoint:
             raise DataError(f"{self.server.address.url}: {self.secrets.clean(error)}") from None
 
     def _refusal(self, error: openai.APIStatusError, sent: Mapping[str, Any]) -> Exception:
-        """Return what a status means: a parameter, this turn, a request too long, or the end of the run."""
+        """Return the exception for a status: an unsupported parameter, a failed turn, a request that is too long, or the end of the run."""
         found = read_error(error)
         status, text = error.status_code, self.secrets.clean(found.text)
         where = f"{self.server.address.url} ({status})"
@@ -316,11 +316,11 @@ class Endpoint:
         host = public_host(error.response.headers.get("location", "")) or own
         return (
             f"the server {own} redirects to {self.secrets.clean(host, 100)}; redirects are not followed, since questions "
-            "and the key would go there: give the final address as base_url"
+            "and the key would be sent there; pass the final address as base_url"
         )
 
     def _do_without(self, error: _RefusedParameterError, sent: Mapping[str, Any]) -> None:
-        """Change the parameters for this and all later requests; another thread may have done it already."""
+        """Change the parameters for this and all later requests; another thread may already have changed them."""
         with self._changing:
             if self._parameters is not sent:
                 return
@@ -334,7 +334,7 @@ class Endpoint:
         logger.warning(note)
 
     def _models(self) -> str:
-        """List the models that the server has, as far as it says."""
+        """List the models of the server, if it returns them."""
         import openai
 
         from mmdu_analysis.judging.transport import ReplyTooLargeError

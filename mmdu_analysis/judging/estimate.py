@@ -30,27 +30,28 @@ def estimate_answers(
     keys: Sequence[tuple[str, Key]],
     request: Request,
 ) -> pd.DataFrame:
-    """Estimate what asking a benchmark costs: the turns that aren't done.
+    """Estimate the cost of the remaining turns of a benchmark.
 
     Parameters
     ----------
     bench : Benchmark
         The benchmark.
     images : pandas.DataFrame
-        Those that are sent, from `sent_images`.
+        Pictures that are sent, from `sent_images`.
     folder : RunFolder
-        What is done.
+        Folder with the completed turns.
     keys : sequence of (str, Key)
         The turns of the run.
     request : Request
-        What is asked for.
+        The request.
 
     Returns
     -------
     pandas.DataFrame
-        One row: ``dialogues``, ``requests``, ``turns_done``, ``prompt_tokens``, ``completion_tokens``, ``cost_usd``
-        (NaN without prices), ``synthetic``. It is assumed that answers are as long as their references and that an
-        image has as many tokens as the paper counts; the server's own count will differ.
+        One row: ``dialogues``, ``requests``, ``turns_done``, ``prompt_tokens``, ``completion_tokens``,
+        ``cost_usd`` (NaN without prices), ``synthetic``. It is assumed that answers are as long as their
+        references and that an image has as many tokens as the paper counts; the server's own count will
+        differ.
     """
     asked = question_tokens(bench)
     lengths = answer_tokens(bench)
@@ -62,7 +63,7 @@ def estimate_answers(
         lengths_by_turn if request.fixed["history"] != "none" else lengths_by_turn.assign(answer_tokens=0)
     )
     read = context_tokens(asked, history, images)
-    if request.fixed["history"] == "none":  # the pictures so far, and this question alone
+    if request.fixed["history"] == "none":  # the pictures so far and the current question
         before = asked.groupby("dialog_id")["question_tokens"].cumsum() - asked["question_tokens"]
         read["context_tokens"] -= before.to_numpy()
     tokens = read.merge(lengths_by_turn, on=["dialog_id", "turn"])
@@ -78,12 +79,12 @@ def estimate_scores(
     keys: Sequence[tuple[str, Key]],
     request: Request,
 ) -> pd.DataFrame:
-    """Estimate what judging answers costs: the turns that aren't done.
+    """Estimate the cost of judging the remaining turns.
 
     Parameters
     ----------
     bench : Benchmark
-        What was answered.
+        The answered questions.
     answers : mapping
         Dialogue and turn -> one model's answer.
     prompt : JudgePrompt
@@ -115,7 +116,7 @@ def _table(
     request: Request,
     tokens: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Sum up the turns that aren't done; a turn counts as often as it is asked."""
+    """Sum up the remaining turns; a turn counts once per request."""
     import pandas as pd
 
     folder.read(dict.fromkeys(dialog_id for dialog_id, _ in keys))

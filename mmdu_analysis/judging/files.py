@@ -20,20 +20,20 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getat
 
 
 def check_names(dialog_ids: Iterable[str], taken: frozenset[str] = frozenset({"run"})) -> None:
-    """Validate that each id of a dialogue can be the name of a file of its own, on every common file system.
+    """Validate that the id of each dialogue is a valid and unique file name on all common file systems.
 
     Parameters
     ----------
     dialog_ids : iterable of str
-        All of a run, each once.
+        Ids of a run, without repetition.
     taken : frozenset of str
-        Names that the run itself uses.
+        Names of other files of the run.
 
     Raises
     ------
     DataError
-        For an id that is a path, hidden, reserved, too long or has control characters; and for two ids that are equal
-        but for case or Unicode normalisation.
+        For an id that is a path, hidden, reserved, too long or has control characters; and for two ids that
+        differ only in case or Unicode normalisation.
     """
     seen: dict[str, str] = {}
     for name in dialog_ids:
@@ -48,12 +48,12 @@ def check_names(dialog_ids: Iterable[str], taken: frozenset[str] = frozenset({"r
 
 
 def _fault_of_name(name: str, taken: frozenset[str]) -> str:
-    """Return what is wrong with a name, or an empty text."""
+    """Return the fault of a name, or an empty text."""
     folded = name.casefold()
     if not name.strip() or folded in taken or name.startswith(".") or name[-1] in ". ":
         return "empty, hidden, used by the run itself, or ends in a dot or space"
     if any(sign in '/\\:*?"<>|' or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name):
-        return "it has a sign that file names can't have"
+        return "it has a character that is not allowed in file names"
     if folded.split(".")[0].strip() in _RESERVED:
         return "a reserved name on Windows"
     if len(name.encode("utf-8", "surrogatepass")) > _MOST_BYTES:
@@ -67,7 +67,7 @@ def check_folder(folder: Path) -> list[str]:
     Parameters
     ----------
     folder : pathlib.Path
-        The folder; itself it may be reached through a link.
+        The folder; its own path may contain links.
 
     Returns
     -------
@@ -87,14 +87,14 @@ def check_folder(folder: Path) -> list[str]:
             if not entry.is_file(follow_symlinks=False):
                 kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
                 raise DataError(
-                    f"{short_path(folder)}: {shorten(entry.name, 80)!r} is {kind}, which a run doesn't write; remove it"
+                    f"{short_path(folder)}: {shorten(entry.name, 80)!r} is {kind}, which was not written by a run; remove it"
                 )
             found.append(entry.name)
     return sorted(found)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files that a killed run left; only under the lock of the folder."""
+    """Remove temporary files of a killed run; requires the lock of the folder."""
     for path in folder.iterdir():
         if path.name.startswith(".") and path.name.endswith(TEMPORARY):
             path.unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def read_regular(path: Path) -> bytes | None:
 
 
 def open_lines(path: Path) -> BinaryIO:
-    """Open a file of lines to append to it; a last line that a crash truncated is ended first.
+    """Open a file of lines for appending; an incomplete last line of a crashed run is terminated first.
 
     Raises
     ------

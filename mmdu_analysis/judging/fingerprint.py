@@ -1,4 +1,4 @@
-"""Fingerprints of what is sent, so that a run never continues on changed texts or pictures."""
+"""Fingerprints of texts and pictures, so that a run is not continued after they changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def digest_texts(texts: Sequence[object]) -> str:
-    """Return a fingerprint of texts: each with its length, so that text can't move from one into the next.
+    """Return a fingerprint of texts that includes their lengths, so that it depends on the boundaries between texts.
 
     Parameters
     ----------
@@ -66,13 +66,14 @@ def fingerprint_pictures(bench: Benchmark, dialogues: Sequence[Dialogue]) -> dic
     bench : Benchmark
         The benchmark.
     dialogues : sequence of Dialogue
-        Those that are asked.
+        The dialogues of the run.
 
     Returns
     -------
     dict of str to str
-        Id of a dialogue -> fingerprint; dialogues without pictures, and pictures without files, as the sample's, have
-        none. A missing file is part of it: a picture that is found later is a change.
+        Id of a dialogue -> fingerprint; none for dialogues without pictures or with pictures that are not
+        files, as in the sample. A missing file is included: a picture that is found later changes the
+        fingerprint.
     """
     pictures = Pictures(bench)
     if pictures.drawn:

@@ -1,7 +1,8 @@
-"""A run's folder: every turn is on the disk before the next is asked, and the same command continues.
+"""A run's folder: every turn is written to the disk before the next one is asked, and the same command continues the run.
 
-While a dialogue is being asked, its turns are lines of ``{id}.json.part``, each written and synced at once. When it ends
-they become ``{id}.json``, written as a temporary file and renamed. ``run.json`` says what was asked of whom.
+While a dialogue is being asked, its turns are lines of ``{id}.json.part``, each written and synced at once.
+At its end they become ``{id}.json``, written as a temporary file and renamed. ``run.json`` has the settings
+of the run.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from mmdu_analysis.judging.reply import Usage, read_usage
 from mmdu_analysis.schema import DataError, short_path, shorten
 
 Key = tuple[int, int]
-"""A turn, and which of its judgements (1 for an answer)."""
+"""A turn, and the number of the judgement (1 for an answer)."""
 Entry = dict[str, Any]
-"""What is kept of a turn; ``turn``, ``repeat``, ``usage``."""
+"""The entry of a turn; it has ``turn``, ``repeat`` and ``usage``."""
 RUN_FILE = "run.json"
 _LOCK = ".lock"
 _MOST = 1 << 31
 
 
 def key_of(entry: Mapping[str, Any]) -> Key:
-    """Return the turn that an entry belongs to, and which of its judgements it is.
+    """Return the turn of an entry, and the number of the judgement.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def key_of(entry: Mapping[str, Any]) -> Key:
 
 
 def usage_of(entry: Mapping[str, Any]) -> Usage:
-    """Return the tokens that a turn has cost, with those of earlier replies that it replaced."""
+    """Return the tokens of a turn, including those of earlier replies that were replaced."""
     return read_usage(entry.get("usage")).plus(read_usage(entry.get("usage_before")))
 
 
@@ -58,24 +59,26 @@ class RunFolder:
     path : pathlib.Path
         New, empty, or of the same run.
     fixed : mapping
-        What must not change between the parts of a run: model, prompt, parameters ...
+        Settings that must be the same when a run is continued: model, prompt, parameters ...
     pack : callable
-        Id of a dialogue and its entries, in order -> what ``{id}.json`` holds; None if there is nothing to show.
+        Id of a dialogue and its entries, in order -> content of ``{id}.json``; None if there is no file to
+        write.
     unpack : callable
-        The reverse: what ``{id}.json`` holds -> entries.
+        The inverse: content of ``{id}.json`` -> entries.
     check : callable, optional
-        Id of a dialogue and an entry that was read -> the entry as it counts now, or None: it is asked again.
+        Id of a dialogue and an entry that was read -> the updated entry, or None if the turn has to be asked
+        again.
     pictures : mapping, optional
         Id of a dialogue -> fingerprint of its pictures, which must not change either.
 
     Attributes
     ----------
     entries : dict
-        Id of a dialogue -> turn -> entry: all that is done.
+        Id of a dialogue -> turn -> entry, for all completed turns.
     outdated : int
-        Entries that no longer count.
+        Number of entries that are no longer valid.
     run : dict
-        What ``run.json`` says.
+        Content of ``run.json``.
     """
 
     def __init__(
@@ -99,7 +102,7 @@ class RunFolder:
         self._writing = threading.Lock()
 
     def open(self, dialog_ids: Iterable[str]) -> dict[str, Any]:
-        """Lock the folder for this process, remove what a killed run left, and read what is done.
+        """Lock the folder for this process, remove temporary files of a killed run, and read the completed turns.
 
         Parameters
         ----------
@@ -109,13 +112,13 @@ class RunFolder:
         Returns
         -------
         dict
-            ``run.json`` of the parts before; empty for a new run.
+            The existing ``run.json``; empty for a new run.
 
         Raises
         ------
         DataError
-            If another process uses it, it belongs to another run, it can't be written, an id can't be the name of a
-            file, or there are links or special files in it.
+            If another process uses it, it belongs to another run, it can't be written, an id can't be the
+            name of a file, or there are links or special files in it.
         """
         names = list(dict.fromkeys(dialog_ids))
         check_names(names)
@@ -134,7 +137,7 @@ class RunFolder:
             raise
 
     def read(self, dialog_ids: Iterable[str]) -> dict[str, Any]:
-        """Read what is done, without taking the folder; as `open`."""
+        """Read the completed turns as `open`, but without the lock."""
         before = self._read_run() if self.path.is_dir() else {}
         for name in dialog_ids:
             self.entries[name] = {}
@@ -168,20 +171,20 @@ class RunFolder:
         raw = read_regular(file)
         if raw is None:
             if others:
-                text = f"{short_path(self.path)}: holds files of no run ({shorten(others[0], 80)}); give a new or an empty folder"
+                text = f"{short_path(self.path)}: holds files that don't belong to a run ({shorten(others[0], 80)}); pass a new or an empty folder"
                 raise DataError(text)
             return {}
         before = _decode(file, raw)
         if not isinstance(before, dict):
-            raise DataError(
-                f"{short_path(file)}: got {type(before).__name__}, expected a file that a run writes"
-            )
-        if others:  # a run that got no reply, as with a wrong name of a model, fixes nothing
+            raise DataError(f"{short_path(file)}: got {type(before).__name__}, expected a file of a run")
+        if (
+            others
+        ):  # the settings of a run without any reply, such as one with a wrong model name, may be changed
             self._compare(before, file)
         return before
 
     def _compare(self, before: dict[str, Any], file: Path) -> None:
-        """Refuse to continue a run with other settings, texts or pictures."""
+        """Validate that settings, texts and pictures are unchanged when a run is continued."""
         now = json.loads(json.dumps(self._fixed))
         for name, value in now.items():
             if before.get(name) != value:
@@ -211,7 +214,7 @@ class RunFolder:
                 if isinstance(error, DataError):
                     raise
                 reason = shorten(f"{type(error).__name__}: {error}", 100)
-                text = f"{short_path(file)}: not one that a run writes ({reason}); remove it"
+                text = f"{short_path(file)}: not a file of a run ({reason}); remove it"
                 raise DataError(text) from None
         for line in (read_regular(self._part(dialog_id)) or b"").split(b"\n"):
             try:
@@ -222,12 +225,12 @@ class RunFolder:
         return found
 
     def append(self, dialog_id: str, entry: Entry) -> None:
-        """Write a turn, so that it survives a crash of this process, and after `sync` one of the machine.
+        """Write a turn: it is kept if this process crashes, and after `sync` also if the machine crashes.
 
         Raises
         ------
         DataError
-            If the disk is full; what was written before stays.
+            If the disk is full; earlier turns are kept.
         """
         key = key_of(entry)
         earlier = self._replaced.get((dialog_id, key), Usage())
@@ -240,13 +243,13 @@ class RunFolder:
                 self._parts[dialog_id] = open_lines(self._part(dialog_id))
             line = msgspec.json.encode(entry) + b"\n"
             written = self._parts[dialog_id].write(line)
-            if written != len(line):  # a disk that fills takes a part, without an error
+            if written != len(line):  # a disk that becomes full writes only a part, without an error
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.entries[dialog_id][key] = entry
             self._replaced.pop((dialog_id, key), None)
 
     def sync(self, dialog_id: str) -> None:
-        """Wait until a dialogue's turns are on the disk itself."""
+        """Wait until the turns of a dialogue are synchronised with the disk."""
         with self._as_data_error():
             os.fsync(self._parts[dialog_id].fileno())
 
@@ -272,7 +275,7 @@ class RunFolder:
             self._write(self._file(dialog_id), packed)
         else:
             self._file(dialog_id).unlink(missing_ok=True)
-        if packed is not None or not entries:  # else the lines are all that says what failed
+        if packed is not None or not entries:  # otherwise the lines are the only record of the failures
             part.unlink(missing_ok=True)
         self._mended.discard(dialog_id)
 

@@ -1,4 +1,4 @@
-"""The answers of one model as a judge gets them."""
+"""The answers of one model in the form that a judge receives."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JudgedAnswers:
     texts : dict
         Dialogue and turn -> answer, without thinking.
     unusable : dict
-        Dialogue and turn -> why the answer can't be judged.
+        Dialogue and turn -> reason why the answer can't be judged.
     lost_images : dict
         Dialogue and turn -> number of pictures that the model was not sent.
     """
@@ -44,7 +44,7 @@ def take_answers(answers: pd.DataFrame | str | Path) -> JudgedAnswers:
     Parameters
     ----------
     answers : pandas.DataFrame, str or path
-        From `load_answers` or as it takes them.
+        From `load_answers`, or a path.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def take_answers(answers: pd.DataFrame | str | Path) -> JudgedAnswers:
     Raises
     ------
     DataError
-        If they are of several models.
+        If there are several models.
     """
     frame = load_answers(answers) if isinstance(answers, str | Path) else answers
     require_columns(frame, ["model", "dialog_id", "turn", "answer"], "a frame of answers")
@@ -66,7 +66,7 @@ def take_answers(answers: pd.DataFrame | str | Path) -> JudgedAnswers:
         key = (str(row.dialog_id), int(row.turn))
         split = split_thinking(str(row.answer))
         if not split.complete:
-            found.unusable[key] = "the answer was cut inside its thinking"
+            found.unusable[key] = "the answer was truncated inside its thinking part"
         elif not split.rest.strip():
             found.unusable[key] = "the answer is empty"
         else:
@@ -79,16 +79,16 @@ def take_answers(answers: pd.DataFrame | str | Path) -> JudgedAnswers:
 def list_judged_turns(
     dialogues: list[Dialogue], judged: JudgedAnswers, repeat: int, out: Path
 ) -> tuple[list[tuple[str, Key]], list[Problem]]:
-    """List what is to be judged, and the turns that have no answer.
+    """List the judgements to make, and the turns without an answer.
 
     Parameters
     ----------
     dialogues : list of Dialogue
-        Those of the run.
+        The dialogues of the run.
     judged : JudgedAnswers
         The answers.
     repeat : int
-        How often each turn is judged.
+        Number of judgements per turn.
     out : pathlib.Path
         Folder of the run, for the problems.
 

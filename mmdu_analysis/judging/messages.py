@@ -1,4 +1,4 @@
-"""Conversations in the chat protocol's form: texts, and pictures as data URLs where their placeholders stand."""
+"""Conversations in the chat protocol's form: texts, and pictures as data URLs at the positions of their placeholders."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile("|".join(re.escape(text) for text in PLACEHOLDERS))
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One dialogue, as a model is asked.
+    """One dialogue in the form that is sent to a model.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class Dialogue:
     questions : list of str
         With their placeholders.
     references : list of str or None
-        None where there is none.
+        None if missing.
     images : list of list of int
         The numbers of the images that each question shows first.
     paths : list of str
-        All its pictures, as the benchmark names them.
+        Paths of all its pictures, as in the benchmark.
     """
 
     dialog_id: str
@@ -84,7 +84,7 @@ def _dialogue(dialog_id: str, turns: list[Any], images: list[Any]) -> Dialogue:
     """Build a dialogue from its rows of the benchmark's frames."""
     import pandas as pd
 
-    # Pictures without a placeholder are shown from the start, where the file has no placeholder for any of them.
+    # If the file has no placeholders, all pictures are shown in the first turn.
     start = bool(turns) and turns[0].images_so_far > turns[0].new_images
     first = [int(start) if pd.isna(row.first_turn) else row.first_turn for row in images]
     return Dialogue(
@@ -109,7 +109,8 @@ def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        As ``bench.images``; pictures without a placeholder have the turn that they are sent with as ``first_turn``.
+        As ``bench.images``; pictures without a placeholder have the turn that they are sent with as
+        ``first_turn``.
     """
     import pandas as pd
 
@@ -126,16 +127,16 @@ def sent_images(bench: Benchmark, dialogues: Sequence[Dialogue]) -> pd.DataFrame
 
 
 class Gallery:
-    """The pictures of the dialogues that are being asked, as parts of a message, each encoded once.
+    """The pictures of the current dialogues as parts of a message, each encoded once.
 
     Parameters
     ----------
     bench : Benchmark
-        Whose pictures.
+        The benchmark.
     side : int
-        The longest side at most, in pixels. Smaller files are sent as they are.
+        Maximum length of the longest side, in pixels. Smaller files are sent unchanged.
     tell : bool
-        Whether a sentence may replace a picture that is missing.
+        Whether a missing picture is replaced by a sentence.
     """
 
     def __init__(self, bench: Benchmark, side: int, *, tell: bool) -> None:
@@ -151,7 +152,7 @@ class Gallery:
         dialog_id : str
             The dialogue.
         images : sequence of int
-            Its images that are needed.
+            Numbers of the required images.
 
         Returns
         -------
@@ -171,7 +172,7 @@ class Gallery:
             return parts
 
     def drop(self, dialog_id: str) -> None:
-        """Release the pictures of a dialogue that is done."""
+        """Release the pictures of a completed dialogue."""
         self._parts.pop(dialog_id, None)
 
     def _encode(self, dialog_id: str, image: int) -> Any:
@@ -223,7 +224,7 @@ def question_content(
 
 
 def _joined(pieces: list[Any]) -> list[Any]:
-    """Join neighbouring texts and drop empty ones."""
+    """Join consecutive texts and drop empty ones."""
     parts: list[Any] = []
     for piece in pieces:
         if isinstance(piece, dict) and parts and isinstance(parts[-1], dict):
@@ -234,7 +235,7 @@ def _joined(pieces: list[Any]) -> list[Any]:
 
 
 def left_out(image: int) -> dict[str, str]:
-    """Return the sentence that replaces a picture which isn't sent any more."""
+    """Return the sentence that replaces a picture that is no longer sent."""
     return _text(f"[Image{image} is no longer shown]")
 
 
@@ -255,19 +256,19 @@ def check_pictures(bench: Benchmark, dialogues: Sequence[Dialogue], rule: str) -
     bench : Benchmark
         The benchmark.
     dialogues : sequence of Dialogue
-        Those that are asked.
+        The dialogues of the run.
     rule : {"stop", "tell"}
         ``tell``: a sentence replaces a missing picture.
 
     Returns
     -------
     int
-        How many are missing.
+        Number of missing pictures.
 
     Raises
     ------
     DataError
-        With ``stop``, if there is any.
+        With ``stop``, if any is missing.
     """
     sent = sent_images(bench, dialogues)
     lost = sent.loc[sent["width"].isna()]

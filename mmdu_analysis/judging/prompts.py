@@ -1,4 +1,4 @@
-"""The prompt for the judge: the package's own, one made from a rubric, or one from a file."""
+"""The prompt for the judge: the package's own, one generated from a rubric, or one from a file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mmdu_analysis.schema import MMDU, DataError, Rubric, short_path
 OWN_PROMPT = "mmdu-analysis-judge-1"
 """Name and version of the package's own prompt for MMDU's rubric; a change of its text is a new version."""
 RUBRIC_PROMPT = "mmdu-analysis-rubric-1"
-"""Name and version of the prompt that is made from another rubric."""
+"""Name and version of the prompt that is generated from another rubric."""
 NO_REFERENCE = "(There is no reference answer.)"
 EXPLANATION = "Explanation"
 """Field for the reasons in a structured reply."""
 _FIELDS = re.compile(r"\{(question|reference|answer)\}")
 _RUBRIC_FIELDS = re.compile(r"\{(low|high|dimensions|form)\}")
-# How the authors' script puts a turn behind its prompt (MMDU's repository, the scoring script).
+# The form in which the authors' scoring script appends a turn to its prompt (MMDU's repository).
 _AUTHORS_TURN = (
     "[Question]\n{question}\n\n[The Start of Reference Answer]\n{reference}\n[The End of Reference Answer]\n\n"
     "[The Start of Assistant’s Answer]\n{answer}\n[The End of Assistant’s Answer]"
@@ -50,16 +50,16 @@ class JudgePrompt:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of everything that the judge gets besides the turn."""
+        """Fingerprint of all texts of a request except the turn."""
         return hashlib.sha256(f"{self.system}\n{self.template}".encode()).hexdigest()
 
     @property
     def own(self) -> bool:
-        """Whether it is one of the package."""
+        """Whether it is one of the package's prompts."""
         return self.name in (OWN_PROMPT, RUBRIC_PROMPT)
 
     def fill(self, question: str, reference: str | None, answer: str) -> str:
-        """Fill a turn into the prompt; braces in the texts stay as they are.
+        """Fill a turn into the prompt; braces in the texts are not changed.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class JudgePrompt:
         Returns
         -------
         str
-            What the judge reads.
+            The complete prompt.
         """
         texts = {"question": question, "reference": reference or NO_REFERENCE, "answer": answer}
         return _FIELDS.sub(lambda match: texts[match[1]], self.template)
@@ -81,11 +81,11 @@ def load_prompt(path: str | Path | None = None, rubric: Rubric = MMDU) -> JudgeP
     Parameters
     ----------
     path : str or path, optional
-        A text file. ``{question}``, ``{reference}`` and ``{answer}`` in it are filled in; if it has none of them, the
-        turn is added after the text and a system message before it, as the authors' script does with its
-        own prompt. By default the package's own.
+        A text file. ``{question}``, ``{reference}`` and ``{answer}`` in it are filled in; if it has none of
+        them, the turn is added after the text and a system message before it, as the authors' script does
+        with its own prompt. By default the package's own.
     rubric : Rubric, default MMDU
-        What the package's own prompt asks for.
+        Dimensions and scale of the package's own prompt.
 
     Returns
     -------
@@ -145,7 +145,8 @@ def response_format(rubric: Rubric) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``response_format`` of the chat protocol: a JSON schema in which all fields are required, the reasons first.
+        ``response_format`` of the chat protocol: a JSON schema in which all fields are required, the reasons
+        first.
     """
     low, high = rubric.scale
     score = {"type": "number", "minimum": low, "maximum": high}

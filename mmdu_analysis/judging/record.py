@@ -1,4 +1,4 @@
-"""One run from its request to its result: the folder, ``run.json``, the frame that comes back."""
+"""One run from its request to its result: the folder, ``run.json`` and the resulting frame."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ _SECRET_ENDS = frozenset({"auth", "token", "pwd", "pass"})
 
 @dataclass(frozen=True)
 class Request:
-    """What a run was asked for.
+    """The settings of a run.
 
     Attributes
     ----------
     out : pathlib.Path
         Folder for the results.
     server : Server
-        The model that is asked.
+        The model.
     prices : Prices
-        Of its tokens.
+        Prices of tokens.
     fixed : dict
-        What must not change between the parts of the run.
+        Settings that must be the same when the run is continued.
     details : dict
-        What ``run.json`` has beside.
+        Further content of ``run.json``.
     progress : bool or None
-        Whether there is a bar; None shows it on a terminal and in a notebook.
+        Whether to show a progress bar; None shows it on a terminal and in a notebook.
     """
 
     out: Path
@@ -75,11 +75,13 @@ class Run:
     table : pandas.DataFrame
         The answers or the scores.
     missing : pandas.DataFrame
-        The turns without a result, with the reason: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
+        The turns without a result, with the reason: ``file``, ``where``, ``dialog_id``, ``turn``,
+        ``problem``.
     degraded : pandas.DataFrame
-        The same for turns whose result isn't what was asked for: pictures were left out, or the reply was cut.
+        The same for turns with an incomplete request or result: pictures were left out, or the reply was
+        truncated.
     info : dict
-        What ``run.json`` says.
+        Content of ``run.json``.
     """
 
     table: pd.DataFrame
@@ -107,12 +109,14 @@ def choose_parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
     try:
         json.dumps(chosen, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise DataError(f"parameters: got {chosen!r}, expected values that JSON can hold ({error})") from None
+        raise DataError(
+            f"parameters: got {chosen!r}, expected values that can be written as JSON ({error})"
+        ) from None
     return {name: value for name, value in chosen.items() if value is not None}
 
 
 def _secret_in(value: Any) -> str:
-    """Return the first name in a nested value that looks like a secret's."""
+    """Return the first key in a nested value that looks like the name of a secret."""
     if isinstance(value, list | tuple):
         return next((name for part in value if (name := _secret_in(part))), "")
     if not isinstance(value, Mapping):
@@ -126,14 +130,14 @@ def _secret_in(value: Any) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    """Return whether a name is one of a secret's: ``token`` is, ``max_tokens`` isn't."""
+    """Return whether a name is that of a secret: ``token`` is, ``max_tokens`` isn't."""
     lower = name.casefold()
     parts = lower.replace("-", "_").replace(".", "_").split("_")
     return any(word in lower for word in _SECRET) or parts[-1] in _SECRET_ENDS or parts[0] == "auth"
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    """Validate that a value is one of those known.
+    """Validate that a value is one of the known choices.
 
     Raises
     ------
@@ -145,7 +149,7 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
 
 
 def take_benchmark(benchmark: Benchmark | str | Path | None) -> Benchmark:
-    """Load a benchmark, unless it is one."""
+    """Load a benchmark from a path, or return it if it is already loaded."""
     return benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
 
 
@@ -163,19 +167,19 @@ def run_job(
     Parameters
     ----------
     request : Request
-        What was asked for.
+        The settings.
     job : Job
         The questions.
     folder : RunFolder
-        Where the results are kept.
+        Folder of the results.
     keys : sequence of (str, Key)
         All turns of the run.
     what : str
-        What comes back, for the progress bar: ``answers`` or ``scores``.
+        Kind of the results for the progress bar: ``answers`` or ``scores``.
     load : callable
-        Folder -> frame and problems, which are those of turns that the run lists as missing.
+        Folder -> frame and problems; the latter concern turns that the run lists as missing.
     missing : sequence of Problem
-        Turns that can't be asked at all.
+        Turns that can't be asked.
 
     Returns
     -------
@@ -187,7 +191,7 @@ def run_job(
     DataError
         If no request can succeed.
     KeyboardInterrupt
-        If the user stopped the run; all that is done is kept.
+        If the user stopped the run; completed turns are kept.
     """
     before = folder.open([dialog_id for dialog_id, _ in keys])
     runs = before.get("runs", [])
@@ -196,7 +200,9 @@ def run_job(
     try:
         _write(request, folder, keys, history, outcome)
         if folder.outdated:
-            logger.warning("%s turns have changed since; they are asked again", f"{folder.outdated:,}")
+            logger.warning(
+                "%s turns have changed since the last run; they are asked again", f"{folder.outdated:,}"
+            )
         with Meter(len(keys), count_done(folder, keys), request.prices, what, request.progress) as meter:
             runner = Runner(job, folder, request.server, meter)
             outcome = runner.outcome
@@ -259,7 +265,7 @@ def warn_about(run: Run) -> None:
 
 
 def list_degraded(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> list[Problem]:
-    """List the turns that have a result, but not the one that was asked for.
+    """List the turns whose request or result is incomplete.
 
     Parameters
     ----------
@@ -271,7 +277,7 @@ def list_degraded(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> list[Pr
     Returns
     -------
     list of Problem
-        Pictures were left out, or the reply was cut at the limit of tokens.
+        Turns for which pictures were left out, or whose reply was truncated at the token limit.
     """
     found = []
     for dialog_id, key in keys:
@@ -283,22 +289,22 @@ def list_degraded(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> list[Pr
 
 
 def fault_of(entry: Entry) -> str:
-    """Return how a result falls short of the request; empty if it doesn't."""
+    """Return a description of what is incomplete in a result; empty if it is complete."""
     faults = []
     if lost := count_lost_images(entry):
         faults.append(f"{lost} {'picture was' if lost == 1 else 'pictures were'} left out")
     if is_cut(entry):
-        faults.append("the reply was cut at the limit of tokens")
+        faults.append("the reply was truncated at the token limit")
     return "; ".join(faults)
 
 
 def is_cut(entry: Entry) -> bool:
-    """Return whether an answer ends at the limit of tokens; a judgement that is cut but readable is whole."""
+    """Return whether an answer was truncated at the token limit; a truncated but readable judgement is complete."""
     return "answer" in entry and entry.get("finish_reason") == "length"
 
 
 def count_lost_images(entry: Entry) -> int:
-    """Return how many pictures of the conversation were not sent, for an answer or for the answer that is judged."""
+    """Return the number of pictures of the conversation that were not sent for an answer, or for the judged answer."""
     count = entry.get("n_lost_images", 0)
     return len(entry["left_out_images"]) if "left_out_images" in entry else count
 

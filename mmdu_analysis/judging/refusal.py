@@ -1,4 +1,4 @@
-"""What an error reply of a server means."""
+"""Interpret the error replies of servers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ErrorReply(NamedTuple):
     text : str
         The message, not cleaned.
     code, kind, param : str
-        What the protocol has for programs; empty where the server sends none.
+        The machine-readable fields of the protocol; empty if the server sends none.
     """
 
     text: str
@@ -59,7 +59,7 @@ def read_error(error: openai.APIStatusError) -> ErrorReply:
 def is_too_long(error: ErrorReply) -> bool:
     """Return whether the request is longer than the model can read.
 
-    A message about ``max_tokens`` is not about that: it limits what the model writes.
+    A message about ``max_tokens`` doesn't count: this parameter limits the length of the reply.
     """
     if error.code == "context_length_exceeded":
         return True
@@ -78,20 +78,21 @@ def is_fatal(status: int, error: ErrorReply) -> bool:
 
 
 def find_advice(error: ErrorReply, parameters: Mapping[str, Any]) -> tuple[str, str | None] | None:
-    """Return the parameter that the server refuses, and what to send instead.
+    """Return the parameter that the server refuses, and its replacement.
 
     Parameters
     ----------
     error : ErrorReply
         The reply.
     parameters : mapping
-        What was sent.
+        The parameters of the request.
 
     Returns
     -------
     tuple of (str, str or None), or None
         ``max_tokens`` and ``max_completion_tokens``, which newer models take; ``temperature`` or
-        ``response_format`` and None; None if the reply is about something else, or about a parameter that was not sent.
+        ``response_format`` and None; None if the reply is about something else, or about a parameter that was
+        not sent.
     """
     unsupported = error.code in ("unsupported_parameter", "unsupported_value")
     refused = unsupported or bool(_NOT_TAKEN.search(error.text))

@@ -1,4 +1,4 @@
-"""What a server's reply says: the text, the thinking before it, why it ended, and what it cost."""
+"""Parse the reply of a server: text, thinking part, finish reason and token usage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Usage(NamedTuple):
     prompt : int
         Tokens that the model read.
     completion : int
-        Tokens that it wrote, its thinking included.
+        Tokens that it wrote, including its thinking part.
     """
 
     prompt: int = 0
@@ -34,7 +34,7 @@ class Usage(NamedTuple):
 
 
 def read_usage(value: Any) -> Usage:
-    """Read a pair of token counts, as a file or a server has it.
+    """Read a pair of token counts from a file or a server's reply.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_usage(value: Any) -> Usage:
     Returns
     -------
     Usage
-        What isn't a count is 0: a reply isn't lost because its bill can't be read.
+        Invalid counts are read as 0, so that a reply is not lost because of them.
     """
     if isinstance(value, dict):
         value = [value.get("prompt_tokens"), value.get("completion_tokens")]
@@ -65,9 +65,9 @@ class TurnError(Exception):
     text : str
         The reason.
     usage : Usage
-        What the replies cost that came back nevertheless.
+        Token usage of the received replies.
     thinking : str
-        What the model thought, where it wrote nothing else.
+        The thinking part, if the reply consists only of it.
     """
 
     def __init__(self, text: str, usage: Usage = Usage(), thinking: str = "") -> None:  # noqa: B008 - immutable
@@ -76,22 +76,22 @@ class TurnError(Exception):
 
 
 class TooLongError(TurnError):
-    """The server says that the request is longer than it can read."""
+    """The server reports that the request is too long."""
 
 
 class Completion(msgspec.Struct):
-    """What a server answers.
+    """The reply of a server.
 
     Attributes
     ----------
     text : str
         The reply, without the thinking.
     thinking : str
-        What the model thought before it, from the text or from the protocol's field for it.
+        The thinking part, from the text or from the field of the protocol.
     finish_reason : str or None
         Why it ends, such as ``stop`` or ``length``.
     usage : Usage
-        As the server counts; 0 where it doesn't.
+        Counts of the server; 0 if it sends none.
     complete : bool
         False if the reply ends inside the thinking.
     marked : bool
@@ -123,17 +123,17 @@ def read_completion(raw: str) -> Completion:
     Returns
     -------
     Completion
-        An empty reply is a completion too; the text of a refusal is the reply.
+        An empty reply is also a completion; the text of a refusal is the reply.
 
     Raises
     ------
     TurnError
-        If it isn't one, with the tokens that it counts.
+        If it isn't one; the exception has the token usage.
     """
     try:
         reply = msgspec.convert(decode_loosely(raw.encode("utf-8", "surrogatepass")), _Reply)
     except (ValueError, RecursionError) as error:
-        raise TurnError(f"a garbled reply ({error})") from None
+        raise TurnError(f"an invalid reply ({error})") from None
     usage = read_usage(reply.usage)
     if not reply.choices:
         details = "" if reply.error is None else f": {_message_of(reply.error)}"
@@ -141,7 +141,7 @@ def read_completion(raw: str) -> Completion:
     choice = reply.choices[0]
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
-        raise TurnError("a garbled reply (no message in it)", usage)
+        raise TurnError("an invalid reply (no message in it)", usage)
     ending = choice.get("finish_reason")
     text, thought = _parts(message.get("content"))
     if text is None:
@@ -153,13 +153,13 @@ def read_completion(raw: str) -> Completion:
 
 
 def _message_of(error: Any) -> str:
-    """Return the text of an error that came instead of a reply."""
+    """Return the text of an error that was sent instead of a reply."""
     message = error.get("message") if isinstance(error, dict) else error
     return message if isinstance(message, str) else json.dumps(error, ensure_ascii=False, default=str)
 
 
 def _completion(text: str, thought: str, ending: str | None, usage: Usage) -> Completion:
-    """Split the text from its thinking; a reply that has nothing else ended inside it."""
+    """Separate text and thinking part; a reply without other text ended inside its thinking part."""
     split = split_thinking(_whole_characters(text))
     thinking = "\n".join(part for part in (_whole_characters(thought), split.thinking) if part)
     complete = split.complete and not (thinking and not split.rest.strip())

@@ -18,19 +18,19 @@ from mmdu_analysis.schema import DataError, Problem, short_path
 logger = logging.getLogger(__name__)
 
 _AHEAD = 2
-"""Dialogues that are begun for each request at the server: the next requests are ready when a slot is free."""
+"""Number of active dialogues per concurrent request, so that the next requests are ready when a slot is free."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """Turns that are asked one after another.
+    """Turns that are asked sequentially.
 
     Attributes
     ----------
     dialog_id : str
         Their dialogue.
     keys : list of Key
-        The turns that aren't done.
+        The remaining turns.
     """
 
     dialog_id: str
@@ -41,21 +41,21 @@ class Job(Protocol):
     """The requests of a run."""
 
     def tracks(self) -> list[Track]:
-        """List what isn't done, in the order in which it is begun."""
+        """List the remaining tracks, in the order in which they are started."""
 
     def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
         """Ask one turn."""
 
     def ends_track(self, error: TurnError) -> str:
-        """Return why the turns after one that failed can't be asked; empty where they can."""
+        """Return the reason why the turns after a failed one can't be asked; empty if they can."""
 
     def ended(self, dialog_id: str) -> None:
-        """Release what was kept for a dialogue that is done."""
+        """Release the resources of a completed dialogue."""
 
 
 @dataclass(frozen=True)
 class Prices:
-    """US dollars for a million tokens; None where they aren't given."""
+    """Prices in US dollars of a million tokens; None if unknown."""
 
     prompt: float | None = None
     completion: float | None = None
@@ -76,9 +76,9 @@ class Outcome:
     missing : list of Problem
         The turns without a result, with the reason.
     stopped : bool
-        Whether the user ended it.
+        Whether the user stopped it.
     notes : list of str
-        What the server doesn't support, and what was done instead.
+        Unsupported parameters and their replacements.
     """
 
     missing: list[Problem] = field(default_factory=list)
@@ -95,7 +95,7 @@ class Meter:
         from tqdm.auto import tqdm
         from tqdm.notebook import tqdm_notebook
 
-        hidden: bool | None = None  # but on a terminal
+        hidden: bool | None = None  # except on a terminal
         if progress is not None or issubclass(tqdm, tqdm_notebook):
             hidden = progress is False
         self._bar = tqdm(total=total, initial=done, desc=title, unit="turn", disable=hidden)
@@ -122,9 +122,9 @@ class Runner:
     Parameters
     ----------
     job : Job
-        What is asked.
+        The requests.
     folder : RunFolder
-        Where it is kept; open.
+        Folder of the results, already opened.
     server : Server
         The model that is asked.
     meter : Meter
@@ -142,14 +142,14 @@ class Runner:
         self._running, self._finished = 0, threading.Event()
 
     def run(self) -> None:
-        """Ask everything; the first Ctrl-C waits for the requests in progress, the second doesn't.
+        """Ask all turns; the first Ctrl-C waits for the requests in progress, the second one stops immediately.
 
-        What came of it stands in `outcome`, also if it raises.
+        The result is in `outcome`, also if an exception is raised.
 
         Raises
         ------
         DataError
-            If no request can succeed; the turns before are kept.
+            If no request can succeed; completed turns are kept.
         """
         if not self._queue:
             return
@@ -163,21 +163,22 @@ class Runner:
             raise self._error
 
     def _wait(self, endpoint: Endpoint) -> None:
-        """Wait for the end: of all, or of what is at the server when the run is to stop.
+        """Wait for the end of all turns, or of the requests in progress when the run is stopped.
 
-        It waits for an event, since a `join` that Ctrl-C interrupts regards its thread as ended (in Python 3.11).
+        It waits for an event, since a `join` that Ctrl-C interrupts regards its thread as ended (in Python
+        3.11).
         """
         while True:
             try:
                 if self._finished.wait(0.1):
                     return
                 if self._stopping and endpoint.slots.wait_until_idle(0.1):
-                    return  # the others wait for a slot, or for a back-off to pass
+                    return  # the other threads wait for a slot or for the end of a back-off
             except KeyboardInterrupt:
                 if self.outcome.stopped:
                     return
                 self.outcome.stopped = True
-                logger.warning("stopping after the requests that are at the server; Ctrl-C again drops them")
+                logger.warning("stopping after the requests in progress; press Ctrl-C again to cancel them")
                 self._stop(endpoint)
 
     def _stop(self, endpoint: Endpoint) -> None:
@@ -188,9 +189,9 @@ class Runner:
         try:
             while self._queue and not self._stopping:
                 self._follow(endpoint, self._queue.popleft())
-        except (StoppedError, IndexError):  # the end, or another thread took the last
+        except (StoppedError, IndexError):  # the end, or another thread took the last one one
             pass
-        except Exception as error:  # no request can succeed, the disk is full, or a fault of ours
+        except Exception as error:  # no request can succeed, the disk is full, or a bug
             self._error = self._error or error
             self._stop(endpoint)
         finally:
@@ -225,27 +226,27 @@ class Runner:
     def _done(self, endpoint: Endpoint, dialog_id: str, key: Key, entry: Entry) -> None:
         with self._counting:
             self._meter.count(usage_of(entry))
-        if problem := entry.get("problem"):  # the judge counts its unreadable replies itself
+        if problem := entry.get("problem"):  # unreadable replies of a judge are counted in its `ask`
             self._miss(dialog_id, key, problem)
-            self._give_up(endpoint, "replies in a row could not be read", problem)
+            self._give_up(endpoint, "consecutive replies could not be read", problem)
         else:
             endpoint.streak.clear()
 
     def _failed(self, endpoint: Endpoint, dialog_id: str, key: Key, error: TurnError) -> None:
         self._miss(dialog_id, key, str(error))
-        if any(error.usage) or error.thinking:  # it was paid for: it is kept, and counted
+        if any(error.usage) or error.thinking:  # a paid reply is stored and its tokens are counted
             self._folder.append(dialog_id, _entry_of(key, error))
             with self._counting:
                 self._meter.count(error.usage, 0)
         endpoint.streak.add()
-        self._give_up(endpoint, "turns in a row failed", str(error))
+        self._give_up(endpoint, "consecutive turns failed", str(error))
 
     def _give_up(self, endpoint: Endpoint, what: str, last: str) -> None:
-        """Stop a run in which nothing succeeds."""
+        """Stop a run without successful requests."""
         if endpoint.streak.is_over and not self._stopping:
             raise DataError(
                 f"{self._server.model}: {endpoint.streak.count} {what}, the last: {last}; "
-                "the turns before are kept, the same command continues"
+                "completed turns are kept, the same command continues"
             )
 
     def _miss(self, dialog_id: str, key: Key, why: str) -> None:
@@ -255,14 +256,14 @@ class Runner:
 
 
 def _entry_of(key: Key, error: TurnError) -> Entry:
-    """Return what is kept of a turn whose replies couldn't be used."""
+    """Return the entry of a turn without a usable reply."""
     entry: Entry = {"turn": key[0]} | ({"repeat": key[1]} if key[1] > 1 else {})
     entry |= {"problem": str(error), "usage": list(error.usage)}
     return entry | ({"thinking": error.thinking} if error.thinking else {})
 
 
 def sum_usage(folder: RunFolder) -> dict[str, int]:
-    """Return the tokens of all replies in a folder, of this run and those before."""
+    """Return the tokens of all replies in a folder, of this run and earlier ones."""
     total = Usage()
     for part in folder.entries.values():
         for entry in part.values():
@@ -271,13 +272,13 @@ def sum_usage(folder: RunFolder) -> dict[str, int]:
 
 
 def count_endings(folder: RunFolder) -> dict[str, int]:
-    """Count why the replies of turns that are done ended, such as ``stop``, or ``length`` where they were cut."""
+    """Count the finish reasons of completed turns, such as ``stop``, or ``length`` for truncated replies."""
     entries = [entry for part in folder.entries.values() for entry in part.values() if is_done(entry)]
     return dict(Counter(str(entry.get("finish_reason")) for entry in entries).most_common())
 
 
 def count_done(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> int:
-    """Count the turns that are done."""
+    """Count the completed turns."""
     return sum(is_done(folder.entries[dialog_id].get(key)) for dialog_id, key in keys)
 
 

@@ -1,4 +1,4 @@
-"""Ask a judge to score a model's answers, one request a turn."""
+"""Ask a judge to score a model's answers, one request per turn."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _FIELDS = (
     "turn", "repeat", "judge", "reason", "thinking", "finish_reason", "attempts", "usage", "usage_before",
     "judged_sha256", "synthetic", "problem", "n_lost_images", "model", "dialog_id", EXPLANATION,
 )  # fmt: skip
-"""What an entry of a score file has beside the dimensions."""
+"""Keys of an entry of a score file other than the dimensions."""
 
 
 def judge(
@@ -87,39 +87,40 @@ def judge(
 ) -> pd.DataFrame | Run:
     """Ask a judge to score a model's answers on the dimensions of a rubric.
 
-    A run that was interrupted, in whatever way, continues when it is called again. A turn whose answer has changed
-    since is judged again.
+    An interrupted run is continued by the same call. A turn whose answer has changed since is judged again.
 
     Parameters
     ----------
     benchmark : Benchmark, str or path
-        What was answered, as `load_benchmark` takes it.
+        The benchmark of the answers, as `load_benchmark` takes it.
     answers : pandas.DataFrame, str or path
-        One model's answers, from `load_answers` or as it takes them. Thinking in them isn't shown to the judge.
+        One model's answers, from `load_answers`, or a path. Thinking parts are not sent to the judge.
     out : str or path
-        Folder for the scores, such as ``scores/NAME``: one ``{id}.json`` a dialogue in the authors' form, a list with
-        a dict for each judged turn, which also has its ``turn``, the judge's whole reply as ``reason``, and the
-        ``judge``; and ``run.json``. Links and special files in it are refused.
+        Folder for the scores, such as ``scores/NAME``: one ``{id}.json`` per dialogue in the authors' form, a
+        list with a dict for each judged turn, which also has its ``turn``, the judge's whole reply as
+        ``reason``, and the ``judge``; and ``run.json``. Links and special files in it are refused.
     model : str
         The judge's name at the server.
     base_url : str, optional
         As in `answer`.
     prompt : str or path, optional
-        A file with another prompt, such as the authors' own; see `load_prompt`. By default the package's own, whose
-        version stands in ``run.json``, or one that is made from `rubric`. Scores are comparable with the paper's only
-        with its prompt and its judge (GPT-4o).
+        A file with another prompt, such as the authors' own; see `load_prompt`. By default the package's own,
+        whose version is in ``run.json``, or one that is generated from `rubric`. Scores are comparable with
+        the paper's only with its prompt and its judge (GPT-4o).
     repeat : int, default 1
-        How often each turn is judged. `summarize_scores` and `judge_variance` report the variance between repeated
-        judgements. A later run may raise it.
+        Number of judgements per turn. `summarize_scores` and `judge_variance` report the variance between
+        repeated judgements. A later run may raise it.
     attempts : int, default 3
         How often a judgement that can't be read is asked for; then it is reported, never guessed. If a reply
         has some of the dimensions, these are kept. Ten unreadable replies in a row end the run.
     structured : bool, default False
-        Ask the server for JSON with exactly the dimensions of the rubric (``response_format``). A server that doesn't
-        support it is asked for text; ``run.json`` says so.
+        Ask the server for JSON with exactly the dimensions of the rubric (``response_format``). A server that
+        doesn't support it is asked for text; ``run.json`` says so.
     images : {"all", "none"}, default "all"
-        Send the dialogue's pictures with each turn, as the authors' script does, or texts alone, as VLMEvalKit does.
-    missing_pictures, image_side, parameters, concurrency, timeout, retries, limit, prompt_price, completion_price
+        Send the dialogue's pictures with each turn, as the authors' script does, or texts alone, as
+        VLMEvalKit does.
+    missing_pictures, image_side, parameters, concurrency, timeout, retries, limit, prompt_price,
+    completion_price
         As in `answer`.
     dry_run : bool, default False
         Ask nothing; estimate.
@@ -133,15 +134,15 @@ def judge(
     Returns
     -------
     pandas.DataFrame or Run
-        As `load_scores` returns `out`, with a column ``reason``, ``repeat`` if turns are judged several times, and
-        ``n_lost_images``: pictures that the judged model was not sent. With `dry_run`: one row, the estimate of
-        `estimate_scores`.
+        As `load_scores` returns `out`, with a column ``reason``, ``repeat`` if turns are judged several
+        times, and ``n_lost_images``: pictures that the judged model was not sent. With `dry_run`: one row,
+        the estimate of `estimate_scores`.
 
     Raises
     ------
     DataError
-        As in `answer`; if there are answers of several models, or none to the benchmark's turns; if the judge's replies
-        can't be read.
+        As in `answer`; if there are answers of several models, or none to the benchmark's turns; if the
+        judge's replies can't be read.
 
     Warns
     -----
@@ -154,8 +155,8 @@ def judge(
 
     Notes
     -----
-    Figure 3 and section 2.3 of the paper, and MMDU's public scoring script. Turns without a reference are judged
-    without one, and counted in ``run.json``.
+    Figure 3 and section 2.3 of the paper, and MMDU's public scoring script. Turns without a reference are
+    judged without one, and counted in ``run.json``.
     """
     check_choice("images", images, IMAGES)
     check_choice("missing_pictures", missing_pictures, MISSING_PICTURES)
@@ -213,7 +214,7 @@ def judge(
 
 
 def _check_rubric(rubric: Rubric) -> None:
-    """Refuse a rubric whose dimensions would overwrite other fields of the score files."""
+    """Validate that no dimension of a rubric has the name of another field of the score files."""
     taken = {fold_name(name) for name in _FIELDS}
     if wrong := [name for name in rubric.names if fold_name(name) in taken]:
         raise DataError(
@@ -231,7 +232,7 @@ def _describe(rubric: Rubric) -> dict[str, Any]:
 
 
 def _comparable(prompt: JudgePrompt) -> str:
-    """Return what the scores can be compared with."""
+    """Return a note on the comparability of the scores."""
     if prompt.own:
         return f"judged with {prompt.name}, not the paper's prompt: compare only with scores of the same prompt and judge"
     return f"judged with {prompt.name}: comparable with the paper only if that is its prompt and the judge is GPT-4o"
@@ -262,18 +263,18 @@ class _Judging:
         self._gallery = Gallery(bench, request.fixed["image_side"], tell=tell)
 
     def tracks(self) -> list[Track]:
-        """List the judgements, each for itself: none depends on another."""
+        """List the judgements as separate tracks, since they are independent."""
         left = [
             (dialog, key) for dialog, key in self._keys if not is_done(self.folder.entries[dialog].get(key))
         ]
         return [Track(dialog, [key]) for dialog, key in left]
 
     def ends_track(self, _error: TurnError) -> str:
-        """Return an empty reason: no judgement needs another."""
+        """Return an empty reason, since judgements are independent."""
         return ""
 
     def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
-        """Ask for one judgement, again as long as it can't be read."""
+        """Ask for one judgement, repeatedly if it can't be read."""
         text = self._filled(dialog_id, key[0])
         messages = self._messages(dialog_id, text)
         usage, attempts = Usage(), 0
@@ -304,7 +305,7 @@ class _Judging:
         return entry | ({"problem": read.problem} if read.problem else {})
 
     def _read(self, reply: Completion) -> JudgeReply:
-        """Read the scores of a reply; if there are none, the problem shows how it begins."""
+        """Read the scores of a reply; if there are none, the problem contains the beginning of the reply."""
         if not reply.complete:
             return JudgeReply(
                 {}, f"the reply ends inside its thinking (finish_reason {reply.finish_reason!r})"
@@ -337,9 +338,9 @@ class _Judging:
         self._gallery.drop(dialog_id)
 
     def _check(self, dialog_id: str, entry: Entry) -> Entry | None:
-        """Drop a judgement of another answer; parse a reply again that couldn't be read, since the parser may have changed."""
+        """Drop a judgement of a changed answer; parse an unreadable reply again, since the parser may have changed."""
         key, reason = (dialog_id, entry["turn"]), entry.get("reason")
-        if not isinstance(reason, str):  # no reply came back, or somebody changed the file
+        if not isinstance(reason, str):  # there was no reply, or the file was modified
             return entry if isinstance(entry.get("problem"), str) else None
         if key in self._judged.texts and entry.get("judged_sha256") != _digest(self._filled(*key)):
             return None

@@ -11,20 +11,20 @@ from mmdu_analysis.schema import DataError, shorten
 
 MASK = "[key]"
 _IN_MESSAGES, _IN_REPLIES = 4, 8
-"""Characters of the shortest secret that is replaced: shorter ones are parts of ordinary words."""
+"""Minimum length of a secret that is replaced: shorter ones may be parts of ordinary words."""
 _ROUNDS = 3
 _PLACEHOLDERS = frozenset({"none", "empty", "dummy", "test", "local"})
 
 
 def check_key(key: str | None, name: str = "OPENAI_API_KEY") -> str | None:
-    """Return an API key as it can be sent: without the line end that a file of secrets leaves.
+    """Return an API key without the line end that is left by reading it from a file.
 
     Parameters
     ----------
     key : str or None
-        As it was read from the environment.
+        Value of the environment variable.
     name : str, default "OPENAI_API_KEY"
-        Where it comes from, for the message.
+        Name of the variable, for the message.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def check_key(key: str | None, name: str = "OPENAI_API_KEY") -> str | None:
     Raises
     ------
     DataError
-        If it has a character that no HTTP header can carry; the message doesn't repeat the key.
+        If it has a character that is not allowed in an HTTP header; the message doesn't repeat the key.
     """
     bare = (key or "").strip()
     wrong = [position for position, char in enumerate(bare, 1) if not "!" <= char <= "~"]
@@ -47,7 +47,7 @@ def check_key(key: str | None, name: str = "OPENAI_API_KEY") -> str | None:
 
 
 class Secrets:
-    """Texts that must not appear in any message or file, in all forms in which a server may repeat them.
+    """Texts that must not appear in any message or file, in all encodings in which a server may repeat them.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Secrets:
         self._long = [form for form in longest_first if len(form) >= _IN_REPLIES]
 
     def redact(self, text: str) -> str:
-        """Return a model's reply without secrets of eight characters or more; all else stays as it is."""
+        """Return a model's reply without secrets of eight characters or more, otherwise unchanged."""
         for form in self._long:
             text = text.replace(form, MASK)
         return text
@@ -74,9 +74,9 @@ class Secrets:
         Parameters
         ----------
         text : object
-            What the server sent, decoded or not.
+            The reply of the server, decoded or not.
         limit : int, default 300
-            Characters that are kept at most.
+            Maximum length in characters.
 
         Returns
         -------
@@ -95,7 +95,7 @@ def _forms(value: str) -> set[str]:
     """List the spellings of a secret: escaped for JSON, Python and URLs, also twice, and in base64 at each offset."""
     plain = unquote(value)
     forms = {value, plain}
-    for _ in range(_ROUNDS):  # a proxy's message may hold a request that was escaped before
+    for _ in range(_ROUNDS):  # the message of a proxy may contain a request that is already escaped
         for form in tuple(forms):
             forms |= {quote(form, safe=""), quote(form), quote_plus(form)}
             forms |= {json.dumps(form)[1:-1], repr(form)[1:-1], form.replace("/", "\\/")}

@@ -1,4 +1,4 @@
-"""Limit the number of requests at the server at once."""
+"""Limit the number of concurrent requests."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 class StoppedError(BaseException):
-    """The run ends; requests that are not at the server yet are not sent.
+    """The run ends; waiting requests are not sent.
 
-    Not an `Exception`: the client would take it for a lost connection and try again.
+    Not an `Exception`: the client would treat it as a lost connection and retry.
     """
 
 
 class Slots:
     """A limit on the requests at the server.
 
-    A slot is taken when a request is sent, not while it is prepared, and given back when its turn is written: so the
-    server always has work, and a crash loses no more requests than there are slots.
+    A slot is acquired when a request is sent and released when its turn is written, so that the server is
+    never idle while requests are prepared, and a crash loses at most one request per slot.
     """
 
     def __init__(self, number: int) -> None:
@@ -29,7 +29,7 @@ class Slots:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a turn: its requests wait for a slot, which is given back at the end."""
+        """Process a turn: its requests wait for a slot, which is released at the end."""
         try:
             yield
         finally:
@@ -64,7 +64,7 @@ class Slots:
             self._changed.notify_all()
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Wait for the requests that are at the server; True when there are none."""
+        """Wait for the requests in progress; True if there are none."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._taken, seconds)
 

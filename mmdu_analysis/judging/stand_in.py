@@ -1,6 +1,6 @@
 """A simulated model and judge on this machine, to try the commands: ``python -m mmdu_analysis.judging.stand_in``.
 
-Its replies mean nothing, and say so.
+Its replies are meaningless and marked as synthetic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _MOST_BYTES = 1 << 28
-# What the prompts of this package ask for: the form of the scores, and their scale.
+# The form and the scale of the scores in the prompts of this package.
 _FORM = re.compile(r'^\{("[^\n]*": n)\}$', re.MULTILINE)
 _VALUE = re.compile(r": n(?=,|$)")
 _SCALE = re.compile(r"from (-?[\d.]+) \(worst\) to (-?[\d.]+) \(best\)")
@@ -34,13 +34,13 @@ def stand_in(port: int = 0, reply: Callable[[str, int], str] | None = None) -> I
     port : int, default 0
         On 127.0.0.1; 0 takes a free one.
     reply : callable, optional
-        Conversation as JSON, and how often it was asked -> the reply; by default `made_up_reply`.
+        Conversation as JSON, and number of the attempt -> the reply; by default `simulated_reply`.
 
     Yields
     ------
     str
-        Its address, for ``base_url``. It accepts every name of a model. It returns synthetic answers, and synthetic
-        scores where a judge's prompt asks for them; the same conversation asked again gets other scores.
+        Its address, for ``base_url``. It accepts every model name. It returns synthetic answers, or synthetic
+        scores if the prompt of a judge asks for them; repeated requests get different scores.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def stand_in(port: int = 0, reply: Callable[[str, int], str] | None = None) -> I
     14
     """
     asked: Counter[bytes] = Counter()
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, asked, reply or made_up_reply))
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, asked, reply or simulated_reply))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -101,29 +101,29 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def log_message(self, *_: Any) -> None:
-        """Write no log."""
+        """Discard log messages."""
 
 
-def made_up_reply(conversation: str, time: int = 1) -> str:
-    """Return a simulated reply that depends on the conversation, and on how often it was asked.
+def simulated_reply(conversation: str, time: int = 1) -> str:
+    """Return a simulated reply that depends on the conversation and the number of the attempt.
 
     Parameters
     ----------
     conversation : str
         All messages, as JSON.
     time : int, default 1
-        The first time, the second ...
+        Number of the attempt.
 
     Returns
     -------
     str
-        Scores where the conversation has a line such as ``{"Creativity": n, "Richness": n}``, else an answer.
+        Scores if the conversation has a line such as ``{"Creativity": n, "Richness": n}``, else an answer.
     """
     seed = int(hashlib.sha256(conversation.encode()).hexdigest()[:12], 16)
     forms = (_FORM.search(text) for text in _texts(json.loads(conversation)))
     form = next((found for found in forms if found), None)
     if form is None:
-        return f"A synthetic answer, number {seed % 10_000}: nobody looked at the pictures."
+        return f"A synthetic answer, number {seed % 10_000}, written without looking at the pictures."
     rng = random.Random(seed + time)  # noqa: S311 - no secret depends on it
     scale = _SCALE.search(form.string)
     low, high = (float(scale[1]), float(scale[2])) if scale else (0.0, 10.0)
@@ -131,7 +131,7 @@ def made_up_reply(conversation: str, time: int = 1) -> str:
     for number, name in enumerate(json.loads(f"[{_VALUE.sub('', form[1])}]")):
         tenths = 4 + (seed >> (4 * number)) % 4 + rng.randint(0, 2)
         scores[name] = round(low + (high - low) * tenths / 10)
-    return f"Synthetic scores, for no reason.\n{json.dumps(scores, ensure_ascii=False)}"
+    return f"Synthetic scores without a reason.\n{json.dumps(scores, ensure_ascii=False)}"
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""The HTTP client: a deadline and a size limit for each whole reply, no redirects, no proxy to this machine.
+"""The HTTP client: a deadline and a size limit for each complete reply, no redirects, no proxy to this machine.
 
-The client's own time-out is for one read: a server that sends a byte now and then never meets it.
+The time-out of the client applies to one read: it is never reached if a server sends single bytes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from mmdu_analysis.judging.address import Address
 
 MAX_REPLY = 8 << 20
-"""Bytes that a reply may have, compressed and not. A model's longest replies are a tenth of that."""
+"""Maximum size of a reply in bytes, compressed and uncompressed: ten times the longest replies of models."""
 _PIECE = 1 << 16
 _CONNECTIONS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
 
 
 class ReplyTooLargeError(BaseException):
-    """The server sends more than a reply may have.
+    """The reply exceeds the size limit.
 
-    Not an `Exception`: the client would take it for a lost connection and ask again.
+    Not an `Exception`: the client would treat it as a lost connection and retry.
     """
 
 
@@ -38,7 +38,7 @@ def bounded_client(
     Parameters
     ----------
     address : Address
-        The server; it decides about the proxy.
+        The server; the proxy depends on it.
     timeout : float
         Seconds from the first byte sent to the last byte of the reply.
     on_request, on_response : callable
@@ -60,7 +60,7 @@ def bounded_client(
 
 
 class BoundedTransport(httpx2.HTTPTransport):
-    """A transport that reads each reply completely, within a deadline and a size."""
+    """A transport that reads each reply completely, within a deadline and a size limit."""
 
     def __init__(self, timeout: float, limit: int = MAX_REPLY, proxy: str | None = None) -> None:
         super().__init__(limits=_CONNECTIONS, proxy=proxy)
@@ -120,21 +120,22 @@ def inflate(raw: bytes, encoding: str, limit: int) -> bytes:
     Parameters
     ----------
     raw : bytes
-        As it was sent.
+        The compressed body.
     encoding : str
         ``Content-Encoding``.
     limit : int
-        Bytes that it may have.
+        Maximum size in bytes.
 
     Returns
     -------
     bytes
-        The body; as it was sent if the encoding is unknown or the data is damaged, which isn't a reply then.
+        The body; unchanged if the encoding is unknown or the data is damaged, so that it is not a valid
+        reply.
 
     Raises
     ------
     ReplyTooLargeError
-        If it has more; no more than `limit` is ever uncompressed.
+        If it is larger; at most `limit` bytes are decompressed.
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
         return raw
@@ -172,7 +173,7 @@ class _Stream(httpcore2.NetworkStream):
         return self._inner.read(max_bytes, self._left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), _PIECE):  # a server that reads slowly meets the deadline too
+        for start in range(0, len(buffer), _PIECE):  # the deadline also applies to a server that reads slowly
             self._inner.write(buffer[start : start + _PIECE], self._left(timeout))
 
     def start_tls(

@@ -1,4 +1,4 @@
-"""Docstrings of public plots: the drawing function's own, with the parameters that all plots share."""
+"""Docstrings of public plots: that of the drawing function, with the common parameters of all plots."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 _COMMON = """\
 ax : matplotlib.axes.Axes, optional
-    Axes to draw on, also of one's own grid; a new figure by default.
+    Axes to draw on; a new figure by default.
 title : bool or str, default True
     Whether to write title and subtitle, or another title.
 note : bool, default True
     Whether to write n, definitions and source below.
 width, height : float, optional
-    Size of a new figure in inches. Without a height, the texts add to it.
+    Size of a new figure in inches. Without a height, the height is increased to fit the texts.
 font_size : float, optional
-    Size of labels in points, instead of the context's.
+    Size of labels in points; by default that of the context.
 context : {"paper", "notebook", "slides"}, optional
-    Sizes and looks; without it matplotlib's settings are used as they are."""
+    Sizes and styles; by default matplotlib's settings are used unchanged."""
 
 _AFTER = """\
 Returns
 -------
 matplotlib.axes.Axes
-    The Axes; those that hold the panels where there are several.
+    The Axes; for several panels, the Axes that contain them.
 
 See Also
 --------

@@ -107,7 +107,7 @@ def save_figures(
     Returns
     -------
     pandas.DataFrame
-        One row a figure: ``figure``, ``available`` (bool), ``reason`` (why it was left out), ``title``, ``files``
+        One row per figure: ``figure``, ``available`` (bool), ``reason`` (why it was left out), ``title``, ``files``
         (paths, separated by semicolons). The same input writes the same bytes.
 
     Raises

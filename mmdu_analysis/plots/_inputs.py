@@ -97,7 +97,7 @@ def model_scores(study: Study) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a model and dimension: ``model``, ``access``, ``parameters_b``, ``base_model``, ``dimension``,
+        One row per model and dimension: ``model``, ``access``, ``parameters_b``, ``base_model``, ``dimension``,
         ``short``, ``mean``, ``low``, ``high`` (0-100), ``own``, ``judge``, ``ci``, ``source``, ``synthetic``.
     """
     import pandas as pd
@@ -158,7 +158,7 @@ def _ordered(rows: pd.DataFrame, rubric: Rubric = MMDU) -> pd.DataFrame:
 
 
 def model_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `model_scores` as one row a model with a column for each dimension's short name."""
+    """Return the rows of `model_scores` as one row per model with a column for each dimension's short name."""
     shorts = list(dict.fromkeys(rows["short"]))
     facts = ["model", "access", "parameters_b", "base_model", "own", "synthetic"]
     wide = rows.pivot(index="model", columns="short", values="mean")[shorts].rename_axis(columns=None)

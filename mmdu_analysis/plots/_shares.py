@@ -49,7 +49,7 @@ def one_panel(name: str) -> Callable[[Study], pd.DataFrame]:
 
 
 def _panel(study: Study, name: str) -> pd.DataFrame:
-    """Return the published and the measured shares of one panel, one row a bin and origin."""
+    """Return the published and the measured shares of one panel, one row per bin and origin."""
     import pandas as pd
 
     measured = _of_facts(name) if study.benchmark is None else _of_study(study, name)
@@ -93,7 +93,7 @@ def _of_study(study: Study, name: Any) -> pd.DataFrame:
         reason = _NO_REFERENCES.format(known=known, total=total)
         return _nothing([label for label, *_ in BINS["tokens"]], benchmark.name, reason)
     shares = distribution(study.lengths(), name)
-    source = benchmark.name if name != "tokens" else f"{benchmark.name}, 471 tokens an image as in the paper"
+    source = benchmark.name if name != "tokens" else f"{benchmark.name}, 471 tokens per image as in the paper"
     return _measured(shares, benchmark.name, source)
 
 

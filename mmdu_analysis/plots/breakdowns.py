@@ -59,7 +59,7 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and turn: ``model``, ``bin`` (turn), ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``,
+        One row per model and turn: ``model``, ``bin`` (turn), ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``,
         ``slope``, ``slope_low``, ``slope_high``, ``ci``. Turns that few dialogues reach are left out.
     """
     reach = frame.groupby("bin")["n_dialogs"].max()
@@ -146,7 +146,7 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
         else ""
     )
     return Drawing(
-        _bins_title(kept, by), "", f"{level_note(frame)} n: turns a model.{few}".strip(), legend=True
+        _bins_title(kept, by), "", f"{level_note(frame)} n: turns per model.{few}".strip(), legend=True
     )
 
 
@@ -209,7 +209,7 @@ def scores_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and bin: ``model``, ``bin``, ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``, ``n_turns``,
+        One row per model and bin: ``model``, ``bin``, ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``, ``n_turns``,
         ``by``, ``ci``; bins in the order in which they are drawn.
     """
     bins, models = list(dict.fromkeys(frame["bin"])), sorted(frame["model"].unique())

@@ -78,7 +78,7 @@ def audit(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a claim: ``kind``, ``verdict`` (holds, differs, needs data) and ``difference_percent`` (in percent of
+        One row per claim: ``kind``, ``verdict`` (holds, differs, needs data) and ``difference_percent`` (in percent of
         the stated number; NA where the claim has no numbers).
     """
     kinds = list(frame["kind"].value_counts(sort=True).index)
@@ -111,7 +111,7 @@ def audit(frame: pd.DataFrame, ax: Axes) -> Drawing:
     beyond = int((frame["difference_percent"].abs() > _LINEAR).sum())
     return Drawing(
         f"Of {len(frame)} claims of the paper {summary}",
-        f"One mark a claim with a number; {beyond} differ by more than {_LINEAR:g} %",
+        f"One mark per claim with a number; {beyond} differ by more than {_LINEAR:g} %",
         "In brackets: claims that hold, of those that can be checked. The axis is linear within 1 % and logarithmic "
         "beyond. Claims without numbers count in the brackets alone; differences within 1 % are of rounding or of one "
         "unit.",

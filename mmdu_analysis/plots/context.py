@@ -27,7 +27,7 @@ _COVERED = 0.9
 
 
 def _context(study: Study) -> pd.DataFrame:
-    """Return what a model reads before it answers each turn, one row a dialogue and turn."""
+    """Return what a model reads before it answers each turn, one row per dialogue and turn."""
     from mmdu_analysis.stats.tokens import context_tokens
 
     questions, answers, images, history, source = _inputs(study)
@@ -79,7 +79,7 @@ def _inputs(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str
 
 
 @figure(
-    caption="Tokens that a model reads before it answers each turn, one line a dialogue",
+    caption="Tokens that a model reads before it answers each turn, one line per dialogue",
     numbers=_context,
     notebook="01_dataset_statistics",
     facts="benchmark",
@@ -92,7 +92,7 @@ def context_growth(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a dialogue and turn: ``dialog_id``, ``turn``, ``context_tokens``, ``cohort`` (bool: the dialogue reaches
+        One row per dialogue and turn: ``dialog_id``, ``turn``, ``context_tokens``, ``cohort`` (bool: the dialogue reaches
         ``cohort_turns``), ``cohort_turns``, ``history``, ``image_model``.
     """
     import seaborn as sns
@@ -195,7 +195,7 @@ def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ends = int((frame["turn"] == last).sum())
     return Drawing(
         f"Of {n} dialogues {over['4k']} exceed 4k tokens, {over['8k']} exceed 8k, {over['32k']} exceed 32k",
-        "Above: one row a dialogue, ordered by length; below: share of the dialogues that reach the turn",
+        "Above: one row per dialogue, ordered by length; below: share of the dialogues that reach the turn",
         f"{_definition(frame)} n={n} dialogues, {ends} of them reach turn {last}.",
         legend=(handles, labels),
     )

@@ -42,7 +42,7 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, ``own``, ``judge``.
+        One row per model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, ``own``, ``judge``.
         The last dimension orders the models.
     """
     import seaborn as sns

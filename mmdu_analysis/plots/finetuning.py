@@ -102,7 +102,7 @@ def finetuning_mmdu(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and metric: ``block``, ``metric``, ``base``, ``finetuned``, ``gain``, ``share_closed``,
+        One row per model and metric: ``block``, ``metric``, ``base``, ``finetuned``, ``gain``, ``share_closed``,
         ``reference``, ``noise`` (half width of the band, points).
     """
     _deltas(ax, frame)

@@ -51,7 +51,7 @@ def gap_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, and for each dimension
+        One row per model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, and for each dimension
         the columns of `gap_analysis`, with ``gap_low``, ``gap_high`` and ``gap_ci`` for its interval.
     """
     import seaborn as sns
@@ -99,7 +99,7 @@ def gap_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
     )
     return Drawing(
         _gap_title(dimensions[-1], last),
-        f"One mark a model; bars: means. Right: gap of the means, points [{level} interval].",
+        f"One mark per model; bars: means. Right: gap of the means, points [{level} interval].",
         note.strip(),
         legend=True,
     )
@@ -163,7 +163,7 @@ def gap_pairs(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a dimension and side: ``dimension``, ``short``, ``side`` (``open`` or ``finetuned``), ``closed_model``,
+        One row per dimension and side: ``dimension``, ``short``, ``side`` (``open`` or ``finetuned``), ``closed_model``,
         ``closed_mean``, ``model``, ``mean``, ``margin`` (lowest closed less this model, points).
     """
     dimensions = list(dict.fromkeys(frame["dimension"]))
@@ -259,7 +259,7 @@ def score_and_size(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model: ``model``, ``access``, ``parameters_b`` (billions), ``dimension``, ``mean``, ``own``, and in all
+        One row per model: ``model``, ``access``, ``parameters_b`` (billions), ``dimension``, ``mean``, ``own``, and in all
         rows ``slope``, ``slope_low``, ``slope_high``, ``spearman`` and ``p_value`` of `size_effect`.
     """
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter

@@ -33,7 +33,7 @@ def _images(study: Study) -> tuple[pd.DataFrame, str, str, int, bool]:
 
 
 def _image_tokens(study: Study) -> pd.DataFrame:
-    """Return the tokens of each image, one row an image and model; one row a model where all images take as many."""
+    """Return the tokens of each image, one row per image and model; one row per model where all images take as many."""
     import pandas as pd
 
     from mmdu_analysis.stats.tokens import FALLBACK_SIZE, IMAGE_TOKEN_MODELS, image_tokens
@@ -73,7 +73,7 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and image: ``model``, ``tokens``, ``by_size`` (bool; False: one row, all images take as many),
+        One row per model and image: ``model``, ``tokens``, ``by_size`` (bool; False: one row, all images take as many),
         ``sizes`` (which sizes of the pictures), ``n_images``, ``n_unknown``.
     """
     order = list(frame.groupby("model")["tokens"].median().sort_values(kind="stable").index)

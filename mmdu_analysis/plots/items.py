@@ -61,7 +61,7 @@ def right_wrong(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100), ``position`` (of the dialogue,
+        One row per model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100), ``position`` (of the dialogue,
         the highest mean first), ``dimension``.
     """
     import numpy as np
@@ -97,7 +97,7 @@ def right_wrong(frame: pd.DataFrame, ax: Axes) -> Drawing:
         part.set_ylabel("turn")
         part.locator_params(axis="y", integer=True, nbins=4)
     parts[-1].set_xlabel("dialogue, the highest mean over all models first")
-    subtitle = f"One cell a turn; beside the name: {score_label(frame['dimension'])}."
+    subtitle = f"One cell per turn; beside the name: {score_label(frame['dimension'])}."
     if binary:
         key = ([Patch(color=_RIGHT), Patch(color=_WRONG)], ["right", "wrong"])
     else:
@@ -147,7 +147,7 @@ def item_difficulty(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a kind and number of models: ``kind``, ``n_right``, ``count``, ``percent``, ``n_models``, ``n_questions``,
+        One row per kind and number of models: ``kind``, ``n_right``, ``count``, ``percent``, ``n_models``, ``n_questions``,
         ``n_dropped``.
     """
     n_models, total = int(frame["n_models"].iloc[0]), int(frame["n_questions"].iloc[0])

@@ -62,7 +62,7 @@ def _numbers(study: Any) -> pd.DataFrame:
     size=(7.0, 2.6),
 )
 def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the area under the ROC curve of each metric, one panel a kind of question.
+    """Draw the area under the ROC curve of each metric, one panel per kind of question.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def judge_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a pair and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models`` (NA for people), ``pearson`` with
+        One row per pair and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models`` (NA for people), ``pearson`` with
         ``low`` and ``high``, ``spearman``, ``kendall``. The last dimension of a pair is drawn as marks, the range over
         all dimensions as lines.
     """
@@ -141,7 +141,7 @@ def judge_offsets(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a judge and model: ``judge``, ``model``, ``dimension``, ``score``, ``offset`` (points from the mean of all
+        One row per judge and model: ``judge``, ``model``, ``dimension``, ``score``, ``offset`` (points from the mean of all
         judges of the model), ``judge_offset`` (its mean over models), ``own_family`` (bool).
     """
     models = _models_by_score(frame)

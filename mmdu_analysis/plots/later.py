@@ -51,7 +51,7 @@ def gap_over_time(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a score: ``model``, ``variant`` (NA for the model as released), ``access``, ``mean``, ``judge``,
+        One row per score: ``model``, ``variant`` (NA for the model as released), ``access``, ``mean``, ``judge``,
         ``reported_by``, ``date`` (``YYYY-MM``), ``best`` (bool: the highest of its paper, access and kind).
     """
     papers = frame.drop_duplicates("reported_by").sort_values("date", kind="stable")
@@ -145,7 +145,7 @@ def reporter_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and paper: ``model``, ``access``, ``mean``, ``judge``, ``what``, ``reported_by``, ``date``,
+        One row per model and paper: ``model``, ``access``, ``mean``, ``judge``, ``what``, ``reported_by``, ``date``,
         ``difference`` (points).
     """
     order = frame.drop_duplicates("model").sort_values("difference", ascending=False, kind="stable")

@@ -90,7 +90,7 @@ def score_and_length(frame: pd.DataFrame, ax: Axes) -> Drawing:
         title,
         "Filled: as scored. Hollow: at equal length.",
         f"Regression on model, question and log length; {100 * float(effect['ci']):g}% intervals, bootstrap over "
-        f"dialogues. n={int(frame['n_turns'].max()):,} turns a model. Length can be a consequence of quality, so equal "
+        f"dialogues. n={int(frame['n_turns'].max()):,} turns per model. Length can be a consequence of quality, so equal "
         "length is a check of sensitivity, not a better ranking.",
         legend=True,
     )

@@ -107,7 +107,7 @@ def text_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a dialogue: ``tokens``; ``unit``, ``n_missing``, ``published``, ``published_mean`` and
+        One row per dialogue: ``tokens``; ``unit``, ``n_missing``, ``published``, ``published_mean`` and
         ``published_maximum`` are the same in all rows.
     """
     return _draw(frame, ax, "text of a dialogue")
@@ -128,7 +128,7 @@ def question_lengths(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a question, with the columns of `text_tokens`.
+        One row per question, with the columns of `text_tokens`.
     """
     return _draw(frame, ax, "length of a question")
 
@@ -148,6 +148,6 @@ def answer_lengths(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a reference, with the columns of `text_tokens`.
+        One row per reference, with the columns of `text_tokens`.
     """
     return _draw(frame, ax, "length of an answer")

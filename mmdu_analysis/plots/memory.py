@@ -181,8 +181,8 @@ def memory_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``part`` is ``curve`` (one row a model, ``kind`` and ``fifth`` of the dialogue: ``mean``, ``low``, ``high``) or
-        ``change`` (one row a model and kind, with ``all``: ``mean``, ``low`` and ``high`` of the change from the first to
+        ``part`` is ``curve`` (one row per model, ``kind`` and ``fifth`` of the dialogue: ``mean``, ``low``, ``high``) or
+        ``change`` (one row per model and kind, with ``all``: ``mean``, ``low`` and ``high`` of the change from the first to
         the last turn in points, ``conclusion``, ``delta``).
     """
     curve, change = (frame.loc[frame["part"] == part] for part in ("curve", "change"))
@@ -206,7 +206,7 @@ def memory_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         _kind_title(change, delta),
         f"Left: {score_label(frame['dimension'])}. Right: linear change from first to last turn.",
-        f"{level_note(change)} n={n:,} turns a model. The change over all questions mixes kinds whose shares change along "
+        f"{level_note(change)} n={n:,} turns per model. The change over all questions mixes kinds whose shares change along "
         f"the dialogue. {late} of {single} questions about one image come more than two turns after it: only such questions "
         "could show forgetting.",
         legend=True,
@@ -306,7 +306,7 @@ def _published_numbers(_: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="The published coefficients of memory decay, reproduced, and with one row a turn",
+    caption="The published coefficients of memory decay, reproduced, and with one row per turn",
     numbers=_published_numbers,
     notebook="03_model_scores",
     facts="always",
@@ -318,14 +318,14 @@ def memory_published(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model and ``estimate`` (``published``, ``one row an image``, ``one row a turn``): ``model``, ``coef``,
+        One row per model and ``estimate`` (``published``, ``one row per image``, ``one row per turn``): ``model``, ``coef``,
         ``low``, ``high`` (log-odds from the start to the end of a dialogue), ``n_dialogs``, ``ci``.
     """
     models = list(dict.fromkeys(frame["model"]))
     looks = {
         "published": ("D", "#A0A0A0", -0.24),
-        "one row an image": ("o", "#0072B2", 0.0),
-        "one row a turn": ("s", "#4B2E83", 0.24),
+        "one row per image": ("o", "#0072B2", 0.0),
+        "one row per turn": ("s", "#4B2E83", 0.24),
     }
     set_plot_height(ax, 0.45 + 0.38 * len(models))
     for name, (marker, color, shift) in looks.items():
@@ -338,7 +338,7 @@ def memory_published(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.grid(axis="x")
     ax.set_xlabel("coefficient of progress, log-odds")
     wide = frame.pivot(index="model", columns="estimate", values="coef")
-    distance = (wide["published"] - wide["one row an image"]).abs().max()
+    distance = (wide["published"] - wide["one row per image"]).abs().max()
     matches = "are reproduced" if distance < 0.0015 else f"differ by up to {distance:.3f}"
     return Drawing(
         f"The published coefficients of {len(models)} models {matches}",

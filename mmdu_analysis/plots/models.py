@@ -50,7 +50,7 @@ def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model, the highest ``mean`` first: ``model``, ``access``, ``parameters_b``, ``base_model``,
+        One row per model, the highest ``mean`` first: ``model``, ``access``, ``parameters_b``, ``base_model``,
         ``dimension``, ``mean``, ``low``, ``high``, ``own``, ``judge``, ``ci``.
     """
     frame = frame.reset_index(drop=True)
@@ -164,7 +164,7 @@ def own_model(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model, the highest ``mean`` first: ``model``, ``access``, ``mean``, ``low``, ``high``, ``rank``,
+        One row per model, the highest ``mean`` first: ``model``, ``access``, ``mean``, ``low``, ``high``, ``rank``,
         ``rank_low``, ``rank_high``, ``own``, ``judge``, ``above``, ``above_difference`` with ``_low`` and ``_high``, the
         same for ``below``, ``ci``.
     """

@@ -81,7 +81,7 @@ def power_curve(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         "Differences that a paired comparison of two models detects",
         note=f"Variance between dialogues {first['between']:.0f}, within {first['within']:.0f}, ICC {first['icc']:.3f}; "
-        f"{first['ci']:.0%} intervals; {first['n_turns'] / first['n_dialogs']:.0f} turns a dialogue.",
+        f"{first['ci']:.0%} intervals; {first['n_turns'] / first['n_dialogs']:.0f} turns per dialogue.",
         legend=True,
     )
 

@@ -88,12 +88,12 @@ def _differences(scores: pd.DataFrame, rows: pd.DataFrame, order: list[str], rub
     size=(3.5, 2.6),
 )
 def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the scores of dialogues as rainclouds: density, one dot a dialogue, mean with interval.
+    """Draw the scores of dialogues as rainclouds: density, one dot per dialogue, mean with interval.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a model, dialogue and part: ``part`` (``score``, or ``difference`` of ``other`` less ``model``), ``model``,
+        One row per model, dialogue and part: ``part`` (``score``, or ``difference`` of ``other`` less ``model``), ``model``,
         ``other``, ``dialog_id``, ``value`` (points), ``mean``, ``low``, ``high`` (of all dialogues), ``dimension``, ``ci``.
     """
     kinds = [kind for kind in ("score", "difference") if (frame["part"] == kind).any()]
@@ -128,7 +128,7 @@ def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         f"Scores of {n_dialogs} dialogues"
         + (f" by {n_models} models, and paired differences" if texts else ""),
-        f"One dot a dialogue; black: mean over dialogues with its {level} interval.{below}",
+        f"One dot per dialogue; black: mean over dialogues with its {level} interval.{below}",
         f"n={n_dialogs} dialogues.{differences}",
     )
 

@@ -51,7 +51,7 @@ def topics(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row a dialogue: ``topic``, ``words``, ``x``, ``y``, ``silhouette``, and ``paper_accuracy`` (percent).
+        One row per dialogue: ``topic``, ``words``, ``x``, ``y``, ``silhouette``, and ``paper_accuracy`` (percent).
     """
     import seaborn as sns
 

@@ -35,7 +35,7 @@ def family_of(model: str, families: Mapping[str, str] | None = None) -> str | No
 
 
 def as_judge_table(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Return one row a model and judge; scores of single turns are averaged first.
+    """Return one row per model and judge; scores of single turns are averaged first.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def as_judge_table(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFram
     if len(judges) < 2:
         raise NotAvailable(f"got scores by {judges}, expected two judges at least")
     if table.duplicated(["model", "judge"]).any():
-        raise DataError("a judge scores a model twice in the table; expected one row a model and judge")
+        raise DataError("a judge scores a model twice in the table; expected one row per model and judge")
     if not _metrics(table, rubric):
         raise DataError(
             f"got columns {list(table.columns)}, expected some of {list(rubric.short_names.values())}"
@@ -93,7 +93,7 @@ def judge_agreement(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = M
     Returns
     -------
     pandas.DataFrame
-        One row a pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models``, ``pearson``,
+        One row per pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models``, ``pearson``,
         ``spearman``, ``kendall`` (tau-b), ``mean_difference`` (b - a, points), ``low`` and ``high`` (of ``pearson``,
         by Fisher's transformation; needs four models), ``ci``, ``synthetic``.
         Fewer than two models, or equal scores throughout, have no correlation: NA.
@@ -155,7 +155,7 @@ def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        One row a judge, model and dimension: ``judge``, ``model``, ``dimension``, ``score`` (0-100),
+        One row per judge, model and dimension: ``judge``, ``model``, ``dimension``, ``score`` (0-100),
         ``offset`` (points from the mean of all judges of that model), ``judge_offset`` (its mean over the
         models), ``rank`` (of the model among those of the judge, 1 is best), ``synthetic``. Models that not all
         judges scored are left out.
@@ -191,7 +191,7 @@ def self_preference(
     Returns
     -------
     pandas.DataFrame
-        One row a judge that has models of its family in the table, and dimension: ``judge``, ``family``,
+        One row per judge that has models of its family in the table, and dimension: ``judge``, ``family``,
         ``dimension``, ``excess_own`` and ``excess_others`` (points that the judge gives above the judges of
         other families, to its own models and to the others), ``preference`` (own less others; positive
         is in favour of its own), ``p_value`` (one-sided: the share of all choices of as many models that have
@@ -294,7 +294,7 @@ def turn_agreement(
     Returns
     -------
     pandas.DataFrame
-        One row a pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``kappa`` (Cohen's, with
+        One row per pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``kappa`` (Cohen's, with
         quadratic weights, within models: 1 is full agreement, 0 that of chance) with ``se``, ``low`` and ``high``
         (bootstrap over dialogues), ``kappa_pooled`` (over all models together), ``exact`` (share of equal scores),
         ``mean_difference`` (b - a, points on 0-100), ``n_turns``, ``n_dialogs``, ``n_models``, ``note``, ``ci``,

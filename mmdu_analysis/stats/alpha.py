@@ -46,7 +46,7 @@ def krippendorff_alpha(
     Returns
     -------
     pandas.DataFrame
-        One row a group: the columns of `by`, ``alpha`` (1: full agreement, 0: as by chance), ``low``, ``high``,
+        One row per group: the columns of `by`, ``alpha`` (1: full agreement, 0: as by chance), ``low``, ``high``,
         ``n_units`` (rated by two or more), ``n_raters``, ``n_dialogs``, ``level``, ``note``, ``ci``, ``synthetic``.
         Alpha is NA where all ratings are equal; fewer than two dialogues give no interval. ``note`` says so, or that
         an estimate rests on few dialogues; else it is empty.

@@ -58,7 +58,7 @@ def answer_metrics(
     Returns
     -------
     pandas.DataFrame
-        One row an answer that found its turn: ``model``, ``dialog_id``, ``turn`` and the columns of
+        One row per answer that found its turn: ``model``, ``dialog_id``, ``turn`` and the columns of
         `METRICS`: ``answer_tokens``; ``rouge_l`` and ``token_f1`` (0-1; NA without a
         reference); ``hallucinated_images``, ``unseen_images`` and ``forgotten_images`` (counts);
         ``repetition`` (0-1; NA below 4 words); ``refusal`` (True or False); ``kind`` of the question,

@@ -37,7 +37,7 @@ def audit_paper(benchmark: Benchmark | str | Path | None = None) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        One row a claim (index ``claim_id``): ``claim``, ``where`` (in the paper), ``stated`` (as printed),
+        One row per claim (index ``claim_id``): ``claim``, ``where`` (in the paper), ``stated`` (as printed),
         ``recomputed``, ``difference`` (recomputed less stated; NA for words), ``verdict``, ``note``, ``synthetic``.
         ``holds``: the recomputed number, rounded as the stated one is printed, is the stated one.
         ``differs``: it isn't; the note says where rounding may explain it. ``needs data``: neither the paper's

@@ -66,7 +66,7 @@ def describe_turns(
     Returns
     -------
     pandas.DataFrame
-        One row a turn (a model and turn with `answers`): ``dialog_id``, ``turn``, ``n_turns`` and ``n_images``
+        One row per turn (a model and turn with `answers`): ``dialog_id``, ``turn``, ``n_turns`` and ``n_images``
         (of the dialogue), ``images_so_far``, ``question_tokens``, ``n_referenced`` (images that the
         question is about), ``kind`` (``no image``, ``single image``, ``multi image``),
         ``context_tokens`` (to read before answering, this question included), ``image_model``, ``encoding``,
@@ -101,14 +101,14 @@ def kind_of(n_referenced: pd.Series) -> pd.Series:
 def add_context(
     turns: pd.DataFrame, histories: pd.DataFrame, images: pd.DataFrame, image_model: str = "paper"
 ) -> pd.DataFrame:
-    """Add ``context_tokens`` to turns: one row a turn and history.
+    """Add ``context_tokens`` to turns: one row per turn and history.
 
     Parameters
     ----------
     turns : pandas.DataFrame
         ``dialog_id``, ``turn``, ``question_tokens``, and more.
     histories : pandas.DataFrame
-        ``dialog_id``, ``turn``, ``answer_tokens``; with ``model`` one history a model.
+        ``dialog_id``, ``turn``, ``answer_tokens``; with ``model`` one history per model.
     images : pandas.DataFrame
         As in `context_tokens`.
     image_model : str
@@ -214,7 +214,7 @@ def score_breakdown(
     Returns
     -------
     pandas.DataFrame
-        One row a model and bin: ``model``, ``bin`` (ordered), the columns of `summarize_scores`, ``by``, and
+        One row per model and bin: ``model``, ``bin`` (ordered), the columns of `summarize_scores`, ``by``, and
         ``n_unmatched`` as in `join_turns`.
 
     Raises
@@ -345,7 +345,7 @@ def score_trend(
     Returns
     -------
     pandas.DataFrame
-        One row a model: ``model``, ``predictor``, ``slope`` (points on 0-100 for one turn or image more, or for
+        One row per model: ``model``, ``predictor``, ``slope`` (points on 0-100 for one turn or image more, or for
         1,000 tokens more), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns``, ``note``,
         ``dimension``, ``ci``, ``synthetic``.
 

@@ -59,7 +59,7 @@ def calibrate_scores(
     Returns
     -------
     pandas.DataFrame
-        One row a model (or pair ``model_a``, ``model_b``) and dimension: ``mean`` (or ``difference``), ``se``, ``low``,
+        One row per model (or pair ``model_a``, ``model_b``) and dimension: ``mean`` (or ``difference``), ``se``, ``low``,
         ``high`` (0-100, corrected), ``judge_mean``, ``judge_low``, ``judge_high``, ``people_mean``, ``people_low``,
         ``people_high``, ``weight`` (lambda: how far the judge is used), ``gain`` (variance of people alone over the
         variance of the estimate: the factor by which the rated dialogues count), ``n_dialogs`` (G), ``n_rated`` (g),
@@ -118,7 +118,7 @@ def calibrate_scores(
 def _prepared(
     scores: pd.DataFrame, ratings: pd.DataFrame, dimension: str | None, rubric: Rubric
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return judge's scores and people's ratings in points, one row a model, turn and dimension."""
+    """Return judge's scores and people's ratings in points, one row per model, turn and dimension."""
     for frame, what in ((scores, "scores"), (ratings, "ratings")):
         require_columns(frame, SCORE_COLUMNS, what)
         rubric.check(frame["dimension"].unique())

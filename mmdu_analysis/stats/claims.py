@@ -1,4 +1,4 @@
-"""Recomputation of the paper's claims from its own tables: one function a claim or family of claims."""
+"""Recomputation of the paper's claims from its own tables: one function per claim or family of claims."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Tables:
         return self("statistics").set_index(["dataset", "statistic"])
 
     def by_judge(self, metric: str) -> pd.DataFrame:
-        """Return a column of Table 6: one row a model, one column a judge."""
+        """Return a column of Table 6: one row per model, one column per judge."""
         return self("judges").pivot(index="model", columns="judge", values=metric)
 
 

@@ -27,7 +27,7 @@ def dask_engine(scheduler: str | None = None) -> Iterator[Engine]:
     Parameters
     ----------
     scheduler : str, optional
-        Address of a running scheduler; by default a cluster of one process a core on this machine.
+        Address of a running scheduler; by default a cluster of one process per core on this machine.
 
     Yields
     ------

@@ -66,7 +66,7 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        One row a bin: ``distribution``, ``bin``, ``count``, ``ours`` and ``paper`` (percent), ``difference``,
+        One row per bin: ``distribution``, ``bin``, ``count``, ``ours`` and ``paper`` (percent), ``difference``,
         ``likely_reason``. A bin that the paper doesn't have has NA.
     """
     import pandas as pd

@@ -46,7 +46,7 @@ class Converted:
     n_missing_pictures : int
         Pictures of these dialogues that were not found.
     steps : pandas.DataFrame
-        One row a step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
+        One row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
     problems : pandas.DataFrame
         What could not be read, and with `check` what was left out and why.
     """
@@ -274,7 +274,7 @@ def _why_empty(name: str, problems: list[Problem]) -> str:
 
 
 def _steps(steps: pd.DataFrame | None, totals: Totals, source: Any) -> pd.DataFrame:
-    """Return one row a step: what was chosen, and what is left of it in the file."""
+    """Return one row per step: what was chosen, and what is left of it in the file."""
     import pandas as pd
 
     synthetic = isinstance(source, Benchmark) and source.synthetic

@@ -177,7 +177,7 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a statistic (index ``statistic``): ``average`` and ``maximum`` over dialogues (over
+        One row per statistic (index ``statistic``): ``average`` and ``maximum`` over dialogues (over
         questions or answers for the two lengths), ``value`` for counts; NA where it has no meaning.
         Lengths in tokens. ``note``: how many references are missing; below 90 % known, totals over questions and
         answers are NA, since a missing reference would count as empty. ``synthetic``: any dialogue behind the number is.
@@ -257,7 +257,7 @@ def distribution(
     Returns
     -------
     pandas.DataFrame
-        One row a bin: ``bin``, ``count``, ``percent``, ``edges`` (which side an edge belongs to), ``n_outside``
+        One row per bin: ``bin``, ``count``, ``percent``, ``edges`` (which side an edge belongs to), ``n_outside``
         (dialogues outside of all bins, the same in all rows), ``synthetic``.
 
     Raises

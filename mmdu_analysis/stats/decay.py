@@ -40,8 +40,8 @@ def memory_decay(
     by : {"kind"}, optional
         Estimate for each kind of question separately.
     weights : {"turn", "image"}, default "turn"
-        ``turn``: one row a turn; its distance and revisit are the means over the images that it is about.
-        ``image``: one row an image that a turn is about, so that a turn about ten images counts ten times. This is
+        ``turn``: one row per turn; its distance and revisit are the means over the images that it is about.
+        ``image``: one row per image that a turn is about, so that a turn about ten images counts ten times. This is
         the definition of the published coefficients.
     dimension : str, optional
         Name or short name; by default the overall score, or the only dimension.
@@ -55,7 +55,7 @@ def memory_decay(
     Returns
     -------
     pandas.DataFrame
-        One row a model and predictor (and kind): ``model``, ``predictor``, ``coef``, ``low``, ``high``,
+        One row per model and predictor (and kind): ``model``, ``predictor``, ``coef``, ``low``, ``high``,
         ``p_value``, ``n_rows``, ``n_dialogs``, ``se``, ``kind`` (``all`` without `by`), ``scale``, ``weights``,
         ``adjusted``, ``n_without_image`` (scored turns about no image, left out), ``note``, ``ci``,
         ``synthetic``. ``scale`` is ``log-odds`` for right-or-wrong outcomes and ``points`` (0-100) otherwise; the
@@ -193,7 +193,7 @@ def decay_verdict(
     Returns
     -------
     pandas.DataFrame
-        One row a model and kind of question, and one of ``all`` kinds together (the raw change): ``model``,
+        One row per model and kind of question, and one of ``all`` kinds together (the raw change): ``model``,
         ``kind``, ``change`` (points on 0-100 from the first to the last turn), ``se``, ``low``, ``high``,
         ``p_value``, ``n_turns``, ``n_dialogs``, ``verdict`` of the row (``fall``: the interval is below 0;
         ``no fall``: its lower limit is above -`delta`; else ``undecided``), ``conclusion`` of the model
@@ -201,7 +201,7 @@ def decay_verdict(
 
     Notes
     -----
-    A linear estimating equation of the points on progress, one row a turn, exchangeable within a dialogue, with
+    A linear estimating equation of the points on progress, one row per turn, exchangeable within a dialogue, with
     bias-reduced errors and Student's t: slopes in points also for right-or-wrong outcomes. The row ``all`` mixes
     kinds of questions whose share changes along the dialogue, so it takes no part in the conclusion.
     """
@@ -306,7 +306,7 @@ def decay_curve(
     Returns
     -------
     pandas.DataFrame
-        One row a model and step: ``model``, the predictor, the columns of `summarize_scores`, and
+        One row per model and step: ``model``, the predictor, the columns of `summarize_scores`, and
         ``predictor``, ``open_end``, ``outcome`` (``labels`` or ``scores``), ``weights``. The last steps are taken
         together so that the last one rests on 20 dialogues at least; ``open_end`` is True for that
         step, which then stands for it and all above.

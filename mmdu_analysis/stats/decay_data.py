@@ -45,7 +45,7 @@ def decay_rows(
     Returns
     -------
     pandas.DataFrame
-        One row a turn (an image of a turn with ``weights="image"``): ``model``, ``judge``, ``dialog_id``, ``turn``,
+        One row per turn (an image of a turn with ``weights="image"``): ``model``, ``judge``, ``dialog_id``, ``turn``,
         ``dimension``, ``score`` (rubric's scale; the mean where several judges scored), ``points`` (0-100),
         ``progress`` (turn / last turn of the dialogue), ``distance`` (turns since the image was first
         asked about), ``revisit`` (0 for the first question about it), ``n_referenced`` (images that the turn is
@@ -81,7 +81,7 @@ def decay_rows(
 
 
 def _predictors(images: pd.DataFrame, weights: str) -> pd.DataFrame:
-    """Add ``distance``, ``revisit`` and ``n_referenced`` to the images of turns; one row a turn if wanted."""
+    """Add ``distance``, ``revisit`` and ``n_referenced`` to the images of turns; one row per turn if wanted."""
     by_image = images.groupby(["dialog_id", "image"])
     images = images.assign(
         distance=images["turn"] - by_image["turn"].transform("min"),
@@ -108,6 +108,6 @@ def _images_of(scores: pd.DataFrame, benchmark: Images | None) -> pd.DataFrame:
         images = stated[KEYS].assign(image=stated["images"].astype("str").str.split(";")).explode("image")
         images = images.loc[images["image"] != ""].astype({"image": "int64"})
     else:
-        raise DataError("it is unknown which images a turn is about; pass benchmark=")
+        raise DataError("it is unknown which images per turn is about; pass benchmark=")
     images = images.drop_duplicates().astype({"turn": "int64"})
     return images.sort_values([*KEYS, "image"], ignore_index=True)

@@ -33,7 +33,7 @@ def decay_curve_by_kind(
     Returns
     -------
     pandas.DataFrame
-        One row a model, ``kind`` and ``fifth`` (1-5, of the turns of each dialogue), with the columns of
+        One row per model, ``kind`` and ``fifth`` (1-5, of the turns of each dialogue), with the columns of
         `summarize_scores`. A turn counts once, however many images it is about.
 
     See Also

@@ -19,7 +19,7 @@ def finetuning_gain(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a model: ``model``, ``base_model`` (NA for those that aren't fine-tuned), and numeric
+        One row per model: ``model``, ``base_model`` (NA for those that aren't fine-tuned), and numeric
         columns; Tables 2, 3 and 4 are such.
     reference : str or None, default "GPT-4o"
         Model whose distance from the base is closed by a share. None leaves the distance out, for tables
@@ -84,7 +84,7 @@ def overtaken_models(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a model: ``model``, ``access`` and the dimension by its short name.
+        One row per model: ``model``, ``access`` and the dimension by its short name.
     dimension : str, optional
         Name or short name; by default the overall score.
     rubric : Rubric, optional
@@ -93,7 +93,7 @@ def overtaken_models(
     Returns
     -------
     pandas.DataFrame
-        One row a pair: ``model`` (fine-tuned), ``score``, ``overtaken`` (closed), ``overtaken_score``.
+        One row per pair: ``model`` (fine-tuned), ``score``, ``overtaken`` (closed), ``overtaken_score``.
     """
     wanted = dimension or rubric.overall
     if wanted is None:

@@ -41,7 +41,7 @@ def gap_analysis(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a model: ``access`` (``closed`` or ``open``; others are left out) and columns with the short names
+        One row per model: ``access`` (``closed`` or ``open``; others are left out) and columns with the short names
         of dimensions on 0-100, such as the published Table 2 or `score_table`; or scores of single turns from
         `load_scores`.
     access : str or mapping of str to str, default "access"
@@ -57,7 +57,7 @@ def gap_analysis(
     Returns
     -------
     pandas.DataFrame
-        One row a dimension: ``dimension`` (full name), ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``,
+        One row per dimension: ``dimension`` (full name), ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``,
         ``high`` (Welch), ``best_closed``, ``best_open``, ``best_gap``, ``p_value`` (one-sided permutation of
         the labels), ``n_closed``, ``n_open`` (models with a value); ``gap_min`` and ``gap_max`` (range of the gap
         when any one model is left out), ``pairs_closed_higher`` of ``n_pairs`` (pairs of a closed and an open
@@ -322,7 +322,7 @@ def size_effect(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU)
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a model: ``access``, ``parameters_b`` (billions) and dimensions on 0-100.
+        One row per model: ``access``, ``parameters_b`` (billions) and dimensions on 0-100.
     ci : float, default 0.95
         Width of the interval.
     rubric : Rubric, optional
@@ -331,7 +331,7 @@ def size_effect(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU)
     Returns
     -------
     pandas.DataFrame
-        One row a dimension: ``dimension``, ``spearman`` (rank correlation of score and parameters), ``p_value``
+        One row per dimension: ``dimension``, ``spearman`` (rank correlation of score and parameters), ``p_value``
         (its two-sided permutation test, 10,000 random orders), ``slope`` (points for a doubling of the
         parameters) with ``se``, ``low`` and ``high`` (least squares, Student's t), ``n_models``,
         ``smallest_b``, ``largest_b``, ``n_unknown`` (closed models without a published size: no table can

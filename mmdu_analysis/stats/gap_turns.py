@@ -100,7 +100,7 @@ def gap_breakdown(
     Returns
     -------
     pandas.DataFrame
-        One row a bin: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``, ``high``
+        One row per bin: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``, ``high``
         (of the gap; clustered by dialogue, the models as given), ``n_dialogs``, ``n_turns``, and ``slope``,
         ``slope_low``, ``slope_high``, ``p_value``: how much the gap changes for a turn, an image or 1,000
         tokens more, see `score_trend` (NA for kinds and dimensions); ``n_unpaired``, ``note``, ``by``,

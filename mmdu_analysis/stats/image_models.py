@@ -146,7 +146,7 @@ IMAGE_TOKEN_MODELS: dict[str, ImageTokenModel] = {
 }
 """Estimator name -> rule. ``paper``: 8.2k tokens with images less 6.4k without, a dialogue, for 421
 images in 110 dialogues, is 470; with 3.8 images as printed 474; what rounding allows is 441-507.
-``fixed:N`` stands for N tokens an image.
+``fixed:N`` stands for N tokens per image.
 """
 
 
@@ -171,7 +171,7 @@ def image_token_model(image_model: str) -> ImageTokenModel:
     kind, _, number = image_model.partition(":")
     if kind == "fixed" and number.isdecimal():
         return ImageTokenModel(
-            _constant(int(number)), False, f"{int(number)} tokens an image, given by the user"
+            _constant(int(number)), False, f"{int(number)} tokens per image, given by the user"
         )
     if image_model not in IMAGE_TOKEN_MODELS:
         raise DataError(

@@ -24,7 +24,7 @@ def question_difficulty(labels: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        One row a question that all models have a label of: ``dialog_id``, ``turn``, ``n_right`` (models), ``n_models``,
+        One row per question that all models have a label of: ``dialog_id``, ``turn``, ``n_right`` (models), ``n_models``,
         ``n_dropped`` (questions that only some models have, the same in all rows), ``synthetic``.
 
     Raises
@@ -72,7 +72,7 @@ def difficulty_table(questions: pd.DataFrame, kinds: pd.DataFrame | None = None)
     Returns
     -------
     pandas.DataFrame
-        One row a kind and number: ``kind`` (``all`` without `kinds`), ``n_right``, ``count``, ``percent`` (0-100, of all
+        One row per kind and number: ``kind`` (``all`` without `kinds`), ``n_right``, ``count``, ``percent`` (0-100, of all
         questions), ``n_models``, ``n_questions``, ``n_dropped``, ``synthetic``.
     """
     keys = ["dialog_id", "turn"]

@@ -56,7 +56,7 @@ def reported_scores(later: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        One row a score: ``model``, ``variant`` (NA for the model as released), ``access``, ``parameters_b``,
+        One row per score: ``model``, ``variant`` (NA for the model as released), ``access``, ``parameters_b``,
         ``mean`` (0-100), ``what`` (which average), ``judge``, ``reported_by``, ``date`` (``YYYY-MM``), ``synthetic``.
         ``what`` and ``judge`` are ``not stated`` where a paper doesn't say. Scores that a later paper quotes from
         the MMDU paper are left out.
@@ -120,7 +120,7 @@ def reporter_differences(reported: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a model and reporter, by model and date: the columns of `reported_scores`, with the spelling of the
+        One row per model and reporter, by model and date: the columns of `reported_scores`, with the spelling of the
         first paper in ``model``, and ``difference`` (the highest less the lowest score of the model, points).
 
     Notes

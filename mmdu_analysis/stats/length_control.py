@@ -43,7 +43,7 @@ def scores_with_lengths(
     Returns
     -------
     pandas.DataFrame
-        One row a model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100; the mean where several
+        One row per model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100; the mean where several
         judges scored), ``answer_tokens``, ``dimension``, ``n_unmatched`` (scored turns without an answer, the same in
         all rows), ``synthetic``.
 
@@ -112,7 +112,7 @@ def adjust_for_length(
     Returns
     -------
     pandas.DataFrame
-        One row a model: ``model``, ``mean``, ``se``, ``low``, ``high`` (0-100, on the average question),
+        One row per model: ``model``, ``mean``, ``se``, ``low``, ``high`` (0-100, on the average question),
         ``adjusted``, ``adjusted_low``, ``adjusted_high`` (the same with the effect of length, at the mean log
         length of all answers), ``shift`` (adjusted - mean), ``answer_tokens`` (geometric mean), ``n_turns`` (that
         another model answered too), ``n_alone`` (that only this model answered, left out), ``n_dialogs``,

@@ -88,7 +88,7 @@ def dialog_lengths(
     Returns
     -------
     pandas.DataFrame
-        One row a dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, the sums ``text_tokens``,
+        One row per dialogue (index ``dialog_id``): ``n_turns``, ``n_images``, the sums ``text_tokens``,
         ``image_tokens``, ``image_text_tokens``, ``question_tokens``, ``answer_tokens``, the maxima
         ``max_question_tokens``, ``max_answer_tokens``, the numbers of questions about one, several and no
         image (``single_image_questions``, ``multi_image_questions``, ``no_image_questions``), ``n_missing``

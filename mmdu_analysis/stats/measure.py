@@ -42,7 +42,7 @@ class Options(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """Flattened dialogues: one entry a dialogue, or one a turn with the position of its dialogue in `owner`."""
+    """Flattened dialogues: one entry per dialogue, or one per turn with the position of its dialogue in `owner`."""
 
     ids: list[str]
     owner: np.ndarray
@@ -64,7 +64,7 @@ class Lengths(NamedTuple):
     ids : list of str
         One a dialogue.
     columns : dict of str to numpy.ndarray
-        `LENGTH_COLUMNS`, int64 (``synthetic`` bool), one number a dialogue.
+        `LENGTH_COLUMNS`, int64 (``synthetic`` bool), one number per dialogue.
     images : numpy.ndarray
         uint64 fingerprints of the picture paths; each once where parts were joined.
     """
@@ -150,7 +150,7 @@ def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
     Returns
     -------
     Lengths
-        One number a dialogue and column.
+        One number per dialogue and column.
     """
     import numpy as np
 

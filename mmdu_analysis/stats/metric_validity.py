@@ -36,7 +36,7 @@ def metric_validity(
     Returns
     -------
     pandas.DataFrame
-        One row a model, kind of question and metric: ``model``, ``kind`` (first ``all``), ``metric``, ``auc`` (the
+        One row per model, kind of question and metric: ``model``, ``kind`` (first ``all``), ``metric``, ``auc`` (the
         probability that a right answer has the higher value than a wrong one of the same model and kind; at 0.5
         the metric tells nothing, below it right answers have the lower value), ``se``, ``low``, ``high``,
         ``n_right``, ``n_wrong``, ``n_dialogs``, ``note``, ``ci``, ``synthetic``. NA where all answers are

@@ -98,7 +98,7 @@ def find_overlap(
     Returns
     -------
     pandas.DataFrame
-        One row a dialogue, kind and other dialogue: ``dialog_id``; ``kind``: ``text`` (runs of `n` words),
+        One row per dialogue, kind and other dialogue: ``dialog_id``; ``kind``: ``text`` (runs of `n` words),
         ``image path``, ``image file`` (the same bytes), ``duplicate`` (the same texts and pictures as an earlier
         dialogue of the data); ``other``: id in `against`, for duplicates in the data; ``count``: runs or pictures,
         int64; ``example``; ``synthetic``.

@@ -19,7 +19,7 @@ _CELL = ["judge", "dialog_id", "turn", "dimension"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Scores with one column a model, prepared once for all pairs.
+    """Scores with one column per model, prepared once for all pairs.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Pairing:
 
 
 def pair_scores(scores: pd.DataFrame, average: str, rubric: Rubric) -> Pairing:
-    """Return the scores with one column a model."""
+    """Return the scores with one column per model."""
     import pandas as pd
 
     if average not in AVERAGES:

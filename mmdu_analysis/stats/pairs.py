@@ -43,7 +43,7 @@ def compare_models(
     Returns
     -------
     pandas.DataFrame
-        One row a dimension: ``dimension``, ``mean_a``, ``mean_b`` (over the shared turns, 0-100),
+        One row per dimension: ``dimension``, ``mean_a``, ``mean_b`` (over the shared turns, 0-100),
         ``difference`` (a - b), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns`` (shared),
         ``n_unpaired`` (scores of either without a partner), ``test`` (``t`` or ``sign-flip``), ``note``,
         ``model_a``, ``model_b``, ``average``, ``ci``, ``synthetic``.
@@ -111,7 +111,7 @@ def compare_all_models(
     Returns
     -------
     pandas.DataFrame
-        One row a pair and dimension: ``model_a``, ``model_b``, the columns of `compare_models`, ``p_holm``
+        One row per pair and dimension: ``model_a``, ``model_b``, the columns of `compare_models`, ``p_holm``
         (Holm 1979, Scandinavian Journal of Statistics 6) and ``family``. A pair without a shared turn has
         NA and the note ``not compared``; it takes no part in the correction.
 
@@ -193,7 +193,7 @@ def rank_models(
     Returns
     -------
     pandas.DataFrame
-        One row a model, best first: ``model``, ``dimension``, ``mean``, ``se``, ``low``, ``high`` (0-100),
+        One row per model, best first: ``model``, ``dimension``, ``mean``, ``se``, ``low``, ``high`` (0-100),
         ``rank``, ``rank_low``, ``rank_high``, ``group`` (models that share a letter are not significantly
         different), ``n_dialogs``, ``n_turns`` (that all models have), ``n_dropped`` (turns that only some have,
         left out), ``note``, ``average``, ``ci``, ``synthetic``.

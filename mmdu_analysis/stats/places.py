@@ -40,7 +40,7 @@ def place_among_published(
     Returns
     -------
     pandas.DataFrame
-        One row a model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``, ``high`` (0-100; the
+        One row per model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``, ``high`` (0-100; the
         published models have no interval), ``rank_low``, ``rank_high`` (of own models: the places among the published
         ones that their interval allows), ``difference`` (mean minus that of the published model below; NA in the last
         row), ``n_dialogs``, ``n_turns``, ``n_missing`` (of own models), ``own``, ``synthetic``.

@@ -26,7 +26,7 @@ class Components:
     between : float
         Between dialogues.
     within : float
-        Between turns of a dialogue, the judge variance of one judgement a turn included.
+        Between turns of a dialogue, the judge variance of one judgement per turn included.
     judge : float
         Between repeated judgements of a turn; 0 where nothing was repeated.
     n_dialogs, n_turns : int
@@ -54,7 +54,7 @@ class Components:
         return self.between / total if total > 0 else float("nan")
 
     def se(self, n_dialogs: float, n_repeats: int = 1) -> float:
-        """Return the standard error of the difference with a number of dialogues and of judgements a turn."""
+        """Return the standard error of the difference with a number of dialogues and of judgements per turn."""
         within = max(self.within - self.judge, 0.0) + self.judge / n_repeats
         return (self.between / n_dialogs + within / (n_dialogs * self.turns_per_dialog)) ** 0.5
 
@@ -117,7 +117,7 @@ def difference_components(
     between = max(0.0, (between_square - within) / n0)
     judge = _judge_variance(known.loc[known["model"].isin([first, second])]) if "repeat" in known else 0.0
     if judge:
-        # The means of n judgements hold 1/n of the judge variance; a plan starts from one judgement a turn.
+        # The means of n judgements hold 1/n of the judge variance; a plan starts from one judgement per turn.
         counts = [
             known.loc[known["model"] == model].groupby(cells)["points"].size() for model in (first, second)
         ]
@@ -191,7 +191,7 @@ def plan_evaluation(
     Returns
     -------
     pandas.DataFrame
-        One row a number of dialogues and repeats: ``n_dialogs``, ``n_turns``, ``n_repeats``, ``difference`` and the
+        One row per number of dialogues and repeats: ``n_dialogs``, ``n_turns``, ``n_repeats``, ``difference`` and the
         ``power`` to detect it, ``se``, ``detectable`` (smallest difference that is detected with the wanted power),
         ``equivalence`` (smallest delta for which two equal models are shown to be equivalent with the wanted power),
         ``cost``, ``between``, ``within``, ``icc``, ``ci``, ``synthetic``.
@@ -228,7 +228,7 @@ def plan_evaluation(
         if not len(numbers) or min(numbers) < least:
             raise DataError(
                 f"{name} is {list(numbers)}, expected one number or more, each at least {least}: a plan needs two "
-                "dialogues and one judgement a turn"
+                "dialogues and one judgement per turn"
             )
     if scores is None:
         from mmdu_analysis.facts.tables import load_published
@@ -332,7 +332,7 @@ def plan_ratings(
     Returns
     -------
     pandas.DataFrame
-        One row a number and correlation: ``n_dialogs``, ``n_rated``, ``correlation``, ``effective_rated`` (rated dialogues
+        One row per number and correlation: ``n_dialogs``, ``n_rated``, ``correlation``, ``effective_rated`` (rated dialogues
         that would give the same error without the judge), ``width`` (of the interval over that of people alone, without
         the difference in degrees of freedom), ``cost``, ``cost_people_alone`` (for the same error).
 

@@ -234,7 +234,7 @@ def question_images(benchmark: Benchmark) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row an image that a turn is about: ``dialog_id``, ``turn``, ``image``. A turn about no
+        One row per image that a turn is about: ``dialog_id``, ``turn``, ``image``. A turn about no
         image has no row. References to images that the dialogue doesn't have are left out.
     """
     rows, images = images_by_row(benchmark)

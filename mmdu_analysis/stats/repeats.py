@@ -33,8 +33,8 @@ def judge_variance(
     Returns
     -------
     pandas.DataFrame
-        One row a group and dimension: the columns of `by`, ``dimension``, ``n_turns``, ``n_repeats`` (mean
-        number of judgements a turn), ``sd_judge`` (standard deviation of one judgement about its turn's mean,
+        One row per group and dimension: the columns of `by`, ``dimension``, ``n_turns``, ``n_repeats`` (mean
+        number of judgements per turn), ``sd_judge`` (standard deviation of one judgement about its turn's mean,
         points on 0-100) with ``se``, ``low``, ``high`` (clustered by dialogue, on the logarithmic scale),
         ``sd_turns`` (between turns, without the variance of judgements), ``reliability`` (share of one
         judgement's variance that lies between turns: the intraclass correlation ICC(1) of Shrout and Fleiss
@@ -97,7 +97,7 @@ def judge_variance(
 
 
 def _judged_turns(kept: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Return one row a judged turn: number of judgements, their total, squares about the turn's mean."""
+    """Return one row per judged turn: number of judgements, their total, squares about the turn's mean."""
     keys = list(dict.fromkeys([*names, *TURN_KEYS]))
     judged = kept.groupby(keys, sort=False, observed=True)
     squares = (kept["points"] - judged["points"].transform("mean")) ** 2

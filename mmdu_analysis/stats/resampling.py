@@ -59,7 +59,7 @@ def clustered_ratio(
     Returns
     -------
     pandas.DataFrame
-        One row a group: ``estimate``, ``se``, ``low``, ``high``, ``n_clusters``, ``note`` (why there is no
+        One row per group: ``estimate``, ``se``, ``low``, ``high``, ``n_clusters``, ``note`` (why there is no
         interval, or that it rests on few dialogues; else empty).
 
     Notes

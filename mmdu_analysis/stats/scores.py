@@ -150,7 +150,7 @@ def summarize_scores(
     Returns
     -------
     pandas.DataFrame
-        One row a group and dimension: the columns of `by`, ``dimension``, ``mean``, ``se``, ``low``, ``high``
+        One row per group and dimension: the columns of `by`, ``dimension``, ``mean``, ``se``, ``low``, ``high``
         (points on 0-100), ``n_dialogs`` and ``n_turns`` (with a score), ``n_missing`` (turns without one);
         ``bound_low`` and ``bound_high``, the means if all missing scores were the lowest or the highest;
         ``note`` (why there is no interval, or that it rests on few dialogues), ``average``, ``ci``,
@@ -226,7 +226,7 @@ def summarize_scores(
 
 
 def turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Rubric) -> pd.DataFrame:
-    """Return one row a judged turn: ``points`` (NaN where it doesn't count), ``scored``, and its judgements."""
+    """Return one row per judged turn: ``points`` (NaN where it doesn't count), ``scored``, and its judgements."""
     import numpy as np
     import pandas as pd
 
@@ -259,7 +259,7 @@ def turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Ru
 
 
 def _dialog_sums(turns: pd.DataFrame, names: list[str], average: str) -> pd.DataFrame:
-    """Return sums of points and numbers of turns, one row a group, dimension and dialogue."""
+    """Return sums of points and numbers of turns, one row per group, dimension and dialogue."""
     turns = turns.assign(_dialog=turns["dialog_id"])  # the dialogue may be one of the names too
     groups = turns.groupby([*names, "dimension", "_dialog"], dropna=False, observed=True)
     cells = groups.agg(
@@ -284,7 +284,7 @@ def _dialog_sums(turns: pd.DataFrame, names: list[str], average: str) -> pd.Data
 
 
 def _means(cells: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """Return one row a group and dimension, from the sums of its dialogues."""
+    """Return one row per group and dimension, from the sums of its dialogues."""
     names = list(cells.index.names)
     groups = cells.groupby(names, dropna=False, observed=True)
     frame = groups.agg(
@@ -338,7 +338,7 @@ def _with_repeats(frame: pd.DataFrame, turns: pd.DataFrame, names: list[str], av
 def score_table(
     summary: pd.DataFrame, access: Mapping[str, str] | None = None, *, rubric: Rubric = MMDU
 ) -> pd.DataFrame:
-    """Return a summary in the form of the paper's Table 2: one row a model, one column a dimension.
+    """Return a summary in the form of the paper's Table 2: one row per model, one column per dimension.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def rating_plan(
     Returns
     -------
     pandas.DataFrame
-        One row an answer of a rater: ``rater``, ``dialog_id``, ``turn``, ``model``, ``order``, ``seed``, ``shared`` (bool).
+        One row per answer of a rater: ``rater``, ``dialog_id``, ``turn``, ``model``, ``order``, ``seed``, ``shared`` (bool).
 
     Raises
     ------

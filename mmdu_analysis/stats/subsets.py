@@ -61,7 +61,7 @@ def choose_dialogs(
     Returns
     -------
     tuple of (list of str, pandas.DataFrame)
-        The ids in the order of the data, and one row a step: ``step``, ``n_dialogs`` left after it, ``n_cut``,
+        The ids in the order of the data, and one row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``,
         ``synthetic``. The parts that ``and`` joins are one step each, in turn.
 
     Raises

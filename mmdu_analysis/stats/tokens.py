@@ -196,7 +196,7 @@ def compare_image_models(images: pd.DataFrame, models: Iterable[str] | None = No
     Returns
     -------
     pandas.DataFrame
-        One row an estimator, rising: ``image_model``, ``mean``, ``median``, ``maximum`` (tokens an image),
+        One row per estimator, rising: ``image_model``, ``mean``, ``median``, ``maximum`` (tokens per image),
         ``difference`` (mean less the paper's 471), ``n_images``, ``n_unknown_size`` (pictures for which a size was
         assumed), ``source``, ``synthetic``.
     """
@@ -229,9 +229,9 @@ def context_growth(
     Parameters
     ----------
     questions : pandas.DataFrame
-        One row a turn: ``dialog_id``, ``turn``, ``question_tokens``.
+        One row per turn: ``dialog_id``, ``turn``, ``question_tokens``.
     answers : pandas.DataFrame
-        One row a turn of one model: ``dialog_id``, ``turn``, ``answer_tokens``.
+        One row per turn of one model: ``dialog_id``, ``turn``, ``answer_tokens``.
     images : pandas.DataFrame
         ``dialog_id``, ``first_turn``, ``width``, ``height``; images that were never placed don't count.
     image_model : str or iterable of str, default "paper"
@@ -240,7 +240,7 @@ def context_growth(
     Returns
     -------
     pandas.DataFrame
-        One row an estimator and turn: ``image_model``, ``turn``, ``median``, ``low`` and ``high`` (5 %
+        One row per estimator and turn: ``image_model``, ``turn``, ``median``, ``low`` and ``high`` (5 %
         and 95 %) of the tokens over the dialogues that reach the turn, ``n_dialogs``, ``synthetic``.
     """
     import pandas as pd
@@ -259,7 +259,7 @@ def context_growth(
 def context_tokens(
     questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, image_model: str = "paper"
 ) -> pd.DataFrame:
-    """Count the tokens that a model has to read before it answers a turn, this question included.
+    """Count the tokens that a model has to read before it answers per turn, this question included.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def context_tokens(
     Returns
     -------
     pandas.DataFrame
-        One row a turn: ``dialog_id``, ``turn``, ``context_tokens``.
+        One row per turn: ``dialog_id``, ``turn``, ``context_tokens``.
     """
     turns = questions.merge(
         answers[["dialog_id", "turn", "answer_tokens"]], on=["dialog_id", "turn"], how="left"
@@ -295,14 +295,14 @@ def tokens_by_image_model(images: pd.DataFrame, text_tokens: float, n_dialogs: i
     images : pandas.DataFrame
         All images of the dialogues, as in `image_tokens`.
     text_tokens : float
-        Mean text tokens a dialogue.
+        Mean text tokens per dialogue.
     n_dialogs : int
         Number of dialogues.
 
     Returns
     -------
     pandas.DataFrame
-        One row an estimator, rising: ``image_model``, ``text``, ``images``, ``total`` (mean tokens a dialogue),
+        One row per estimator, rising: ``image_model``, ``text``, ``images``, ``total`` (mean tokens per dialogue),
         ``synthetic``.
     """
     frame = compare_image_models(images)[["image_model", "mean", "n_images", "synthetic"]]

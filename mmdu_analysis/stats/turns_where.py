@@ -44,7 +44,7 @@ def turn_facts(benchmark: Benchmark) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a turn, in the order of ``benchmark.turns``: ``dialog_id``, ``turn``, ``n_images`` (images that
+        One row per turn, in the order of ``benchmark.turns``: ``dialog_id``, ``turn``, ``n_images`` (images that
         the question is about), ``progress`` (turn / last turn of the dialogue, 0-1), ``distance`` (turns since
         the first of these images was shown, Float64, NA for a question about no image).
     """
@@ -149,7 +149,7 @@ def turns_where(
     Returns
     -------
     pandas.DataFrame
-        One row a turn, in the order of the benchmark: ``dialog_id``, ``turn``, ``n_images``, ``progress``,
+        One row per turn, in the order of the benchmark: ``dialog_id``, ``turn``, ``n_images``, ``progress``,
         ``distance``, a column ``score_MODEL`` (0-100) for each model that was named, ``synthetic``.
 
     Raises

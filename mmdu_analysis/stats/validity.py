@@ -50,7 +50,7 @@ def judge_validity(
     Returns
     -------
     pandas.DataFrame
-        One row a model, kind, dimension and measure: ``model``, ``kind``, ``dimension``, ``measure``, ``value``, ``low``,
+        One row per model, kind, dimension and measure: ``model``, ``kind``, ``dimension``, ``measure``, ``value``, ``low``,
         ``high``, ``n_turns``, ``n_dialogs``, ``ci``, ``synthetic``. Measures: ``auc`` (probability that the judge gives the
         answer with the higher rating more, ties half; 0.5 is chance), ``slope`` (points of the rating for one point of
         the judge; 1 is calibrated), ``kappa`` (quadratic weights, of scores rounded to whole steps of the scale).
@@ -90,7 +90,7 @@ def judge_validity(
 def _paired(
     scores: pd.DataFrame, ratings: pd.DataFrame, dimension: str | None, rubric: Rubric
 ) -> pd.DataFrame:
-    """Return one row a turn with the judge's score and the people's mean, in points."""
+    """Return one row per turn with the judge's score and the people's mean, in points."""
     from mmdu_analysis.schema import LABEL
 
     judged, rated = (
@@ -258,7 +258,7 @@ _JUDGE = "\0judge"
 def _wide_ratings(
     scores: pd.DataFrame, ratings: pd.DataFrame, dimension: str | None, rubric: Rubric
 ) -> pd.DataFrame:
-    """Return one row an item and one column a person, and the judge."""
+    """Return one row per item and one column per person, and the judge."""
     import pandas as pd
 
     judged, rated = (

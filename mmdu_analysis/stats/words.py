@@ -127,7 +127,7 @@ def count_words(texts: Iterable[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a word: ``word``, ``count`` (int64), falling; equal counts by the alphabet.
+        One row per word: ``word``, ``count`` (int64), falling; equal counts by the alphabet.
     """
     import pandas as pd
 
@@ -153,7 +153,7 @@ def word_frequencies(
     Returns
     -------
     pandas.DataFrame
-        One row a word: ``word``, ``count`` (int64), falling, ``field``, ``synthetic``. Stop words and image names
+        One row per word: ``word``, ``count`` (int64), falling, ``field``, ``synthetic``. Stop words and image names
         such as ``Image1`` are left out; ``building`` and ``Buildings`` are one word.
 
     Raises
@@ -181,7 +181,7 @@ def distinctive_words(questions: pd.DataFrame, answers: pd.DataFrame, *, prior: 
     Returns
     -------
     pandas.DataFrame
-        One row a word: ``word``, ``count_question``, ``count_answer``, ``log_odds`` (positive: of
+        One row per word: ``word``, ``count_question``, ``count_answer``, ``log_odds`` (positive: of
         questions), ``z`` (log-odds by its standard error), falling by ``z``, ``synthetic``.
 
     Notes

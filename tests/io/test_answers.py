@@ -83,8 +83,8 @@ CELLS = {  # answers, words of the problem
     "failed": ("Failed to obtain answer via API.", [], "the request failed"),
     "one failed": ("['a', 'Failed to obtain answer via API.', 'c']", ["a", "c"], "the request failed"),
     "one empty": ("['a', '']", ["a", ""], "the answer is empty"),
-    "code": ("['a', open('x')]", [], "no Python list"),
-    "not texts": ("[1, 2]", [], "no list of texts"),
+    "code": ("['a', open('x')]", [], "not a Python list"),
+    "not texts": ("[1, 2]", [], "not a list of texts"),
     "surrogate": ("['\\ud800']", [], "row is left out"),
 }
 

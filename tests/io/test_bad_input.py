@@ -53,8 +53,8 @@ def with_record(**changes):
 CASES = {
     "empty": (b"", "empty", None),
     "blank": (b" \n\t", "empty", None),
-    "cut": (GOOD.encode()[:-150], "cut off", 1),
-    "cut gzip": (gzip.compress(GOOD.encode())[:-9], "damaged or cut", None),
+    "cut": (GOOD.encode()[:-150], "ends before its closing bracket", 1),
+    "cut gzip": (gzip.compress(GOOD.encode())[:-9], "damaged or truncated", None),
     "utf-16": (GOOD.encode("utf-16"), "UTF-16", None),
     "latin-1": (GOOD.replace("bird", "b\u00efrd").encode("latin-1"), "UTF-8", None),
     "byte-order mark": (b"\xef\xbb\xbf" + GOOD.encode(), "", 2),
@@ -87,14 +87,14 @@ CASES = {
     "NUL escaped": (GOOD.replace("A bird", "\\u0000 bird", 1).encode(), "", 2),
     "NUL raw": (GOOD.replace("A bird", "\0 bird", 1).encode(), "$[0]", 1),
     "mixed speakers": (with_record(conversations=[{"from": "User", "value": "q"}, {"from": "GPT", "value": "a"}]), "", 2),
-    "answer first": (with_record(conversations=TALK[1:]), "without a question", 2),
+    "answer first": (with_record(conversations=TALK[1:]), "without a preceding question", 2),
     "strange speaker": (with_record(conversations=[{"from": "tool", "value": "x"}, *TALK]), "speaker 'tool'", 2),
     "placeholders too many": (with_record(image=["a.jpg"]), "1 images listed and 2 placeholders", 2),
     "placeholders too few": (with_record(image=["a.jpg"] * 3), "3 images listed and 2 placeholders", 2),
     "path leads outside": (with_record(image=["../../etc/passwd", "/etc/passwd"]), "pictures", 2),
-    "trailing text": (GOOD.encode() + b" and more", "behind the JSON's end", 2),
+    "trailing text": (GOOD.encode() + b" and more", "after the end of the JSON", 2),
     "a list of numbers": (b"[1, 2]", "no usable", None),
-    "code": (b"__import__('os').system('touch ran')", "no JSON", None),
+    "code": (b"__import__('os').system('touch ran')", "expected a JSON list", None),
 }  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def test_tsv_of_vlmevalkit(tmp_path):
 
 
 BROKEN = {
-    "answer first": (lambda r: r["conversations"].pop(0), "an answer without a question", 1),
+    "answer first": (lambda r: r["conversations"].pop(0), "an answer without a preceding question", 1),
     "two questions": (lambda r: r["conversations"].pop(1), "a question follows a question", 2),
     "strange speaker": (lambda r: r["conversations"][0].update({"from": "tool"}), "speaker 'tool'", 1),
     "too few placeholders": (lambda r: r["image"].append("c.jpg"), "3 images listed and 2 placeholders", 2),

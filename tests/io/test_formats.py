@@ -107,7 +107,11 @@ MESSAGES = {
         1,
         "an answer follows an answer",
     ),
-    "answer first": ([("assistant", "a"), ("user", "q"), ("assistant", "b")], 1, "without a question"),
+    "answer first": (
+        [("assistant", "a"), ("user", "q"), ("assistant", "b")],
+        1,
+        "without a preceding question",
+    ),
     "null answer": ([("user", "q"), ("assistant", None), ("user", "r"), ("assistant", "b")], 1, "null"),
     "null question": ([("user", None), ("assistant", "a"), ("user", "r"), ("assistant", "b")], 1, "null"),
     "tool": ([("user", "q"), ("tool", "x"), ("assistant", "a")], 1, "speaker 'tool'"),

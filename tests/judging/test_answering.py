@@ -168,7 +168,7 @@ def test_a_turn_that_fails_ends_its_dialogue_where_answers_are_context(small, tm
         run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
     assert problems(run.missing) == {
         ("7", 2): "HTTP 400: bad",
-        ("7", 3): "not asked: a turn before it has no answer",
+        ("7", 3): "not asked: an earlier turn has no answer",
     }
 
 
@@ -300,7 +300,7 @@ def test_an_answer_that_was_cut_inside_its_thinking_is_missing(small, tmp_path, 
         run = mmdu.answer(small, tmp_path / "a", "m", base_url=server.url, return_run=True)
     missing = problems(run.missing)
     assert "ends inside its thinking, before any answer (finish_reason 'length')" in missing["7", 2]
-    assert missing["7", 3] == "not asked: a turn before it has no answer"
+    assert missing["7", 3] == "not asked: an earlier turn has no answer"
     assert ("7", 2) not in texts(run.table)
     assert run.info["usage"]["prompt_tokens"] > 5000  # it was paid for
     assert json.loads((tmp_path / "a" / "7.json").read_text())["failed"][0]["thinking"] == DRAFT

@@ -96,7 +96,7 @@ def test_a_server_that_fails_forever_is_given_up(sample_files, tmp_path):
 def test_no_server_no_key_no_address(small, tmp_path, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(DataError, match=r"nothing answers at this address.*is the server running"):
+    with pytest.raises(DataError, match=r"no server answers at this address.*is the server running"):
         mmdu.answer(small, tmp_path / "a", "m", base_url="http://127.0.0.1:9/v1")
     with pytest.raises(DataError, match=r"base_url: expected http://"):
         mmdu.answer(small, tmp_path / "a", "m", base_url="127.0.0.1/v1")

@@ -33,7 +33,7 @@ def test_a_folder_belongs_to_one_run(small, tmp_path, other):
             mmdu.answer(small, tmp_path / "a", "n", base_url=server.url)
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / "1.json").write_text("[]")
-        with pytest.raises(DataError, match="holds files of no run"):
+        with pytest.raises(DataError, match="holds files that don't belong to a run"):
             mmdu.answer(small, tmp_path / "b", "m", base_url=server.url)
         assert len(server.requests) == 7
 
@@ -329,7 +329,7 @@ def test_a_file_that_somebody_changed_is_refused_in_one_line(small, tmp_path, ch
         record = json.loads((tmp_path / "a" / "9.json").read_text())
         record["conversations"][1] |= change
         (tmp_path / "a" / "9.json").write_text(json.dumps(record))
-        with pytest.raises(DataError, match=r"9.json: .*not one that a run writes.*remove"):
+        with pytest.raises(DataError, match=r"9.json: .*not a file of a run.*remove"):
             mmdu.answer(small, tmp_path / "a", "m", base_url=server.url)
 
 

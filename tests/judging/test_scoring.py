@@ -204,7 +204,7 @@ def test_a_judge_that_is_never_readable_is_given_up_after_ten_replies(sample_fil
             "--model", "j", "--out", out, "--images", "none",
         )  # fmt: skip
     assert 10 <= len(server.requests) <= 10 + 4
-    one_line_error(done, "replies in a row could not be read")
+    one_line_error(done, "consecutive replies could not be read")
     if reply.strip().startswith("I like"):
         assert "the reply begins: 'I like it.'" in done.stderr
     usage = run_file(out)["usage"]
@@ -293,6 +293,6 @@ def test_thinking_in_answers_of_other_programs_is_not_judged(small, tmp_path):
         line for body in server.requests for line in said(body).splitlines()
     }
     missing = problems(run.missing)
-    assert missing["x", 1] == "the answer was cut inside its thinking"
+    assert missing["x", 1] == "the answer was truncated inside its thinking part"
     assert missing["x", 2] == "the answer is empty"
     assert missing["7", 1] == "there is no answer to judge"

@@ -18,7 +18,7 @@ def by_kind():
 
 def test_the_published_coefficients_are_reproduced():
     frame = mmdu.Study().numbers("memory_published")
-    found = frame.loc[frame["estimate"] == "one row an image"].set_index("model")["coef"]
+    found = frame.loc[frame["estimate"] == "one row per image"].set_index("model")["coef"]
     assert found.to_dict() == pytest.approx(PUBLISHED, abs=0.001)
     ax = mmdu.plots.memory_published(frame)
     rows = row_labels(ax)

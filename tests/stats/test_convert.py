@@ -323,7 +323,7 @@ SPOILT = {
         lambda r: r["conversations"][0].update(value="<image><image>\n"),
         "turn 1: the question has no text",
     ),
-    "assistant first": (lambda r: r["conversations"].pop(0), "an answer without a question"),
+    "assistant first": (lambda r: r["conversations"].pop(0), "an answer without a preceding question"),
     "two questions": (lambda r: r["conversations"].pop(1), "a question follows a question"),
     "a list of questions": (
         lambda r: r["conversations"][2].update(value="Questions:\n1. What?\n2. Who?"),
@@ -383,7 +383,7 @@ def test_the_file_that_is_read_is_never_written(data, tmp_path, link):
         path = tmp_path / "link.json"
         path.symlink_to(data)
     before = data.read_bytes()
-    with pytest.raises(DataError, match="is the file that is read"):
+    with pytest.raises(DataError, match="is an input file"):
         convert(data, path, "llava")
     assert data.read_bytes() == before
 

@@ -123,7 +123,7 @@ FAULTS = {
     "wrong type": (lambda text: text.replace('"id": 200,', '"id": [200],', 1), "$[200].id", "Expected"),
     "no json": (lambda text: text.replace('"id": 200,', '"id": 200;', 1), "$[200]", "not valid JSON"),
     "not a number": (lambda text: text.replace('"id": 200,', '"id": NaN,', 1), "$[200]", "malformed"),
-    "cut": (lambda text: text[: text.index('"id": 201') - 30], "$[200]", "cut off"),
+    "cut": (lambda text: text[: text.index('"id": 201') - 30], "$[200]", "ends before its closing bracket"),
 }
 
 
@@ -158,7 +158,7 @@ def test_of_a_damaged_archive_the_beginning_is_kept(tmp_path, small_blocks, pack
     with pytest.warns(DataWarning):
         found = dialog_lengths(path)
     assert 0 < len(found) < 3_000
-    assert measure_dataset(path).problems["problem"].str.contains("damaged or cut").any()
+    assert measure_dataset(path).problems["problem"].str.contains("damaged or truncated").any()
 
 
 def test_ids_that_stand_twice_and_several_files(tmp_path):
@@ -169,7 +169,11 @@ def test_ids_that_stand_twice_and_several_files(tmp_path):
     assert found.index.tolist() == ["0", "1", "2", "3", "4"]
     problems = measure_dataset([tmp_path / "*.json"]).problems
     assert problems["problem"].str.contains("duplicated").sum() == 3
-    assert problems.loc[problems["file"].str.endswith("c.json"), "problem"].str.contains("got no JSON").all()
+    assert (
+        problems.loc[problems["file"].str.endswith("c.json"), "problem"]
+        .str.contains("expected a JSON list or object")
+        .all()
+    )
     with pytest.raises(DataError, match="matches no file"):
         find_paths(str(tmp_path / "*.tsv"))
     with pytest.raises(DataError, match="no such file"):
@@ -267,7 +271,7 @@ def test_parquet_gives_back_the_same_benchmark(tmp_path, real):
     assert len(list((tmp_path / "copy").iterdir())) == 6
     assert load_benchmark(tmp_path / "copy", picture_folder=real.folder).folder == real.folder
     next((tmp_path / "copy").glob("turns-*.parquet")).write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="not a whole Parquet copy"):
+    with pytest.raises(DataError, match="not a complete Parquet copy"):
         load_benchmark(tmp_path / "copy")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
@@ -292,7 +296,7 @@ def test_a_subset_keeps_records_byte_for_byte(tmp_path, layout):
 def test_a_subset_never_replaces_what_it_is_taken_from(tmp_path):
     path = tmp_path / "data.json"
     path.write_text(json.dumps(many(3)))
-    with pytest.raises(DataError, match="is the file that is read"):
+    with pytest.raises(DataError, match="is an input file"):
         export.write_subset([path], ["1"], path)
     assert len(json.loads(path.read_text())) == 3
 

@@ -1,7 +1,7 @@
-"""The formats of dialogues: one module each, which knows how a record is read and written.
+"""The formats of dialogues: one module each, which reads and writes its records.
 
-JSON formats differ in the keys of their records only, which `formats.records` reads; `parquet` and `mmdu_tsv` read
-files of their own. Where a format comes from stands in its module.
+JSON formats differ in the keys of their records only, which `formats.records` reads; `parquet` and `mmdu_tsv`
+read other files. Each module states the source of its format.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from mmdu_analysis.io.sniff import PARQUET
 from mmdu_analysis.schema import DataError, short_path
 
 FormatName = Literal["mmdu", "llava", "llama-factory", "ms-swift", "openai", "internvl", "mantis", "parquet"]
-"""Formats that are written."""
+"""Formats that can be written."""
 InputFormat = Literal[FormatName, "mmdu-tsv"]
 
 
 class Format(NamedTuple):
-    """How a format is read and written.
+    """The reader and writer of a format.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def check_input_format(name: str | None) -> None:
 
 
 def file_kind(path: Path) -> Literal["json", "table", "parquet"]:
-    """Return the kind of a file: by its content where possible, else by its name.
+    """Return the kind of a file: from its content if possible, otherwise from its name.
 
     Raises
     ------

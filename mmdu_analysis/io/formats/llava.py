@@ -17,6 +17,6 @@ def write(dialog: Dialog) -> dict[str, Any]:
     if dialog.images:
         record["image"] = dialog.images[0] if len(dialog.images) == 1 else dialog.images
     record["conversations"] = messages(dialog, ("from", "value"), ("human", "gpt"), "<image>")
-    if dialog.system:  # the trainer knows two speakers only
+    if dialog.system:  # the trainer supports two speakers only
         record["system"] = dialog.system
     return record | extras(dialog)

@@ -1,4 +1,4 @@
-"""VLMEvalKit's table ``MMDU.tsv``: one row a dialogue, cells that hold Python lists as literals.
+"""VLMEvalKit's table ``MMDU.tsv``: one row per dialogue, cells that hold Python lists as literals.
 
 Source: vlmeval/dataset/mmdu.py, github.com/open-compass/VLMEvalKit.
 """
@@ -21,12 +21,12 @@ MOST_LITERAL = 200 << 20
 
 
 def read(path: Path) -> Iterator[tuple[str, Dialog | Fault]]:
-    """Read the rows of a table, each with its place in the file.
+    """Read the rows of a table, each with its position in the file.
 
     Yields
     ------
     tuple of (str, Dialog or Fault)
-        What is no dialogue is a fault.
+        Rows that are not dialogues are faults.
 
     Raises
     ------
@@ -80,15 +80,15 @@ def literal_list(cell: str) -> list[str]:
     Raises
     ------
     ValueError
-        If the cell is not such a literal, or holds half a character.
+        If the cell is not such a literal, or contains a lone surrogate.
     """
     if not cell.strip():
         return []
     value = _literal(cell) if cell.lstrip().startswith("[") else [cell]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"a cell that is no list of texts: {cell[:40]!r}")
+        raise ValueError(f"a cell that is not a list of texts: {cell[:40]!r}")
     if not all(map(_is_text, value)):
-        raise ValueError("a cell with half a character (a lone surrogate)")
+        raise ValueError("a cell with an invalid character (a lone surrogate)")
     return value
 
 
@@ -98,7 +98,7 @@ def _literal(cell: str) -> object:
             raise ValueError
         return ast.literal_eval(cell)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
-        raise ValueError(f"a cell that is no Python list: {cell[:40]!r}") from None
+        raise ValueError(f"a cell that is not a Python list: {cell[:40]!r}") from None
 
 
 def _is_text(text: str) -> bool:

@@ -1,8 +1,8 @@
 """OpenAI's chat format: JSON Lines of ``messages`` whose contents are texts or lists of texts and pictures.
 
-Source: developers.openai.com/api/docs/guides/vision-fine-tuning, "Data format" and "Image data requirements" (read in
-November 2026): pictures are web addresses or data URLs, in messages of the user only; at most 10 in an example and
-10 MB each; JPEG, PNG or WebP.
+Source: developers.openai.com/api/docs/guides/vision-fine-tuning, "Data format" and "Image data requirements"
+(read in November 2026): pictures are web addresses or data URLs, in messages of the user only; at most 10 in
+an example and 10 MB each; JPEG, PNG or WebP.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _KINDS = ("data:image/jpeg;", "data:image/png;", "data:image/webp;")
 def write(dialog: Dialog) -> dict[str, Any]:
     """Return the record of a dialogue.
 
-    Where placeholders and images don't match, the placeholders stay in the texts and the images are listed apart:
-    nothing is lost, and nothing is bound to a wrong place.
+    Where placeholders and images don't match, the placeholders are kept in the texts and the images are
+    listed separately, so that no image is bound to a wrong position.
     """
     talk = messages(dialog, ("role", "content"), ("user", "assistant"), PLACEHOLDER, system="system")
     record = {**identity(dialog), "messages": talk}
@@ -36,7 +36,7 @@ def write(dialog: Dialog) -> dict[str, Any]:
 
 
 def _parts(text: str, images: Any) -> list[dict[str, Any]]:
-    """Return a text as parts, a picture in place of each placeholder."""
+    """Return a text as parts, with a picture for each placeholder."""
     first, *rest = text.split(PLACEHOLDER)
     parts: list[dict[str, Any]] = [{"type": "text", "text": first}] if first else []
     for piece in rest:

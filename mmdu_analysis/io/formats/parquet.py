@@ -1,7 +1,8 @@
 """Hugging Face data sets as Parquet: ``images`` with their bytes, and ``messages``, ``conversations`` or ``texts``.
 
-Source: huggingface.co/docs/datasets, "Image" feature (struct of ``bytes`` and ``path``); huggingface.co/docs/trl,
-"Vision datasets"; ``texts`` (``user``, ``assistant``) as in HuggingFaceM4/the_cauldron.
+Source: huggingface.co/docs/datasets, "Image" feature (struct of ``bytes`` and ``path``);
+huggingface.co/docs/trl, "Vision datasets"; ``texts`` (``user``, ``assistant``) as in
+HuggingFaceM4/the_cauldron.
 """
 
 from __future__ import annotations
@@ -30,25 +31,25 @@ def count_groups(path: Path) -> int:
     Raises
     ------
     DataError
-        If the file is no Parquet file.
+        If the file is not a Parquet file.
     """
     return _open(path).num_row_groups
 
 
 def read(path: Path, groups: tuple[int, int] | None = None) -> Iterator[tuple[str, Dialog | Fault]]:
-    """Read the rows of a file, each with its place.
+    """Read the rows of a file, each with its position.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
     groups : tuple of int, optional
-        First row group and the one behind the last; by default all.
+        First row group and the one after the last; by default all.
 
     Yields
     ------
     tuple of (str, Dialog or Fault)
-        What is no dialogue is a fault.
+        Rows that are not dialogues are faults.
 
     Raises
     ------
@@ -71,14 +72,14 @@ def read(path: Path, groups: tuple[int, int] | None = None) -> Iterator[tuple[st
             for row in batch.to_pylist():
                 yield f"row {number}", _row_dialog(row, talk, number)
                 number += 1
-    except Exception as error:  # Arrow's own kinds: a damaged page, a type that Python can't hold
+    except Exception as error:  # Arrow's own exceptions: a damaged page, a type without a Python equivalent
         reason = shorten(str(error) or type(error).__name__, 120)
         raise DataError(f"{short_path(path)}: row {number} can't be read ({reason})") from None
 
 
 @lru_cache(maxsize=16)
 def pictures_of(path: Path, _changed: int, dialog_id: str) -> list[bytes | None]:
-    """Return the pictures that a file carries of one dialogue; empty where it has none of that id."""
+    """Return the pictures of one dialogue that a file contains; empty if it has no such dialogue."""
     file = _open(path)
     named = next((name for name in _IDS if name in file.schema_arrow.names), None)
     number = 0
@@ -104,7 +105,9 @@ def _open(path: Path) -> Any:
         raise DataError(f"{short_path(path)}: no such file; check the path") from None
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = shorten(str(error), 120)
-        raise DataError(f"{short_path(path)}: not a whole Parquet file ({reason}); fetch it again") from None
+        raise DataError(
+            f"{short_path(path)}: not a complete Parquet file ({reason}); fetch it again"
+        ) from None
 
 
 def _row_dialog(row: dict[str, Any], talk: str, number: int) -> Dialog | Fault:
@@ -173,7 +176,7 @@ def schema() -> Any:
 
 
 def write(dialog: Dialog) -> dict[str, Any]:
-    """Return the row of a dialogue; `Dialog.pictures` hold the bytes of its pictures, as far as they are known."""
+    """Return the row of a dialogue; `Dialog.pictures` hold the bytes of its pictures, if they are known."""
     data = dialog.pictures or [None] * len(dialog.images)
     plain = list(range(1, len(dialog.images) + 1))
     return {

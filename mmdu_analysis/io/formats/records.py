@@ -1,4 +1,4 @@
-"""What JSON records look like in all formats: the keys of their lists of messages, and the values of those."""
+"""The structure of JSON records in all formats: the keys of their lists of messages, and the messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPEAKER = re.compile(rb'(?<!\\)"(from|role)"\s{0,99}:')
 class Keys(NamedTuple):
     """The keys of a file's records: of the list of messages, and of each message's speaker and text.
 
-    `positional` is True where records have no id: their position in the file counts.
+    `positional` is True if records have no id; their position in the file is used instead.
     """
 
     talk: str = "conversations"
@@ -38,13 +38,13 @@ class Keys(NamedTuple):
 
 
 class Url(msgspec.Struct, gc=False):
-    """The address of a picture, as OpenAI writes it."""
+    """The address of a picture in OpenAI's form."""
 
     url: str
 
 
 class Picture(msgspec.Struct, gc=False):
-    """A picture as Hugging Face data sets write it; its `bytes` are base64 in JSON."""
+    """A picture in the form of Hugging Face data sets; its `bytes` are base64 in JSON."""
 
     path: str | None = None
     bytes: str | None = None
@@ -68,7 +68,7 @@ class Part(msgspec.Struct, gc=False):
 
 
 class Message(msgspec.Struct, gc=False):
-    """One message, whatever its keys are called."""
+    """One message, with any names of its keys."""
 
     speaker: str
     text: str | list[Part | str] | None = None
@@ -76,7 +76,7 @@ class Message(msgspec.Struct, gc=False):
 
 
 class Record(msgspec.Struct, gc=False):
-    """One dialogue, whatever its keys are called; other keys are allowed and ignored."""
+    """One dialogue, with any names of its keys; other keys are allowed and ignored."""
 
     talk: list[Message | None]
     id: int | str | None = None
@@ -90,7 +90,7 @@ class Record(msgspec.Struct, gc=False):
 
 @lru_cache
 def record_type(keys: Keys) -> Any:
-    """Return the type that decodes records with these keys; its objects are like `Record`."""
+    """Return the type that decodes records with these keys; its instances have the attributes of `Record`."""
     message = msgspec.defstruct(
         "Message",
         [("speaker", str), ("text", str | list[Part | str] | None), ("turn", int | None, None)],
@@ -110,19 +110,19 @@ def find_keys(head: bytes, first: object) -> Keys:
     head : bytes
         The beginning of the file.
     first : object
-        Its first record, decoded; anything else than a dict where that can't be had.
+        Its first record, decoded; any other object than a dict if it can't be decoded.
 
     Returns
     -------
     Keys
-        Those of MMDU where nothing else is found.
+        Those of MMDU by default.
     """
     found = _LIST.search(head)
     talk = found[1].decode() if found else "conversations"
     near = _SPEAKER.search(head, found.end(), found.end() + 4_000) if found else None
     speaker = near[1].decode() if near else "from" if talk == "conversations" else "role"
     nameless = isinstance(first, dict) and talk in first and first.get("id") is None
-    positional = nameless and _ID.search(head) is None  # a file that has ids needs them in every record
+    positional = nameless and _ID.search(head) is None  # if one record has an id, all need one
     return Keys(talk, speaker, positional)
 
 
@@ -156,7 +156,7 @@ def dialog_of(record: Record, dialog_id: str, keys: Keys) -> Dialog:
 
 
 def _take_turns(messages: Sequence[Message | None], dialog: Dialog) -> bool:
-    """Pair messages that are texts and whose speakers take turns, as nearly all do: several times as fast."""
+    """Pair messages that are texts of alternating speakers, the usual case, several times as fast as `pair_messages`."""
     if None in messages:
         return False
     speakers = [message.speaker for message in messages]  # type: ignore[union-attr]
@@ -206,7 +206,7 @@ def _picture_of(part: Part) -> str | Picture | None:
 
 
 def _take_images(images: list[Any], dialog: Dialog) -> None:
-    """List the pictures of a record; some carry their bytes."""
+    """List the pictures of a record, with their bytes if it contains them."""
     if set(map(type, images)) <= {str} and "" not in images:
         dialog.images = images
         return
@@ -225,7 +225,7 @@ def _take_images(images: list[Any], dialog: Dialog) -> None:
 
 
 def picture_bytes(data: str | bytes | None) -> bytes | None:
-    """Return the bytes of a picture, which JSON holds as base64; None where they are not that."""
+    """Return the bytes of a picture, stored as base64 in JSON; None if they are not valid base64."""
     if data is None or isinstance(data, bytes):
         return data
     try:

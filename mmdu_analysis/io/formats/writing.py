@@ -1,4 +1,4 @@
-"""Parts that the writers of all formats share: placeholders, messages, and keys that no trainer needs."""
+"""Common parts of the writers of all formats: placeholders, messages, and keys that only this package reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmdu_analysis.schema import PLACEHOLDERS
 
 
 def respell(text: str, placeholder: str) -> str:
-    """Return a text with every placeholder spelled in one way; nothing else is changed."""
+    """Return a text with one spelling of all placeholders, otherwise unchanged."""
     if "<" in text:
         for spelling in PLACEHOLDERS:
             text = text.replace(spelling, placeholder)
@@ -48,12 +48,12 @@ def messages(
 
 
 def identity(dialog: Dialog) -> dict[str, Any]:
-    """Return the id of a dialogue as its record wrote it."""
+    """Return the id of a dialogue with the type that it has in its record."""
     return {"id": int(dialog.dialog_id) if dialog.number_id else dialog.dialog_id}
 
 
 def extras(dialog: Dialog) -> dict[str, Any]:
-    """Return what a record needs to load as the same dialogue again: image numbers, the mark of the sample."""
+    """Return the keys that a record needs to load as the same dialogue again: image numbers, the mark of the sample."""
     found: dict[str, Any] = {}
     if dialog.image_numbers != list(range(1, len(dialog.images) + 1)):
         found["image_inds"] = dialog.image_numbers

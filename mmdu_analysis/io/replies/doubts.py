@@ -1,8 +1,9 @@
 """Find text after the scores of a reply that could change them.
 
-The principle: a score counts only if it is the last word about its dimension. A number that follows it and is
-neither part of another score nor of a known harmless form (the number of a picture, a count ``2 of 3``, a list
-number, a value above the scale) could be a correction, and no list of words decides whether it is one.
+The principle: a score is used only if it is the final statement about its dimension. A number that follows it
+could be a correction, unless it is part of another score or has a known harmless form (the number of a
+picture, a count ``2 of 3``, a list number, a value above the scale). Words alone do not decide whether it is
+one.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class _Number:
 
 
 def find_doubts(text: str, statements: Sequence[Statement], names: Names, rubric: Rubric) -> dict[str, str]:
-    """Return the dimensions whose score could have been changed by the text around it, with the reason.
+    """Return the dimensions whose score may be corrected by the text around it, with the reason.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def find_doubts(text: str, statements: Sequence[Statement], names: Names, rubric
     Returns
     -------
     dict of str to str
-        Dimension to what follows or contradicts its score.
+        Dimension to the text that follows or contradicts its score.
     """
     reader = _Doubts(text, statements, names)
     doubts: dict[str, str] = {}
@@ -142,7 +143,7 @@ class _Doubts:
         return later | {name for name, end in self._last.items() if end <= number.start}
 
     def _is_mean(self, number: _Number) -> bool:
-        """Return whether a number is the mean of the scores and named so."""
+        """Return whether a number is the mean of the scores and labelled as such."""
         scores = [score for score in self._scores.values() if score is not None]
         if number.value is None or not scores:
             return False
@@ -153,7 +154,7 @@ class _Doubts:
     def words_about(self) -> Iterator[tuple[str, int]]:
         """Yield dimensions that a sentence after all scores mentions together with a word for scores.
 
-        A sentence with a number is left to `concerned`.
+        Sentences with a number are handled by `concerned`.
         """
         end = max(self._last.values(), default=len(self._text))
         by_sentence: dict[tuple[int, int], list[tuple[int, int, str]]] = {}
@@ -211,7 +212,7 @@ def _list_numbers(text: str, labels: frozenset[int]) -> Iterator[tuple[int, int]
 
 
 def _scales(text: str, rubric: Rubric) -> Iterator[tuple[int, int]]:
-    """Yield where a text states the scale itself, such as ``0-10`` or ``from 1 to 10``."""
+    """Yield the positions at which a text states the scale, such as ``0-10`` or ``from 1 to 10``."""
     low, high = rubric.scale
     pattern = (
         rf"(?<![\d.,])(?:{low:g}|{low + 1:g})\s?(?:-|–|~|to|到|至)\s?{high:g}(?!\d|[.,]\d)"

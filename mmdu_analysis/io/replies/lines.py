@@ -35,7 +35,7 @@ _WORD_NEXT = re.compile(r"[ \t]+[^\W\d_]")
 
 @dataclass(frozen=True)
 class _Label:
-    """A dimension's name that introduces its score; `body` is where the score may stand."""
+    """A dimension's name that introduces its score; `body` is the text that may contain the score."""
 
     dimension: str
     start: int
@@ -50,7 +50,7 @@ def line_statements(text: str, names: Names, rubric: Rubric) -> list[Statement]:
     Parameters
     ----------
     text : str
-        Translated by `PLAIN`, structures, tables and quotations blanked out.
+        Translated by `PLAIN`, with structures, tables and quotations replaced by spaces.
     names : Names
         The spellings of the rubric.
     rubric : Rubric
@@ -59,7 +59,7 @@ def line_statements(text: str, names: Names, rubric: Rubric) -> list[Statement]:
     Returns
     -------
     list of Statement
-        In the order of the text. A label without a number states nothing.
+        In the order of the text. A label without a number gives no statement.
     """
     mentions = list(names.mention.finditer(text))
     labels = [label for mention in mentions if (label := _label(text, mention, names, rubric))]
@@ -79,7 +79,7 @@ def line_statements(text: str, names: Names, rubric: Rubric) -> list[Statement]:
 
 
 def _label(text: str, mention: re.Match[str], names: Names, rubric: Rubric) -> _Label | None:
-    """Return the label that a name is, or None where it is part of a sentence."""
+    """Return the label of a name, or None if the name is part of a sentence."""
     _, newline, line = text[max(0, mention.start() - 60) : mention.start()].rpartition("\n")
     first = bool(newline or mention.start() <= 60) and _LINE_START.fullmatch(line) is not None
     name = names.of_key(mention[0])
@@ -109,7 +109,7 @@ def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 
 def _scores(inside: str, rubric: Rubric) -> bool:
-    """Return whether brackets behind a name hold digits other than the rubric's scale."""
+    """Return whether brackets after a name contain digits other than the rubric's scale."""
     if not any(char.isdecimal() for char in inside):
         return False
     low, high = rubric.scale
@@ -153,7 +153,7 @@ def _statement(
 
 
 def _bracketed(label: _Label, rubric: Rubric) -> list[Reading]:
-    """Read brackets behind a name: ``Creativity (7/10): ...``."""
+    """Read brackets after a name: ``Creativity (7/10): ...``."""
     if not label.bracket:
         return []
     reading = number_at(label.bracket, 0, rubric)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_DEPTH = 8
-"""Levels of nesting that are followed; a deeper structure is not one of scores."""
+"""Maximum level of nesting; deeper structures don't contain scores."""
 
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d+)?(?![\w.])(?:\s?/\s?\d{1,4}(?![\w.]))?")
@@ -39,7 +39,7 @@ class Literal:
     Attributes
     ----------
     value : Pairs, list, str, float or None
-        What it holds.
+        The decoded value.
     start, end : int
         Its span in the text.
     """
@@ -69,7 +69,7 @@ def find_literals(text: str) -> list[Literal]:
     -------
     list of Literal
         JSON objects and arrays, Python dicts and lists (single quotes, None, trailing commas), also with
-        typographic quotation marks and full-width punctuation. What doesn't decode is left out.
+        typographic quotation marks and full-width punctuation. Text that can't be decoded is left out.
     """
     found, position = [], 0
     while start := _START.search(text, position):
@@ -97,7 +97,7 @@ def _value(text: str, position: int, depth: int) -> tuple[Any, int]:
     if char in _CLOSERS and char:
         return _string(text, position)
     if number := _NUMBER.match(text, position):
-        return number[0], number.end()  # as text: the reader of scores bounds its size
+        return number[0], number.end()  # as text: the size is checked when the score is read
     if word := _WORD.match(text, position):
         return (word[0].lower() == "true" if word[0].lower() in ("true", "false") else None), word.end()
     raise _Broken
@@ -121,7 +121,7 @@ def _escaped(text: str, position: int, start: int) -> bool:
 
 
 def _apostrophe(text: str, position: int) -> bool:
-    """Return whether a single quotation mark stands inside a word."""
+    """Return whether a single quotation mark is inside a word."""
     single = text[position] in "’'‘"
     return single and text[position - 1].isalnum() and text[position + 1 : position + 2].isalnum()
 
@@ -170,7 +170,7 @@ def _closes(text: str, position: int, closer: str) -> bool:
 
 
 def _next(text: str, position: int, closer: str) -> int:
-    """Return the position behind a comma, or of the closing bracket."""
+    """Return the position after a comma, or of the closing bracket."""
     position = _skip(text, position)
     if text[position : position + 1] in tuple(_COMMAS):
         return position + 1

@@ -10,7 +10,7 @@ from mmdu_analysis.schema import Rubric, fold_name
 _SUFFIXES = ("scores", "score", "rating", "评分", "得分", "分数", "分")
 _SUFFIX = r"(?:[\s_-]{0,2}(?:scores?|rating|评分|得分|分数))?"
 SCORE_WORDS = ("score", "rating", "value", "grade", "points", "评分", "得分", "分数", "分值")
-"""Keys and column names of a score that stands beside its dimension."""
+"""Keys and column names of a score that is given next to its dimension."""
 
 
 class Names:
@@ -43,7 +43,8 @@ class Names:
         self.mention = re.compile(
             rf"(?<![A-Za-z])(?:{'|'.join(_pattern(s) for s in ordered)}){_SUFFIX}(?![A-Za-z])", re.IGNORECASE
         )
-        # A word that begins a longer name, such as "Overall", is also an ordinary word: it counts as a label only.
+        # A word that begins a longer name, such as "Overall", is also an ordinary word: it counts as a label
+        # only.
         self.weak = {
             fold_name(s) for s, name in spellings.items()
             if fold_name(name) != fold_name(s) and fold_name(name).startswith(fold_name(s))

@@ -23,10 +23,10 @@ PLAIN = str.maketrans(
     }
     | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
 )
-"""Full-width signs to plain ones, one character each, so that positions stay."""
+"""Full-width signs to ASCII, one character each, so that positions are unchanged."""
 
 MARKS = r"[\s*_`~\"'“”‘’(]"
-"""What may stand between a label and its number: emphasis, quotation marks, an opening bracket."""
+"""Text allowed between a label and its number: emphasis, quotation marks, an opening bracket."""
 NUMBER = r"[+-]?\s?\d{1,9}(?:\.\d{1,9}|,\d{1,2}(?![\d,]))?(?!\d|[.,]\d)"
 _UNIT = r"(?:\s{0,2}(?:points?|pts?|分)(?![\w]))"
 VALUE = rf"(?P<number>{NUMBER}){_UNIT}?(?:[\s*_`]{{0,5}}(?P<by>/|out of|of|von|sur)[ \t*_`]{{0,5}}(?P<maximum>\d{{1,4}}(?:\.0)?){_UNIT}?)?"
@@ -55,11 +55,11 @@ class Reading:
     score : float or None
         On the rubric's scale; None if the number can't be one.
     fault : str
-        What is wrong with it, in words.
+        Description of the fault.
     end : int
         Where the number ends in the text.
     explicit : bool
-        Whether its maximum or unit stands with it.
+        Whether its maximum or unit is stated.
     """
 
     score: float | None
@@ -115,7 +115,7 @@ def _skip_same(text: str, end: int, score: float, rubric: Rubric) -> int:
 
 
 def check_scale(number: float, rubric: Rubric) -> tuple[float | None, str]:
-    """Return a number that lies on the scale, or None and the fault."""
+    """Return a number if it is on the scale, or None and the fault."""
     if rubric.contains(number):
         return number, ""
     low, high = rubric.scale
@@ -135,7 +135,7 @@ def read_score(value: object, rubric: Rubric = MMDU) -> tuple[float | None, str]
     Returns
     -------
     tuple of (float or None, str)
-        The score, or None and what is wrong with the value, in words.
+        The score, or None and a description of the fault.
     """
     if isinstance(value, bool):
         return None, f"is {value!r}, not a number"

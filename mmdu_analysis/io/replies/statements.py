@@ -24,11 +24,11 @@ class Statement:
     dimension : str
         Full name.
     score : float or None
-        On the rubric's scale; None if what stands there can't be a score.
+        On the rubric's scale; None if the value can't be a score.
     fault : str
-        What is wrong, in words, if there is no score.
+        Description of the fault if there is no score.
     rule : str
-        How it was read: ``structure``, ``line``, ``heading`` or ``table``.
+        The form that was read: ``structure``, ``line``, ``heading`` or ``table``.
     start, end : int
         Its span in the text.
     """
@@ -48,8 +48,8 @@ def structure_statements(literal: Literal, names: Names, rubric: Rubric) -> list
     ----------
     literal : Literal
         Flat (``{"Creativity": 6}``), nested (``{"Creativity": {"score": 6}}``, ``{"scores": {...}}``) or a
-        list of ``{"dimension": ..., "score": ...}``. Texts inside are explanations and never read, unless a
-        dimension has nothing else.
+        list of ``{"dimension": ..., "score": ...}``. Texts inside are explanations and are read only if a
+        dimension has no other value.
     names : Names
         The spellings of the rubric.
     rubric : Rubric
@@ -66,14 +66,14 @@ def structure_statements(literal: Literal, names: Names, rubric: Rubric) -> list
     ]
     stated = {statement.dimension for statement in found if statement.score is not None}
     kept = [s for s in found if s.score is not None or not s.fault.endswith("is missing")]
-    words = "not a number"  # a reason beside the score, under the same name
+    words = "not a number"  # a reason next to the score, under the same name
     return [
         s for s in kept if s.score is not None or s.dimension not in stated or not s.fault.endswith(words)
     ]
 
 
 def _entries(value: Any, names: Names) -> Iterator[tuple[str, Any]]:
-    """Yield dimension and value wherever a structure names a dimension."""
+    """Yield dimension and value for each dimension named in a structure."""
     if isinstance(value, Pairs):
         yield from _of_pairs(value, names)
     elif isinstance(value, list):
@@ -100,7 +100,7 @@ def _of_pairs(pairs: Pairs, names: Names) -> Iterator[tuple[str, Any]]:
 
 
 def _read(value: Any, rubric: Rubric) -> tuple[float | None, str]:
-    """Read the score of a dimension: a number, the one ``score`` of a dict, or the one number of a list."""
+    """Read the score of a dimension: a number, the single ``score`` of a dict, or the single number of a list."""
     if isinstance(value, Pairs):
         for key, item in value:
             if fold_name(key) in _MAXIMA and not _is_maximum(item, rubric):
@@ -120,7 +120,7 @@ def _is_maximum(item: Any, rubric: Rubric) -> bool:
 
 
 def _only(candidates: list[Any], rubric: Rubric) -> tuple[float | None, str]:
-    """Return the one score among values, or the fault."""
+    """Return the single score among values, or the fault."""
     readings = [read_score(item, rubric) for item in candidates if not isinstance(item, Pairs | list)]
     numbers = [reading for reading in readings if not reading[1].endswith(("not a number", "is missing"))]
     if len({reading[0] for reading in numbers}) > 1:

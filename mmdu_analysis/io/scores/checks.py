@@ -12,16 +12,16 @@ from mmdu_analysis.io.scores.rows import ScoreRow, Source
 from mmdu_analysis.schema import LABEL, DataError
 
 _FEW = 10
-"""Scores from which on their range says something about the scale."""
+"""Minimum number of scores whose range is used to check the scale."""
 
 
 def check_scale(rows: list[ScoreRow], source: Source, name: str) -> None:
-    """Refuse scores that are on another scale than the rubric's.
+    """Validate that scores are on the scale of the rubric.
 
     Raises
     ------
     DataError
-        If most values of a file lie above the rubric's scale, or all of them in its lowest tenth as fractions.
+        If most values of a file are above the scale of the rubric, or all are fractions in its lowest tenth.
     """
     low, high = source.rubric.scale
     outside = sum(f"outside {low:g}-{high:g}" in problem.problem for problem in source.problems)
@@ -45,7 +45,7 @@ def check_scale(rows: list[ScoreRow], source: Source, name: str) -> None:
 
 @dataclass
 class _Judged:
-    """What one judge scored of one model: dimensions, turns of each dialogue, turns that are unknown."""
+    """The scores of one model by one judge: dimensions, turns of each dialogue, unknown turns."""
 
     dimensions: dict[str, None] = field(default_factory=dict)
     turns: dict[str, set[tuple[int, str]]] = field(default_factory=lambda: defaultdict(set))
@@ -129,7 +129,7 @@ def _listing(turns: Iterable[int]) -> str:
 
 
 def _report_unknown(key: Key, group: _Judged, source: Source) -> None:
-    """Report in how many dialogues the turns are known, if not in all."""
+    """Report the number of dialogues with known turns, unless all are known."""
     unknown = {dialog_id for dialog_id, _ in group.unknown}
     if unknown:
         scored = len(unknown | set(group.turns))

@@ -15,20 +15,20 @@ _TEXTS = ("model", "judge", "dialog_id", "dimension")
 
 
 def scores_frame(rows: Sequence[ScoreRow], source: Source) -> pd.DataFrame:
-    """Return rows as a frame; of a turn that is scored twice the first score is kept, the others are problems.
+    """Return rows as a frame; if a turn is scored repeatedly, the first score is kept and the others are problems.
 
     Parameters
     ----------
     rows : sequence of ScoreRow
         From the readers.
     source : Source
-        Gets the problems.
+        Receives the problems.
 
     Returns
     -------
     pandas.DataFrame
         ``model``, ``judge``, ``dialog_id``, ``turn`` (Int64), ``dimension``, ``score``, ``synthetic``, and
-        ``repeat``, ``reason``, ``images``, ``n_lost_images`` where files hold them.
+        ``repeat``, ``reason``, ``images``, ``n_lost_images`` if files contain them.
     """
     import pandas as pd
 

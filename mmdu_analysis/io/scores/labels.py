@@ -22,7 +22,7 @@ def label_rows(table: Sequence[Mapping[str, Any]], path: Path, source: Source) -
     path : pathlib.Path
         The file.
     source : Source
-        What is asked for.
+        The requested names and rubric.
 
     Yields
     ------

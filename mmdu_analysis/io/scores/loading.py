@@ -1,4 +1,4 @@
-"""`load_scores`: which reader reads which file, and what is checked of the whole."""
+"""`load_scores`: the choice of the reader of each file, and checks of all scores together."""
 
 from __future__ import annotations
 
@@ -66,16 +66,16 @@ def load_scores(
     Parameters
     ----------
     path : str or path, or several
-        The authors' folder (``{id}.json`` in it or in sub-folders such as ``0-10``), a folder of such folders (one a
-        model), an output folder of VLMEvalKit or its ``*_score.csv`` or ``.pkl``, a table (CSV, TSV, Excel, JSON
-        records) with this function's columns or with one column a dimension, or a table of labels
-        (``model, dialog_id, turn, correct``).
+        The authors' folder (``{id}.json`` in it or in sub-folders such as ``0-10``), a folder of such folders
+        (one per model), an output folder of VLMEvalKit or its ``*_score.csv`` or ``.pkl``, a table (CSV, TSV,
+        Excel, JSON records) with this function's columns or with one column per dimension, or a table of
+        labels (``model, dialog_id, turn, correct``).
     benchmark : Benchmark, optional
-        Says how many turns each dialogue has: lists as long as their dialogue then have turn numbers, turns that
-        were not judged are rows of NaN, and scores of other turns are left out and reported.
+        With the number of turns of each dialogue: lists as long as their dialogue then have turn numbers,
+        turns that were not judged are rows of NaN, and scores of other turns are left out and reported.
     model, judge : str, optional
-        Names that replace what the files say. By default what they say, else the folder's or file's name, and
-        ``"judge"`` (``"person"`` for labels).
+        Names that replace those in the files. By default the names in the files, else the folder's or file's
+        name, and ``"judge"`` (``"person"`` for labels).
     rubric : Rubric, default MMDU
         The dimensions, in any spelling, and the scale.
     strict : bool, default False
@@ -88,19 +88,19 @@ def load_scores(
     Returns
     -------
     pandas.DataFrame
-        One row a model, judge, turn and dimension: ``model``, ``judge``, ``dialog_id``, ``turn`` (Int64, NA where the
-        file can't tell), ``dimension`` (full name), ``score`` (on the rubric's scale, NaN where missing),
-        ``synthetic``; and ``repeat`` (of several judgements of a turn), ``reason``, ``images`` (that a turn is about,
-        of labels) where files hold them. Labels have the dimension ``Correct`` and the rubric's lowest or highest
-        score.
+        One row per model, judge, turn and dimension: ``model``, ``judge``, ``dialog_id``, ``turn`` (Int64, NA
+        if the file doesn't state it), ``dimension`` (full name), ``score`` (on the rubric's scale, NaN where
+        missing), ``synthetic``; and ``repeat`` (of several judgements of a turn), ``reason``, ``images``
+        (that a turn is about, of labels) where files hold them. Labels have the dimension ``Correct`` and the
+        rubric's lowest or highest score.
     pandas.DataFrame
         The problems, with `return_problems`: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``.
 
     Raises
     ------
     DataError
-        If there is no usable score, the scores are on another scale, turns are counted from 0, no dialogue is in the
-        benchmark, or with `strict` at the first problem.
+        If there is no usable score, the scores are on another scale, turns are counted from 0, no dialogue is
+        in the benchmark, or with `strict` at the first problem.
 
     Warns
     -----
@@ -110,13 +110,14 @@ def load_scores(
     See Also
     --------
     load_answers : The answers that were judged.
-    parse_judge_reply : Reads one reply of a judge, which may stand in a list as text.
+    parse_judge_reply : Reads one reply of a judge, which may be a text in a list.
 
     Notes
     -----
-    In the authors' form a turn whose judging failed is absent from the list, so the position is the turn only if the
-    list is as long as the dialogue; otherwise ``turn`` is NA for the whole dialogue, since guessing would shift every
-    later score. ``null`` in the gap, or a key ``turn`` in every entry, keeps the turn numbers.
+    In the authors' form a turn whose judging failed is absent from the list, so the position is the turn only
+    if the list is as long as the dialogue; otherwise ``turn`` is NA for the whole dialogue, since guessing
+    would shift every later score. ``null`` in the gap, or a key ``turn`` in every entry, keeps the turn
+    numbers.
     """
     paths = [Path(item).expanduser() for item in ([path] if isinstance(path, str | Path) else path)]
     lengths = {} if benchmark is None else dict(benchmark.dialogs["n_turns"].items())
@@ -135,7 +136,7 @@ def load_scores(
     if benchmark is not None:
         rows = match_benchmark(rows, whole)
     elif all(row.turn is None and row.dialog_id is not None for row in rows):
-        text = "the files don't say which turn a score belongs to; pass benchmark= to know it where all are there"
+        text = "the files don't say which turn a score belongs to; pass benchmark= to number them in dialogues without missing turns"
         whole.report(short_path(paths[0]), "", text)
     frame = scores_frame(rows, whole)
     problems += whole.problems
@@ -173,7 +174,7 @@ def _is_scores(file: Path, source: Source) -> bool:
 
 
 def _without_doubles(found: list[ModelFile], source: Source) -> list[ModelFile]:
-    """Drop the summary of VLMEvalKit where the same judge's pickle, which has the turns, is read."""
+    """Drop the summary of VLMEvalKit if the pickle of the same judge, which has the turns, is read."""
     pickled = {
         (name.model, name.judge)
         for file in found
@@ -205,7 +206,7 @@ def _json_rows(file: ModelFile, source: Source, seen: set[tuple[str, str]], path
 
 
 def _named(source: Source, model: str, entries: list[object]) -> Source:
-    """Return the source with the folder's model where the records name none."""
+    """Return the source with the model of the folder if the records name none."""
     named = any(
         isinstance(entry, dict) and any(str(key).lower() == "model" for key in entry) for entry in entries
     )

@@ -57,12 +57,13 @@ def official_rows(path: Path, model: str, entries: list[Any], source: Source) ->
     entries : list
         A dict of scores, a judge's whole reply as text, or None for a turn that was not judged.
     source : Source
-        What is asked for.
+        The requested names and rubric.
 
     Returns
     -------
     list of ScoreRow
-        One for each entry and dimension. ``turn`` is the position only if the list is as long as the dialogue.
+        One for each entry and dimension. ``turn`` is the position only if the list is as long as the
+        dialogue.
     """
     dialog_id, name = files.stem(path), short_path(path)
     rows: list[ScoreRow] = []
@@ -97,7 +98,7 @@ def official_rows(path: Path, model: str, entries: list[Any], source: Source) ->
 
 
 def _turns(entries: list[Any], dialog_id: str, name: str, source: Source) -> list[int | None]:
-    """Return the turn of each entry, if the entries or the dialogue's length say it."""
+    """Return the turn of each entry if the entries state it or their number equals that of the turns."""
     keyed = [entry for entry in entries if isinstance(entry, dict) and entry.get("turn") is not None]
     if keyed:
         return _stated_turns(entries, dialog_id, name, source)
@@ -118,7 +119,7 @@ def _turns(entries: list[Any], dialog_id: str, name: str, source: Source) -> lis
 
 
 def _stated_turns(entries: list[Any], dialog_id: str, name: str, source: Source) -> list[int | None]:
-    """Return the turns that entries state; a list that states only some of them states none."""
+    """Return the stated turns of entries; None unless all entries state them."""
     turns: list[int | None] = []
     for number, entry in enumerate(entries):
         turn, fault = turn_of(entry.get("turn") if isinstance(entry, dict) else None)
@@ -144,7 +145,7 @@ def read_entry(entry: Any, rubric: Rubric) -> tuple[dict[str, float], str]:
     Returns
     -------
     tuple of (dict of str to float, str)
-        The scores, and what is wrong with the others in words.
+        The scores, and a description of the faults.
     """
     if entry is None:
         return {}, ""
@@ -159,7 +160,7 @@ def read_entry(entry: Any, rubric: Rubric) -> tuple[dict[str, float], str]:
 
 
 def read_dimensions(entry: Mapping[Any, Any], rubric: Rubric) -> tuple[dict[str, float], list[str]]:
-    """Return the good scores of a dict, and what is wrong with the other dimensions."""
+    """Return the valid scores of a dict, and the faults of the other dimensions."""
     statements = structure_statements(Literal(_pairs(entry), 0, 0), names_of(rubric), rubric)
     scores: dict[str, float] = {}
     faults = []

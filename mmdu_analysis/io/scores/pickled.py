@@ -1,4 +1,4 @@
-"""VLMEvalKit's pickle of scores: ``{index: {"res": frame with one row a turn}}``."""
+"""VLMEvalKit's pickle of scores: ``{index: {"res": frame with one row per turn}}``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmdu_analysis.schema import DataError, short_path, shorten
 
 
 def pickle_rows(path: Path, source: Source) -> list[ScoreRow]:
-    """Return the rows of a pickle, which executes code when it is read.
+    """Return the rows of a pickle; reading it can execute code.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def pickle_rows(path: Path, source: Source) -> list[ScoreRow]:
         raise DataError(f"{name}: no such file; check the path")
     try:
         content = pd.read_pickle(path)  # noqa: S301 - the caller vouched for the file
-    except Exception as error:  # a damaged pickle raises anything
+    except Exception as error:  # a damaged pickle can raise any exception
         raise DataError(f"{name}: not a readable pickle ({shorten(str(error), 120)})") from None
     if not isinstance(content, dict):
         raise DataError(f"{name}: got {type(content).__name__}, expected VLMEvalKit's dict of results")

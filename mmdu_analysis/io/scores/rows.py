@@ -1,4 +1,4 @@
-"""What the readers of scores share: the row, and the source that they read."""
+"""Common parts of the readers of scores: the row, and the source that they read."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class ScoreRow:
     Attributes
     ----------
     model, judge : str
-        Who was judged, by whom.
+        The judged model and the judge.
     dialog_id : str or None
         The dialogue; None in a summary.
     turn : int or None
-        The turn from 1; None where the file can't tell.
+        The turn from 1; None if the file doesn't state it.
     dimension : str
         Full name.
     score : float
         On the rubric's scale; NaN where missing.
     file, where : str
-        Where it was read.
+        Position in the input.
     synthetic : bool
-        Whether the file marks it so.
+        Whether the file marks it as synthetic.
     repeat : int or None
-        Which of several judgements of the turn it is, from 1.
+        Number of the judgement among several of the turn, from 1.
     reason, images : str or None
-        The judge's reason; the images that a person says the turn is about.
+        The judge's reason; the images that the turn is about according to a person.
     n_lost_images : int
         Pictures that the judged model was not sent.
     """
@@ -55,16 +55,16 @@ class ScoreRow:
 
 @dataclass
 class Source:
-    """What the readers are asked for, and the problems that they find.
+    """The requested names and rubric, and the problems that the readers find.
 
     Attributes
     ----------
     model, judge : str or None
-        Names that replace what the files say.
+        Names that replace those in the files.
     rubric : Rubric
         Dimensions and scale.
     lengths : mapping of str to int
-        Number of turns of each dialogue, as far as a benchmark says so.
+        Number of turns of each dialogue, if a benchmark is given.
     allow_pickle : bool
         Whether pickles are read.
     problems : list of Problem
@@ -86,7 +86,7 @@ class Source:
 
 
 def turn_of(value: Any) -> tuple[int | None, str]:
-    """Return a turn number, or None and what is wrong with it (empty if there is none)."""
+    """Return a turn number, or None and the fault (empty for an empty cell)."""
     if is_absent(value):
         return None, ""
     number = whole_number(value)
@@ -101,5 +101,5 @@ def text_or_none(value: Any) -> str | None:
 
 
 def name_or(value: Any, default: str) -> str:
-    """Return the name that a cell says, else the default."""
+    """Return the name in a cell, else the default."""
     return text_or_none(value) or default

@@ -1,4 +1,4 @@
-"""Tables of scores: one row a score (as `load_scores` returns), or one column a dimension."""
+"""Tables of scores: one row per score (as `load_scores` returns), or one column per dimension."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_table(entries: Sequence[Any]) -> bool:
 
 
 def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[ScoreRow]:
-    """Return the rows of a table, whose kind its columns tell.
+    """Return the rows of a table, whose kind is recognised by its columns.
 
     Parameters
     ----------
@@ -41,17 +41,17 @@ def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[Scor
     path : pathlib.Path
         The file.
     source : Source
-        What is asked for.
+        The requested names and rubric.
 
     Returns
     -------
     list of ScoreRow
-        As they stand in the table.
+        In the order of the table.
 
     Raises
     ------
     DataError
-        If the columns are of no known kind, or turns are counted from 0.
+        If the columns are not recognised, or turns are counted from 0.
     """
     name = short_path(path)
     table = unified([row for row in records if isinstance(row, Mapping)], name)
@@ -67,7 +67,7 @@ def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[Scor
     else:
         shown = [str(column) for column in (records[0] if records else {})][:8]
         raise DataError(
-            f"{name}: got columns {shown}, expected {list(SCORE_COLUMNS)}, or dialog_id and one column a dimension, "
+            f"{name}: got columns {shown}, expected {list(SCORE_COLUMNS)}, or dialog_id and one column per dimension, "
             "VLMEvalKit's 'set' with the dimensions, or labels with dialog_id, turn, correct"
         )
     _check_first_turn(table, name)
@@ -75,7 +75,7 @@ def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[Scor
 
 
 def _check_first_turn(table: Records, name: str) -> None:
-    """Refuse turns that are counted from 0: every score would be of the turn before."""
+    """Refuse turns that are counted from 0: every score would be assigned to the previous turn."""
     zeros = sum(whole_number(row.get("turn")) == 0 for row in table)
     if zeros:
         raise DataError(
@@ -96,7 +96,7 @@ def _dimension_columns(columns: set[str], name: str, source: Source) -> dict[str
 
 
 def _dimension(text: Any, source: Source) -> str | None:
-    """Return the full name of a dimension; its short name counts too, also that of the overall score."""
+    """Return the full name of a dimension; short names are accepted, also that of the overall score."""
     named = names_of(source.rubric).of_key(text)
     if named:
         return named
@@ -105,7 +105,7 @@ def _dimension(text: Any, source: Source) -> str | None:
 
 
 def _long_rows(table: Records, path: Path, source: Source) -> Iterator[ScoreRow]:
-    """Yield the rows of a table with one row a score."""
+    """Yield the rows of a table with one row per score."""
     for number, (row, dialog_id) in enumerate(_with_ids(table), 2):
         dimension = _dimension(row.get("dimension"), source)
         if dimension is None:
@@ -119,7 +119,7 @@ def _long_rows(table: Records, path: Path, source: Source) -> Iterator[ScoreRow]
 
 
 def _wide_rows(table: Records, path: Path, source: Source, columns: dict[str, str]) -> Iterator[ScoreRow]:
-    """Yield the rows of a table with one column a dimension."""
+    """Yield the rows of a table with one column per dimension."""
     for number, (row, dialog_id) in enumerate(_with_ids(table), 2):
         for column, dimension in columns.items():
             yield _row(row, dialog_id, dimension, row.get(column), path, number, source)

@@ -23,7 +23,7 @@ def summary_rows(table: Sequence[Mapping[str, Any]], path: Path, source: Source)
     path : pathlib.Path
         The file; ``MODEL_MMDU_JUDGE_score.csv`` names model and judge.
     source : Source
-        What is asked for.
+        The requested names and rubric.
 
     Returns
     -------
@@ -57,10 +57,12 @@ def summary_rows(table: Sequence[Mapping[str, Any]], path: Path, source: Source)
 
 def _note(chosen: str, sets: Mapping[str, int]) -> str:
     other = (
-        "; 'all', which counts unread turns as 0, is left out" if chosen == "valid" and "all" in sets else ""
+        "; 'all', which counts unparsed turns as 0, is left out"
+        if chosen == "valid" and "all" in sets
+        else ""
     )
     return (
-        f"a summary of VLMEvalKit: its row {chosen!r} has one number a dimension and no dialogues, so no interval can "
+        f"a summary of VLMEvalKit: its row {chosen!r} has one number per dimension and no dialogues, so no interval can "
         f"be computed{other}"
     )
 
