@@ -1,4 +1,4 @@
-"""The figures that exist: what each shows, what it needs, how its numbers are computed and drawn."""
+"""The registry of figures: what each shows and needs, and how its numbers are computed and drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Facts = Literal["always", "benchmark", "answers", "scores", "never"]
 """When a figure is drawn from the published and measured facts.
 
-``always``; or where the study has no ``benchmark``, no ``answers`` or no ``scores``; or ``never``: it needs the
+``always``; or if the study has no ``benchmark``, no ``answers`` or no ``scores``; or ``never``: it needs the
 user's data, and without any it is shown as a demonstration on the synthetic sample.
 """
 
@@ -29,15 +29,16 @@ class Figure:
     Attributes
     ----------
     name : str
-        Its name, also of its function in `mmdu_analysis.plots`.
+        Its name, and the name of its function in `mmdu_analysis.plots`.
     caption : str
         What it shows: a full sentence.
     paper : str
-        The table or figure of the paper that it stands for; empty where the paper has none.
+        The corresponding table or figure of the paper; empty if there is none.
     facts : {"always", "benchmark", "answers", "scores", "never"}
-        When it is drawn from facts, see `Facts`.
+        Condition for drawing it from facts, see `Facts`.
     needs : tuple of str
-        Keys of `mmdu_analysis.study.REQUIREMENTS` that the study must meet where the figure isn't drawn from facts.
+        Keys of `mmdu_analysis.study.REQUIREMENTS` that the study must meet if the figure isn't drawn from
+        facts.
     packages : tuple of str
         Optional packages by import name.
     notebook : str
@@ -86,8 +87,8 @@ def register(figure: Figure) -> None:
 def all_figures() -> dict[str, Figure]:
     """Return all figures by name, in the order of their notebooks and modules.
 
-    The modules of ``mmdu_analysis.plots`` are imported here by name, so that a new file there is found without an
-    edit elsewhere. The registry itself lies below the plots and imports none of them.
+    The modules of ``mmdu_analysis.plots`` are imported here by name, so that a new file is found without
+    another change. The registry itself is a layer below the plots and imports none of them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What figures can require of a study, and the reasons why a study does not meet it."""
+"""Requirements of figures, and the reasons why a study does not meet them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from mmdu_analysis.study_parts import StudyParts as Study
 
 FEWEST_SIZES = 0.9
-"""Share of pictures whose size must be known before image tokens are shown."""
+"""Minimum share of pictures of known size for figures of image tokens."""
 
 FEWEST_TURNS = 0.5
-"""Share of scores that must know their turn before figures by turn are shown."""
+"""Minimum share of scores with a known turn for figures by turn."""
 
 
 def _benchmark(study: Study) -> str | None:
@@ -39,7 +39,7 @@ def _some_references(study: Study) -> str | None:
 
 
 def _context(study: Study) -> str | None:
-    """Return why the text before a turn isn't known: it needs references, or answers of the models."""
+    """Return the reason why the context of a turn is unknown: references or answers of the models are missing."""
     return None if study.answers is not None else _references(study)
 
 
@@ -111,7 +111,7 @@ def _labels(study: Study) -> str | None:
 
 
 def _mmdu_rubric(study: Study) -> str | None:
-    return None if study.rubric == MMDU else "it compares with MMDU, and the rubric is another"
+    return None if study.rubric == MMDU else "it compares with MMDU, and the scores are on another rubric"
 
 
 def _overall(study: Study) -> str | None:
@@ -146,4 +146,4 @@ REQUIREMENTS: dict[str, Callable[[Study], str | None]] = {
     "overall": _overall,
     "mmdu rubric": _mmdu_rubric,
 }
-"""What a figure can require: each returns why a study doesn't meet it, or None."""
+"""Requirements of figures: each returns the reason why a study doesn't meet it, or None."""

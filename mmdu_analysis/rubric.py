@@ -112,7 +112,7 @@ class Rubric:
         Parameters
         ----------
         name : str
-            Any spelling; case, spaces, ``_`` and ``-`` don't matter.
+            Any spelling; case, spaces, ``_`` and ``-`` are ignored.
 
         Returns
         -------
@@ -142,7 +142,7 @@ class Rubric:
         return ", ".join(f"{d.name} ({d.short})" if d.short != d.name else d.name for d in self.dimensions)
 
     def order(self, dimensions: Iterable[str]) -> list[str]:
-        """Return distinct dimensions in the order of the rubric; others follow by name.
+        """Return distinct dimensions in the order of the rubric, followed by others in alphabetical order.
 
         Parameters
         ----------
@@ -152,7 +152,7 @@ class Rubric:
         Returns
         -------
         list of str
-            Each name once.
+            Distinct names.
         """
         have = {str(name) for name in dimensions}
         known = [name for name in self.names if name in have]
@@ -249,7 +249,7 @@ MMDU = Rubric(
     (0.0, 10.0),
     "Overall Score",
 )
-"""MMDU's rubric. Its overall score (short name ``Avg``) is the judge's own, not the mean of the other six."""
+"""MMDU's rubric. Its overall score (short name ``Avg``) is a separate score of the judge, not the mean of the other six."""
 
 DIMENSIONS = {dimension.short: dimension.name for dimension in MMDU.dimensions}
 """Short name to full name of MMDU's dimensions, in the order of the paper's Table 2."""

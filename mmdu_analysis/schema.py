@@ -91,14 +91,14 @@ PLACEHOLDERS = ("<ImageHere>", "<image>")
 
 
 class Problem(NamedTuple):
-    """A part of a file that could not be used as it stands.
+    """A part of a file that could not be used.
 
     Attributes
     ----------
     file : str
         Path of the file.
     where : str
-        JSON path, line or cell, as far as it is known.
+        JSON path, line or cell, if known.
     problem : str
         Description of what was found.
     dialog_id : str or None
@@ -126,12 +126,13 @@ def problems_frame(problems: Iterable[Problem] = ()) -> pd.DataFrame:
     Parameters
     ----------
     problems : iterable of Problem
-        What loaders could not use.
+        Problems from loaders.
 
     Returns
     -------
     pandas.DataFrame
-        One row per problem: ``file``, ``where``, ``dialog_id`` (NA if unknown), ``turn`` (Int64), ``problem``.
+        One row per problem: ``file``, ``where``, ``dialog_id`` (NA if unknown), ``turn`` (Int64),
+        ``problem``.
     """
     import pandas as pd
 
@@ -160,16 +161,16 @@ def is_synthetic(*frames: object) -> bool:
 
 
 def report(problems: Sequence[Problem], *, strict: bool, advice: str) -> None:
-    """Report the problems of a loader: one warning that counts them, or the first one as an error.
+    """Report the problems of a loader: as one warning with their number, or the first one as an error.
 
     Parameters
     ----------
     problems : sequence of Problem
-        What the loader could not use.
+        Problems from a loader.
     strict : bool
         Raise the first problem instead of warning.
     advice : str
-        Where the whole list can be read; the end of the warning.
+        Where to read the complete list; it ends the warning.
 
     Raises
     ------
@@ -184,7 +185,7 @@ def report(problems: Sequence[Problem], *, strict: bool, advice: str) -> None:
     if not problems:
         return
     if strict:
-        raise DataError(f"{problems[0]} (strict=True; load without it to keep the rest)")
+        raise DataError(f"{problems[0]} (strict=True; load without it to skip such parts)")
     noun = "problem" if len(problems) == 1 else "problems"
     warnings.warn(
         f"{len(problems)} {noun}, the first: {problems[0]}; all in {advice}", ProblemWarning, stacklevel=3
@@ -199,7 +200,7 @@ def parse_access(pairs: Iterable[str], origin: str) -> dict[str, str]:
     pairs : iterable of str
         Each a model, ``=`` and one of `ACCESS`.
     origin : str
-        The option or variable that they come from, for the message.
+        The option or variable of the pairs, for the message.
 
     Returns
     -------
@@ -209,7 +210,7 @@ def parse_access(pairs: Iterable[str], origin: str) -> dict[str, str]:
     Raises
     ------
     DataError
-        If a pair isn't of that form.
+        If a pair doesn't have that form.
     """
     result: dict[str, str] = {}
     for pair in pairs:
@@ -231,4 +232,4 @@ def require_columns(frame: object, columns: Iterable[str], what: str) -> None:
     have = list(getattr(frame, "columns", []))
     missing = [column for column in columns if column not in have]
     if missing:
-        raise DataError(f"{what}: got columns {have}, expected also {missing}")
+        raise DataError(f"{what}: got columns {have}, missing {missing}")

@@ -1,4 +1,4 @@
-"""`Study`: a benchmark, answers, scores and ratings together, and everything that is computed from them."""
+"""`Study`: a benchmark, answers, scores and ratings, and all results computed from them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Study(StudyResults):
     """A benchmark, models' answers, judges' scores and people's ratings, with the access of the models.
 
-    Without arguments it holds the published tables and the measurements of the real dialogues, which need no files.
-    The given data are never replaced: a result that needs more than is there raises `NotAvailable`.
+    Without arguments it holds the published tables and the measurements of the real dialogues, which need no
+    files. The given data are never replaced: a result that needs missing data raises `NotAvailable`.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ class Study(StudyResults):
 
     @classmethod
     def from_env(cls) -> Study:
-        """Return the study that the environment names, else the one without files.
+        """Return the study of the environment variables, else the one without files.
 
         Returns
         -------
         Study
             From ``MMDU_DATA``, ``MMDU_ANSWERS``, ``MMDU_SCORES``, ``MMDU_RATINGS``, ``MMDU_RUBRIC`` and
-            ``MMDU_ACCESS`` (``MODEL=open`` pairs, separated by commas). ``MMDU_DATA=sample`` gives the synthetic
-            sample. Several paths are separated by the system's path separator.
+            ``MMDU_ACCESS`` (``MODEL=open`` pairs, separated by commas). ``MMDU_DATA=sample`` gives the
+            synthetic sample. Several paths are separated by the system's path separator.
         """
         return cls.from_options(env=os.environ)
 
@@ -94,7 +94,7 @@ class Study(StudyResults):
         allow_pickle: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> Study:
-        """Return a study from paths; what isn't given is taken from the environment.
+        """Return a study from paths; missing arguments are taken from the environment.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class Study(StudyResults):
         Returns
         -------
         Study
-            The other parts stay as they are loaded.
+            The other parts are not loaded again.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class Study(StudyResults):
         return study
 
     def unavailable(self, figure: Figure) -> str | None:
-        """Return why a figure can't be drawn from this study, or None.
+        """Return the reason why a figure can't be drawn from this study, or None.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ class Study(StudyResults):
         Returns
         -------
         pandas.DataFrame
-            One row per figure: ``figure``, ``available`` (bool), ``reason`` (why not; empty if available).
+            One row per figure: ``figure``, ``available`` (bool), ``reason`` (empty if available).
         """
         import pandas as pd
 
@@ -227,7 +227,7 @@ class Study(StudyResults):
         return frame.astype({"figure": "str"}).assign(reason=frame["reason"].fillna("").astype("str"))
 
     def numbers(self, figure: str) -> pd.DataFrame:
-        """Return the frame behind a figure.
+        """Return the numbers of a figure.
 
         Parameters
         ----------
@@ -237,12 +237,12 @@ class Study(StudyResults):
         Returns
         -------
         pandas.DataFrame
-            All that the figure's plot needs; written to CSV, the figure can be redrawn from it.
+            All data of the plot; the figure can be redrawn from it, also after writing it to CSV.
 
         Raises
         ------
         NotAvailable
-            If the study lacks what the figure needs.
+            If the study lacks data that the figure needs.
         """
         from mmdu_analysis.registry import find_figures
 
@@ -255,7 +255,7 @@ class Study(StudyResults):
                 self._cache["numbers", figure] = found.numbers(self)
             except NotAvailable:
                 raise
-            except DataError as error:  # these data don't support it; the other figures are drawn
+            except DataError as error:  # the data don't support it; other figures can be drawn
                 raise NotAvailable(f"figure {figure!r} can't be drawn: {error}") from error
         return self._cache["numbers", figure].copy()
 
@@ -279,7 +279,7 @@ class Study(StudyResults):
         Raises
         ------
         NotAvailable
-            If the study lacks what the figure needs.
+            If the study lacks data that the figure needs.
         """
         from mmdu_analysis.registry import find_figures
 
@@ -288,7 +288,7 @@ class Study(StudyResults):
 
     def browse(self, **options: Any) -> Any:
         """Open the dialogue browser on the study; see `mmdu_analysis.browse`."""
-        import mmdu_analysis as public  # the browser is a layer above, and found by its public name
+        import mmdu_analysis as public  # the browser is a higher layer, so it is imported by its public name
 
         return public.browse(self, **options)
 

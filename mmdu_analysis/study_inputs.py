@@ -1,4 +1,4 @@
-"""How a `Study` reads its parts: objects or paths to frames, with the problems collected."""
+"""The inputs of a `Study`: objects or paths are converted to frames, and problems are collected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_benchmark(given: Any, problems: dict[str, pd.DataFrame], strict: bool) 
         return None
     if not isinstance(given, Benchmark):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ProblemWarning)  # the study warns once for all its parts
+            warnings.simplefilter("ignore", ProblemWarning)  # the study gives one warning for all its parts
             given = load_benchmark(given, strict=strict)
     problems["benchmark"] = given.problems
     return given
@@ -105,7 +105,7 @@ def _checked_frame(given: Any, columns: Sequence[str], what: str) -> pd.DataFram
     require_columns(given, columns, what)
     if given.empty:
         raise DataError(f"{what}: got an empty frame, expected at least one row")
-    # Frames that were concatenated repeat their index.
+    # Concatenated frames have a repeated index.
     frame = given.assign(
         model=given["model"].astype("str"), dialog_id=given["dialog_id"].astype("str")
     ).reset_index(drop=True)
@@ -129,7 +129,7 @@ def warn_of(problems: pd.DataFrame) -> None:
 
 
 def turns_of_model(frame: pd.DataFrame | None, model: str) -> int:
-    """Return how many turns of a model a frame of answers or scores has a value for."""
+    """Return the number of turns of a model with a value in a frame of answers or scores."""
     if frame is None:
         return 0
     value = "score" if "score" in frame else "answer"

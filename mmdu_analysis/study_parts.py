@@ -119,7 +119,7 @@ class StudyParts:
 
     @property
     def problems(self) -> pd.DataFrame:
-        """What could not be used: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``."""
+        """Parts of files that could not be used: ``file``, ``where``, ``dialog_id``, ``turn``, ``problem``."""
         import pandas as pd
 
         found = [frame for frame in self._problems.values() if len(frame)]
@@ -129,8 +129,8 @@ class StudyParts:
     def models(self) -> pd.DataFrame:
         """The models: the given ones, else the published ones.
 
-        Columns: ``model``, ``access`` (NA if unknown), ``parameters_b``, ``n_answers``, ``n_scored`` (turns with a
-        score), ``synthetic``.
+        Columns: ``model``, ``access`` (NA if unknown), ``parameters_b``, ``n_answers``, ``n_scored`` (turns
+        with a score), ``synthetic``.
         """
         import pandas as pd
 
@@ -213,10 +213,10 @@ class StudyParts:
         Raises
         ------
         NotAvailable
-            If none was given.
+            If there is none.
         """
         if self._benchmark is None:
-            raise NotAvailable("no benchmark was given; pass benchmark= or set MMDU_DATA")
+            raise NotAvailable("no benchmark is given; pass benchmark= or set MMDU_DATA")
         return self._benchmark
 
     def need_scores(self) -> pd.DataFrame:
@@ -225,10 +225,10 @@ class StudyParts:
         Raises
         ------
         NotAvailable
-            If none were given.
+            If there are none.
         """
         if self._scores is None:
-            raise NotAvailable("no scores were given; pass scores= or set MMDU_SCORES")
+            raise NotAvailable("no scores are given; pass scores= or set MMDU_SCORES")
         return self._scores
 
     def need_answers(self) -> pd.DataFrame:
@@ -237,8 +237,8 @@ class StudyParts:
         Raises
         ------
         NotAvailable
-            If none were given.
+            If there are none.
         """
         if self._answers is None:
-            raise NotAvailable("no answers were given; pass answers= or set MMDU_ANSWERS")
+            raise NotAvailable("no answers are given; pass answers= or set MMDU_ANSWERS")
         return self._answers

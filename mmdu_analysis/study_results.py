@@ -59,7 +59,7 @@ class StudyResults(StudyParts):
 
         scored = self.need_scores().dropna(subset="score")
         if scored["model"].nunique() < 2:
-            raise NotAvailable("ranks need scores of two models or more; one is given")
+            raise NotAvailable("ranks need scores of two models or more, got one")
         return rank_models(self.need_scores(), rubric=self._rubric, **options)
 
     def gap(self, by: Any = "dimension", **options: Any) -> pd.DataFrame:
@@ -68,9 +68,9 @@ class StudyResults(StudyParts):
         Parameters
         ----------
         by : str, default "dimension"
-            ``dimension``: `gap_analysis` of the own models if they are at least two closed and two open ones,
-            otherwise of the published table with the own models in it, with a warning;
-            else `gap_breakdown` of the study's scores.
+            ``dimension``: `gap_analysis` of the own models if there are at least two closed and two open
+            ones, otherwise of the published table including the own models, with a warning; else
+            `gap_breakdown` of the study's scores.
         **options
             Of these functions.
 
@@ -126,11 +126,11 @@ class StudyResults(StudyParts):
         from mmdu_analysis.stats.calibration import calibrate_scores
 
         if self._ratings is None:
-            raise NotAvailable("no ratings were given; pass ratings= or set MMDU_RATINGS")
+            raise NotAvailable("no ratings are given; pass ratings= or set MMDU_RATINGS")
         return calibrate_scores(self.need_scores(), self._ratings, rubric=self._rubric, **options)
 
     def audit(self) -> pd.DataFrame:
-        """Return the paper's claims beside what its own tables and the benchmark give: `audit_paper`."""
+        """Return the paper's claims with the values recomputed from its tables and the benchmark: `audit_paper`."""
         from mmdu_analysis.stats.audit import audit_paper
 
         return audit_paper(self._benchmark)
@@ -141,9 +141,10 @@ class StudyResults(StudyParts):
         Returns
         -------
         pandas.DataFrame
-            ``model``, ``access``, the dimensions (0-100), ``low`` and ``high`` of the overall score, ``own`` (bool),
-            ``synthetic``. The published Table 2 without scores; with scores on MMDU's rubric, the own models are put
-            into it (a published name is replaced); synthetic models and other rubrics stand alone.
+            ``model``, ``access``, the dimensions (0-100), ``low`` and ``high`` of the overall score, ``own``
+            (bool), ``synthetic``. The published Table 2 without scores; with scores on MMDU's rubric, the own
+            models are added (a published model of the same name is replaced); synthetic models and other
+            rubrics are returned without the published ones.
         """
         import pandas as pd
 

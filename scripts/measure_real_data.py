@@ -61,7 +61,7 @@ def measure_answers(bench: Benchmark, folder: Path) -> pd.DataFrame:
 
 
 def measure_words(bench: Benchmark) -> pd.DataFrame:
-    """Words of questions and references with their counts; words met once are left out."""
+    """Words of questions and references with their counts; words with one occurrence are left out."""
     parts = []
     for field in ("question", "answer"):
         counts = word_frequencies(bench, field)
@@ -86,7 +86,7 @@ def measured_claims(bench: Benchmark) -> pd.DataFrame:
 def main(data: Path, out: Path) -> None:
     """Write every measured table."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the data's known gaps; its README tells them
+        warnings.simplefilter("ignore")  # known gaps of the data, described in its README
         bench = load_benchmark(data / "mmdu" / "benchmark.json")
     sizes = pd.read_csv(data / "mmdu" / "images.csv")[["file", "width", "height"]]
     tables = {

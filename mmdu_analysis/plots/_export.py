@@ -1,4 +1,4 @@
-"""Write the figures of a study as files: pictures, the numbers behind them, and an index page."""
+"""Write the figures of a study as files: pictures, their numbers, and an index page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RESOLUTION = 200
 """Dots per inch of PNG files."""
 
 SAMPLE_FOLDER = "sample"
-"""Sub-folder for the figures that only the synthetic sample can show."""
+"""Sub-folder for the figures that need the synthetic sample."""
 
 _UNDATED: dict[str, Any] = {
     "png": {"Software": None},
@@ -44,7 +44,7 @@ _UNDATED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Task:
-    """One figure to draw, how, and into which folder."""
+    """One figure to draw, its options, and its folder."""
 
     figure: str
     folder: Path
@@ -80,13 +80,14 @@ def save_figures(
 ) -> pd.DataFrame:
     """Write the figures that a study supports, each with a CSV file of its numbers, and an index page.
 
-    A study without any data writes the figures of the published and measured facts, and those that only judged
-    scores or references can show into the sub-folder ``sample``, drawn from the synthetic sample and marked so.
+    A study without any data writes the figures of the published and measured facts, and those that need
+    judged scores or references into the sub-folder ``sample``, drawn from the synthetic sample and marked as
+    such.
 
     Parameters
     ----------
     study : Study
-        Where the numbers come from.
+        The study.
     folder : str or path, default "figures"
         Folder to write into; it is created.
     only : iterable of str, optional
@@ -94,21 +95,21 @@ def save_figures(
     formats : sequence of {"png", "pdf", "svg"}, default ("png", "pdf")
         Formats of the pictures. PNG files have 200 dots per inch.
     width, height : float, optional
-        Size in inches instead of each figure's own.
+        Size in inches; by default that of each figure.
     font_size : float, optional
-        Size of labels in points, instead of the context's.
+        Size of labels in points; by default that of the context.
     context : {"paper", "notebook", "slides"}, optional
-        Sizes and looks; None uses matplotlib's settings as they are.
+        Sizes and styles; None uses matplotlib's settings unchanged.
     title, note : bool, default True
         Whether to write the title, and the note with n, definitions and source.
     progress : callable, optional
-        Called with the number of figures done, the number of all, and the name of the last one.
+        Called with the number of finished figures, the number of all figures, and the name of the last one.
 
     Returns
     -------
     pandas.DataFrame
-        One row per figure: ``figure``, ``available`` (bool), ``reason`` (why it was left out), ``title``, ``files``
-        (paths, separated by semicolons). The same input writes the same bytes.
+        One row per figure: ``figure``, ``available`` (bool), ``reason`` (why it was left out), ``title``,
+        ``files`` (paths, separated by semicolons). The same input writes the same bytes.
 
     Raises
     ------
@@ -202,7 +203,7 @@ def _run(tasks: list[Task], study: Study) -> Iterator[Result]:
         _start(study)
         yield from (_draw(task) for task in tasks)
         return
-    # A fork shares what is loaded; beside other threads, as in a notebook, it could deadlock.
+    # A fork shares the loaded data; with other threads, as in a notebook, it could deadlock.
     alone = sys.platform == "linux" and threading.active_count() == 1
     method = multiprocessing.get_context("fork" if alone else "spawn")
     others = set(multiprocessing.active_children())
@@ -211,7 +212,7 @@ def _run(tasks: list[Task], study: Study) -> Iterator[Result]:
         for done in as_completed([pool.submit(_draw, task) for task in tasks]):
             yield done.result()
         pool.shutdown()
-    except BaseException:  # an interrupt too: no worker stays behind
+    except BaseException:  # also after an interrupt: no worker process may remain
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -227,7 +228,7 @@ def _start(study: Study) -> None:
 
 
 def _start_worker(study: Study) -> None:
-    """Prepare a process: the parent handles interrupts, no window is opened, and it ends with its parent."""
+    """Prepare a worker process: the parent handles interrupts, no window is opened, and it ends with its parent."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -256,7 +257,7 @@ def _draw(task: Task) -> Result:
     """Compute a figure's numbers, draw it and write its files."""
     (figure,) = find_figures([task.figure])
     study = _study_of(task)
-    reason = study.unavailable(figure)  # of the sample, which lacks some parts too
+    reason = study.unavailable(figure)  # of the sample, which also lacks some parts
     if reason is not None:
         return Result(task.figure, False, reason)
     try:
@@ -301,7 +302,7 @@ def write_figure(
         for path, form in zip(files, formats, strict=True):
             with atomic_path(path) as temporary, _plain_fonts():
                 drawn.savefig(temporary, format=form, dpi=RESOLUTION, metadata=_UNDATED[form])
-            drawn.set_layout_engine("none")  # the other formats keep the layout of the first
+            drawn.set_layout_engine("none")  # the other formats reuse the layout of the first one
         title = read_texts(ax).get("title", "")
         plt.close(drawn)
     files.append(folder / f"{figure.name}.csv")

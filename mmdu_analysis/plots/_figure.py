@@ -1,4 +1,4 @@
-"""The figure class of plots that make their own figure."""
+"""The figure class of plots that create their own figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class PlotFigure(Figure):
     Attributes
     ----------
     grows : bool
-        Whether a drawing may set the height: the user has asked for none.
+        Whether a drawing may set the height, since the user has not set one.
     """
 
     grows = False
@@ -25,5 +25,5 @@ class PlotFigure(Figure):
             super().savefig(*args, **options)
 
     def get_tightbbox(self, *_: Any, **__: Any) -> Any:
-        """Return the whole canvas in inches: all texts are fitted to it, so notebooks must not crop it."""
+        """Return the size of the canvas in inches: all texts are fitted to it, so notebooks must not crop it."""
         return self.bbox_inches

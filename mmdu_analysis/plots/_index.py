@@ -20,7 +20,7 @@ def write_index(folder: Path, results: Sequence[tuple[Figure, Any]]) -> Path:
     folder : pathlib.Path
         Folder of the figures.
     results : sequence of (Figure, Result)
-        What became of each figure, in the order of the page.
+        Result of each figure, in the order of the page.
 
     Returns
     -------
@@ -32,13 +32,13 @@ def write_index(folder: Path, results: Sequence[tuple[Figure, Any]]) -> Path:
     lines = [
         "# Figures",
         "",
-        "Written by `mmdu figures`, this page too. The numbers of each figure are in its CSV file, from which it can "
+        "This page and the figures were written by `mmdu figures`. The numbers of each figure are in its CSV file, from which it can "
         'be redrawn: `mmdu.plots.NAME(pandas.read_csv("NAME.csv"))`.',
         "",
     ]
     if drawn and all(result.title.startswith("Demonstration") for _, result in drawn):
         lines += [
-            "These figures show the synthetic sample. They demonstrate the plots and are no findings.",
+            "These figures show the synthetic sample. They demonstrate the plots and are not results.",
             "",
         ]
     for figure, result in drawn:
@@ -58,7 +58,7 @@ def _entry(folder: Path, figure: Figure, result: Any) -> list[str]:
     files = [Path(file).name for file in result.files]
     pictures = [name for name in files if name.endswith((".png", ".svg"))]
     alt = f"{figure.caption} {result.title}".replace("[", "(").replace("]", ")")
-    stands = f" The paper's {figure.paper}." if figure.paper else ""
+    stands = f" It corresponds to {figure.paper} of the paper." if figure.paper else ""
     links = [f"[{Path(name).suffix[1:].upper()}]({name})" for name in files]
     code = f"mmdu_analysis/plots/{figure.module.rsplit('.', 1)[-1]}.py"
     links += [_link("code", folder, code), _link("notebook", folder, f"notebooks/{figure.notebook}.ipynb")]
@@ -73,7 +73,7 @@ def _entry(folder: Path, figure: Figure, result: Any) -> list[str]:
 
 
 def _link(label: str, folder: Path, target: str) -> str:
-    """Return a link to a file of the project where the folder is part of the project, else its name."""
+    """Return a link to a file of the project if the folder is part of the project, else its name."""
     for up, base in (("..", folder.parent), ("../..", folder.parent.parent)):
         if (base / target).is_file():
             return f"[{label}]({up}/{target})"

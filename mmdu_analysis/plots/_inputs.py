@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from mmdu_analysis.study import Study
 
 OWN = "own data"
-"""Source of what comes from the user's files."""
+"""Source of numbers from the user's files."""
 
 FEWEST_DIALOGS = 5
-"""Dialogues below which a bin of scores is not drawn."""
+"""Minimum number of dialogues of a bin of scores that is drawn."""
 
 
 def source_of(*tables: str) -> str:
@@ -43,14 +43,14 @@ def own_source(study: Study) -> str:
 
 
 def stamped(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return a frame with the columns ``source`` and ``synthetic``, with which a figure can be redrawn from it.
+    """Return a frame with the columns ``source`` and ``synthetic``, which are needed to redraw a figure from it.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Numbers of a figure.
     source : str
-        Where they come from.
+        Source of the numbers.
 
     Returns
     -------
@@ -91,14 +91,15 @@ def model_scores(study: Study) -> pd.DataFrame:
     Parameters
     ----------
     study : Study
-        Without scores, the published Table 2 is returned. Synthetic models and models on another rubric stand alone,
-        and so do those without an overall score.
+        Without scores, the published Table 2 is returned. Synthetic models, models on another rubric and
+        models without an overall score are returned without the published ones.
 
     Returns
     -------
     pandas.DataFrame
-        One row per model and dimension: ``model``, ``access``, ``parameters_b``, ``base_model``, ``dimension``,
-        ``short``, ``mean``, ``low``, ``high`` (0-100), ``own``, ``judge``, ``ci``, ``source``, ``synthetic``.
+        One row per model and dimension: ``model``, ``access``, ``parameters_b``, ``base_model``,
+        ``dimension``, ``short``, ``mean``, ``low``, ``high`` (0-100), ``own``, ``judge``, ``ci``, ``source``,
+        ``synthetic``.
     """
     import pandas as pd
 

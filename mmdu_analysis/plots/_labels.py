@@ -33,7 +33,9 @@ def labelled_turns() -> pd.DataFrame:
     answers = load_published("measured_answers")[["model", "dialog_id", "turn", "answer_tokens"]]
     turns = add_context(turns, answers, load_published("measured_images"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # labels of turns that are not among the 1,615 questions
+        warnings.simplefilter(
+            "ignore", DataWarning
+        )  # labels of turns that are not among the 1,615 published questions
         return join_turns(labels(), turns)
 
 
@@ -75,7 +77,8 @@ def described_turns(study: Any, column: str, *, own_answers: bool = True) -> pd.
     column : str
         Column that is needed.
     own_answers : bool, default True
-        The context holds each model's own answers where there are answers of all scored models; else the references.
+        Use each model's own answers as context if there are answers of all scored models; else the
+        references.
 
     Returns
     -------

@@ -16,7 +16,7 @@ HOST_ROWS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """Host of panels in a user's figure to its rows: texts above, panels, note."""
 
 _PANEL_SHAPE = 1.5
-"""Width by height of a panel that reads best."""
+"""Preferred ratio of width to height of a panel."""
 
 
 def new_axes(width: float, height: float, *, grows: bool = False) -> Axes:
@@ -48,7 +48,7 @@ def new_axes(width: float, height: float, *, grows: bool = False) -> Axes:
 def set_plot_height(ax: Axes, inches: float) -> None:
     """Set the height of a plot whose number of rows depends on the data.
 
-    It has no effect on a user's Axes, or where the user has asked for a height.
+    It has no effect on a user's Axes, or if the user has set a height.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def panels(
     from mmdu_analysis.plots._figure import PlotFigure
 
     figure: Any = ax.figure
-    if not isinstance(figure, PlotFigure):  # a figure of ours reserves room for texts around the whole plot
+    if not isinstance(figure, PlotFigure):  # figures of the package reserve space for texts around the plot
         HOST_ROWS[ax] = spec.subgridspec(3, 1, height_ratios=(0.15, 1, 0.15), hspace=0)
         spec = HOST_ROWS[ax][1]
     cells = spec.subgridspec(n_rows, n_columns, **grid)
@@ -136,14 +136,15 @@ def columns_that_fit(ax: Axes, inches: float, most: int, total: int | None = Non
     inches : float
         Width that a panel needs at the base font size.
     most : int
-        Panels beside each other at most.
+        Maximum number of panels in a row.
     total : int, optional
         Number of panels; `most` by default.
 
     Returns
     -------
     int
-        1 to `most`. In a user's figure, whose Axes don't grow, the number that makes the panels least flat or narrow.
+        1 to `most`. In a user's figure, whose Axes don't grow, the number whose panels are closest to the
+        preferred ratio.
     """
     from mmdu_analysis.plots._figure import PlotFigure
 

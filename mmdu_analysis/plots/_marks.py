@@ -1,4 +1,4 @@
-"""Marks that several score figures share: dots with intervals, rows of models, words for intervals."""
+"""Common marks of score figures: dots with intervals, rows of models, words for intervals."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def score_label(dimensions: Iterable[object]) -> str:
 
 
 def interval(row: Any, estimate: str = "mean", low: str = "low", high: str = "high", digits: int = 1) -> str:
-    """Return an estimate and its interval as text; the estimate alone where there is no interval.
+    """Return an estimate and its interval as text; the estimate alone if there is no interval.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ def span(values: pd.Series, digits: int = 1) -> str:
 
 
 def spread_labels(values: Sequence[float], distance: float) -> list[float]:
-    """Return heights of labels that are at least a distance apart, as near to their values as that allows.
+    """Return heights of labels that are at least a distance apart, as close to their values as possible.
 
     Parameters
     ----------
     values : sequence of float
-        Heights of what is labelled.
+        Heights of the labelled marks.
     distance : float
         In the unit of the values.
 
@@ -115,7 +115,7 @@ def _top(group: Sequence[int], values: Sequence[float], distance: float) -> floa
 
 
 def write_out_powers(axis: Axis) -> None:
-    """Label a logarithmic axis with ``1,000`` instead of a formula, which the style of the figures doesn't draw."""
+    """Label a logarithmic axis with ``1,000`` instead of a formula, which the style of the figures doesn't support."""
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
@@ -164,7 +164,7 @@ def name_rows(ax: Axes, labels: Sequence[str], bold: Sequence[bool] | None = Non
 
 
 def beside(ax: Axes, text: str, row: float, color: str = "black") -> None:
-    """Write a text right of the Axes, at a row."""
+    """Write a text to the right of the Axes, at a row."""
     ax.annotate(
         text,
         (1, row),
@@ -179,7 +179,7 @@ def beside(ax: Axes, text: str, row: float, color: str = "black") -> None:
 
 
 def own_note(frame: pd.DataFrame) -> str:
-    """Return which models are the user's own and who judged them; empty without own models among published ones."""
+    """Return a note on the user's own models and their judges; empty without own models among published ones."""
     if "own" not in frame or not frame["own"].any() or frame["own"].all():
         return ""
     judges = ", ".join(dict.fromkeys(map(str, frame.loc[frame["own"].astype(bool), "judge"])))
@@ -191,7 +191,7 @@ def own_note(frame: pd.DataFrame) -> str:
 
 
 def level_note(frame: pd.DataFrame, how: str = "clustered by dialogue") -> str:
-    """Return a description of the intervals, from the column ``ci``; empty where there are none."""
+    """Return a description of the intervals, from the column ``ci``; empty if there are none."""
     levels = frame["ci"].dropna() if "ci" in frame else ()
     if not len(levels):
         return ""

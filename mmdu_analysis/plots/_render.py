@@ -1,7 +1,7 @@
-"""Turn a drawing function into a registered public plot: axes, title, source line, abbreviations, synthetic mark.
+"""Convert a drawing function to a registered public plot: axes, title, source line, abbreviations, synthetic mark.
 
-A drawing function takes ``(frame, ax, ...)``, draws, and returns a `Drawing`: the title, the subtitle and the notes in
-words. The renderer places these texts, so that all figures agree and every width fits.
+A drawing function takes ``(frame, ax, ...)``, draws, and returns a `Drawing`: the title, the subtitle and the
+notes. The renderer places these texts, consistently and for every width.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class Drawing:
     Attributes
     ----------
     title : str
-        What is seen, in words that the data support: an ordering only where intervals separate.
+        A description of what is seen; it states an order only if intervals are disjoint.
     subtitle : str
-        Units, and what one mark is.
+        Units, and the meaning of a mark.
     note : str
-        n, definitions, what was left out. The renderer adds the meaning of short dimension names, and the source from
+        n, definitions, omissions. The renderer adds the meaning of short dimension names, and the source from
         the frame's column ``source``.
     legend : bool or tuple of (handles, labels)
-        Draw a legend between the subtitle and the plot, which fits any width and covers nothing: True takes the
-        labelled artists of the plot and its panels.
+        Draw a legend between the subtitle and the plot, which fits every width and covers no data: True takes
+        the labelled artists of the plot and its panels.
     """
 
     title: str
@@ -69,15 +69,16 @@ def figure(
     caption, numbers, notebook, paper, facts, needs, packages
         See `mmdu_analysis.registry.Figure`.
     size : tuple of float
-        Default width and height in inches at a font size of 7 points. Title, legend and note add to the height.
+        Default width and height in inches at a font size of 7 points. Title, legend and note add to the
+        height.
 
     Returns
     -------
     callable
-        Decorator. The public function returns the Axes and has the signature ``(frame, *, ax=None, title=True,
-        note=True, width=None, height=None, font_size=None, context=None, ...)``. `title` may be a text; `width` and
-        `height` are inches of the whole figure; they have no effect on given Axes. Without `context` and `font_size`,
-        matplotlib's settings are used as they are.
+        Decorator. The public function returns the Axes and has the signature ``(frame, *, ax=None,
+        title=True, note=True, width=None, height=None, font_size=None, context=None, ...)``. `title` may be a
+        text; `width` and `height` are inches of the whole figure; they have no effect on given Axes. Without
+        `context` and `font_size`, matplotlib's settings are used unchanged.
     """
 
     def decorate(draw: Callable[..., Drawing]) -> Callable[..., Axes]:
@@ -137,7 +138,7 @@ def _common_options(
     font_size: float | None = None,
     context: Context | None = None,
 ) -> Axes:
-    """Describe the signature that all plots share."""
+    """Define the common options of all plots."""
     raise NotImplementedError
 
 
@@ -150,7 +151,7 @@ def _public_signature(draw: Callable[..., Any]) -> inspect.Signature:
 
 
 def _parts(ax: Axes, before: set[Any]) -> list[Axes]:
-    """Return the Axes and everything that the drawing added to the figure: panels, colour bars."""
+    """Return the Axes and all Axes that the drawing added to the figure: panels, colour bars."""
     return [part for part in ax.get_figure(root=True).axes if part not in before]  # type: ignore[union-attr]
 
 
@@ -179,7 +180,7 @@ def _source(frame: pd.DataFrame) -> str:
 
 
 def _abbreviations(parts: list[Axes]) -> str:
-    """Return the meanings of the short names of dimensions that are a tick, a legend entry or a panel title by themselves."""
+    """Return the meanings of the short names of dimensions that are used as tick label, legend entry or panel title."""
     names = {dimension.short: dimension.name for dimension in MMDU.dimensions}
     shown: set[str] = set()
     for part in parts:

@@ -24,10 +24,10 @@ PANELS = {
 ORIGINS = ("published", "measured")
 
 _OBSERVED_TURNS = 20
-"""Turns after which the measured dialogues are cut."""
+"""Turn after which the measured dialogues are truncated."""
 
 _MEASURED = "measured on the real dialogues"
-_CUT = "The measured dialogues end at turn 20: whether the hatched ones go on is not observed."
+_CUT = "The measured dialogues end at turn 20: whether the hatched ones continue is not observed."
 _NO_REFERENCES = "Tokens were not measured: references are known for {known:,} of {total:,} turns."
 _COLUMNS = ["panel", "unit", "bin", "origin", "count", "percent", "observed", "n", "data", "note", "source"]
 
@@ -64,7 +64,7 @@ def _panel(study: Study, name: str) -> pd.DataFrame:
 
 
 def _published(name: str, labels: list[str]) -> pd.DataFrame:
-    """Return the shares that the paper prints, under the labels of the measured bins."""
+    """Return the printed shares of the paper, with the labels of the measured bins."""
     table = load_published("distributions")
     shares = table.loc[table["distribution"] == name]
     known = [label for label in labels if label not in ("no image", "<2", ">20" if name == "images" else "")]
@@ -104,7 +104,7 @@ def _measured(shares: pd.DataFrame, data: str, source: str) -> pd.DataFrame:
 
 
 def _nothing(labels: list[str], data: str, reason: str) -> pd.DataFrame:
-    """Return bins of which nothing was observed."""
+    """Return bins without observations."""
     import pandas as pd
 
     frame = pd.DataFrame({"bin": labels, "count": float("nan"), "percent": float("nan")})

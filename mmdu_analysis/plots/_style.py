@@ -1,4 +1,4 @@
-"""Palette and style contexts that all figures share. Nothing global changes."""
+"""Palette and style contexts of all figures. Global settings are not changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FONT_SIZES: dict[str, float] = {"paper": 7.0, "notebook": 9.0, "slides": 16.0}
 """Font size of each context, in points."""
 
 BASE_FONT_SIZE = FONT_SIZES["paper"]
-"""Font size for which the sizes of figures are given."""
+"""Font size to which the sizes of figures refer."""
 
 COLUMN = 3.5
 """Width of a paper's column, in inches; a full page is two."""
@@ -29,13 +29,13 @@ ACCESS_MARKERS = {"closed": "o", "open": "s", "finetuned": "D"}
 ACCESS_LABELS = {"closed": "closed", "open": "open", "finetuned": "fine-tuned on MMDU-45k"}
 
 OURS, PAPER = "#0072B2", "#A0A0A0"
-"""Colours of what was measured, and of what the paper prints."""
+"""Colours of measured values, and of values printed in the paper."""
 
 HIGHLIGHT, GREY, GRID, MARK = "#E69F00", "#555555", "#E2E2E2", "#B00020"
 SEQUENCE = ("#00425F", "#0072B2", "#56B4E9", "#E69F00", "#F0E442")
 
-# Models and judges have colours of their own, so that none of them reads as an access. Each differs from its
-# neighbours in lightness too, and in marker and dash.
+# Models and judges have separate colours, so that none of them is confused with an access. Each also differs
+# from its neighbours in lightness, marker and dash.
 MODEL_COLORS = ("#882255", "#C9A227", "#1B7F9C", "#000000", "#C77CBB", "#7A7A7A", "#88CCEE")
 MODEL_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
@@ -49,7 +49,7 @@ def rules(font_size: float) -> dict[str, Any]:
     Parameters
     ----------
     font_size : float
-        Size of labels in points; all other sizes follow from it.
+        Size of labels in points; all other sizes are proportional to it.
 
     Returns
     -------
@@ -106,14 +106,14 @@ def font_rules(font_size: float) -> dict[str, Any]:
 
 @contextmanager
 def style_context(context: Context | None = None, font_size: float | None = None) -> Iterator[None]:
-    """Apply a context for as long as the block lasts.
+    """Apply a context within a block.
 
     Parameters
     ----------
     context : {"paper", "notebook", "slides"}, optional
-        Without it matplotlib's settings stay as the user has set them.
+        By default matplotlib's settings of the user are kept.
     font_size : float, optional
-        Size of labels in points, instead of the context's.
+        Size of labels in points; by default that of the context.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def style_context(context: Context | None = None, font_size: float | None = None
         raise DataError(f"context is {context!r}, expected one of {', '.join(FONT_SIZES)}")
     if font_size is not None and not font_size > 0:
         raise DataError(f"font_size is {font_size}, expected a positive number of points")
-    settings: Any = {"text.parse_math": False}  # a ``$`` in the name of a model begins no formula
+    settings: Any = {"text.parse_math": False}  # a ``$`` in the name of a model doesn't begin a formula
     if context is not None:
         settings |= rules(font_size or FONT_SIZES[context])
     elif font_size is not None:
@@ -154,14 +154,15 @@ def points(size: float) -> float:
 
 
 def small() -> float:
-    """Return the font size of annotations in points: nine tenths of the labels'."""
+    """Return the font size of annotations in points: nine tenths of that of labels."""
     return points(0.9 * BASE_FONT_SIZE)
 
 
 def model_styles(models: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return a colour, a marker and a dash for each model.
 
-    The three models of the measured labels have the same ones in every figure; others follow in alphabetical order.
+    The three models of the measured labels have the same styles in every figure; others follow in
+    alphabetical order.
 
     Parameters
     ----------
@@ -236,7 +237,7 @@ def wrap_labels(labels: Iterable[str], width: int) -> list[str]:
     labels : iterable of str
         Texts of ticks or legends.
     width : int
-        Characters of a line.
+        Maximum length of a line in characters.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Titles, legends and notes around plots: wrapped to any width, in figures of the package and of users."""
+"""Titles, legends and notes around plots, wrapped to the width of figures of the package and of users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _MARGIN = 0.04
-"""Free border of a figure, in inches at the base font size."""
+"""Margin of a figure, in inches at the base font size."""
 
 _KINDS = ("mark", "title", "subtitle", "note")
 
@@ -49,14 +49,14 @@ class Texts:
 
 
 def write_on_figure(ax: Axes, texts: Texts, *, grow: bool) -> None:
-    """Write the texts above and below the only plot of a figure and reserve room for them.
+    """Write the texts above and below the only plot of a figure and reserve space for them.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         The plot.
     texts : Texts
-        What to write.
+        The texts.
     grow : bool
         Add the height of the texts to the figure's height; else the plot becomes smaller.
     """
@@ -224,7 +224,7 @@ def write_on_axes(ax: Axes, parts: Sequence[Axes], texts: Texts) -> None:
     parts : sequence of matplotlib.axes.Axes
         These Axes and their panels, colour bars and so on.
     texts : Texts
-        What to write.
+        The texts.
     """
     figure: Any = ax.get_figure(root=True)
     figure.draw_without_rendering()  # sizes are known only after the layout
@@ -248,7 +248,7 @@ def _write_around_panels(ax: Axes, panels_: Sequence[Axes], texts: Texts) -> Non
     bottom = _height(note) + points(3) if note else 0.0
     for text in (text for text in ax.texts if text.get_gid() in _KINDS):
         text.set_in_layout(False)
-        if text is not note:  # down from the upper edge of the host
+        if text is not note:  # downwards from the upper edge of the host
             text.xyann = (0, text.xyann[1] - top)  # type: ignore[attr-defined]
     if (legend := ax.get_legend()) is not None:
         legend.set_in_layout(False)
@@ -286,7 +286,7 @@ def _height(text: Text) -> float:
 def _annotated(ax: Axes, kind: str, content: str, offset: float, edge: int, va: str) -> Any:
     figure: Any = ax.get_figure(root=True)
     options = _text_options(kind)
-    cell = 0.8 * inches_wide(ax) * points(1)  # other Axes of the grid may still take room
+    cell = 0.8 * inches_wide(ax) * points(1)  # other Axes of the grid may still need space
     text = ax.annotate(
         wrap(content, min(ax.bbox.width / figure.dpi, cell), options["fontproperties"]),
         (0, edge),
@@ -304,7 +304,7 @@ def _annotated(ax: Axes, kind: str, content: str, offset: float, edge: int, va: 
 
 
 def _lifted(ax: Axes, offset: float) -> Any:
-    """Return the coordinates of Axes, lifted by points."""
+    """Return the coordinates of Axes, shifted upwards by points."""
     from matplotlib.transforms import offset_copy
 
     return offset_copy(ax.transAxes, ax.get_figure(root=True), y=offset, units="points")
@@ -343,7 +343,7 @@ def read_texts(ax: Axes) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``title``, ``subtitle``, ``note``, ``mark``, as far as they are there.
+        ``title``, ``subtitle``, ``note``, ``mark``, if they exist.
     """
     figure: Any = ax.get_figure(root=True)
     found = [text for text in (*ax.texts, *figure.texts) if text.get_gid() in _KINDS]

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _LABELS = {
     "images": "images in the dialogue",
     "named_images": "images that the question is about",
-    "context": "tokens to read before answering",
-    "kind": "what the question is about",
+    "context": "tokens of context",
+    "kind": "subject of the question",
     "dimension": "",
 }
 _COLUMNS = {"images": "n_images", "named_images": "n_referenced", "context": "context_tokens", "kind": "kind"}
 _FEWEST = 10
-"""Dialogues that must reach a turn for it to be drawn."""
+"""Minimum number of dialogues that reach a turn that is drawn."""
 
 
 def _curve_numbers(study: Any) -> pd.DataFrame:
@@ -59,8 +59,9 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and turn: ``model``, ``bin`` (turn), ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``,
-        ``slope``, ``slope_low``, ``slope_high``, ``ci``. Turns that few dialogues reach are left out.
+        One row per model and turn: ``model``, ``bin`` (turn), ``dimension``, ``mean``, ``low``, ``high``,
+        ``n_dialogs``, ``slope``, ``slope_low``, ``slope_high``, ``ci``. Turns that few dialogues reach are
+        left out.
     """
     reach = frame.groupby("bin")["n_dialogs"].max()
     last = int(reach.index[reach >= min(_FEWEST, reach.max())].max())
@@ -84,7 +85,7 @@ def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
         _slope_title(frame),
         "Below the names: points per turn within dialogues.",
         f"{level_note(frame).replace('Lines', 'Bands and brackets')}{left_out} n={int(reach.max())} dialogues at the first "
-        "turn. Late turns ask other kinds of questions, so a slope is not forgetting.",
+        "turn. Late turns ask other kinds of questions, so a slope is not evidence of forgetting.",
         legend=True,
     )
 
@@ -106,14 +107,16 @@ def _breakdown_numbers(study: Any, by: Any) -> pd.DataFrame:
     scores, turns, rubric, source = scores_and_turns(study, _COLUMNS[by])
     dimension = None if study.scores is None else main_dimension(study)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # thin bins carry a note, and the figure leaves them out
+        warnings.simplefilter(
+            "ignore", DataWarning
+        )  # bins of few dialogues have a note and are left out of the figure
         frame = score_breakdown(scores, by, turns, dimension=dimension, rubric=rubric)
     frame = frame.sort_values(["bin", "model"], kind="stable", ignore_index=True)
     return stamped(frame.astype({"bin": "str"}), source)
 
 
 def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw each model's mean in each bin with its interval; the marks of a bin stay within its stripe."""
+    """Draw each model's mean in each bin with its interval; the marks of a bin are drawn within its stripe."""
     by = str(frame["by"].iloc[0])
     frame = frame.assign(bin=frame["bin"].astype(str))
     enough = frame["n_dialogs"] >= min(FEWEST_DIALOGS, frame["n_dialogs"].max())
@@ -151,7 +154,7 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _bins_title(frame: pd.DataFrame, by: str) -> str:
-    """Return a title with the highest and lowest bin only if their intervals are apart for every model; else with the range of the means."""
+    """Return a title with the highest and lowest bin if their intervals are disjoint for every model; else with the range of the means."""
     what = {
         "images": "images in the dialogue",
         "named_images": "images that the question is about",
@@ -190,7 +193,7 @@ def _dimension_numbers(study: Any) -> pd.DataFrame:
         warnings.simplefilter("ignore", DataWarning)
         frame = score_breakdown(study.need_scores(), "dimension", rubric=study.rubric)
     if frame["bin"].nunique() < 2:
-        raise NotAvailable("it compares dimensions; the scores have one")
+        raise NotAvailable("it compares dimensions; the scores have only one")
     ranks = {name: rank for rank, name in enumerate(study.rubric.order(frame["bin"].unique()))}
     frame = frame.sort_values("bin", key=lambda names: names.map(ranks), kind="stable", ignore_index=True)
     return stamped(frame, own_source(study))
@@ -209,8 +212,8 @@ def scores_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and bin: ``model``, ``bin``, ``dimension``, ``mean``, ``low``, ``high``, ``n_dialogs``, ``n_turns``,
-        ``by``, ``ci``; bins in the order in which they are drawn.
+        One row per model and bin: ``model``, ``bin``, ``dimension``, ``mean``, ``low``, ``high``,
+        ``n_dialogs``, ``n_turns``, ``by``, ``ci``; bins in the order in which they are drawn.
     """
     bins, models = list(dict.fromkeys(frame["bin"])), sorted(frame["model"].unique())
     set_plot_height(ax, 0.45 + len(bins) * max(0.2, 0.07 * len(models)))
@@ -283,7 +286,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="Scores by the tokens to read before answering, with intervals",
+    caption="Scores by the tokens of context, with intervals",
     numbers=_context_numbers,
     notebook="03_model_scores",
     facts="scores",
@@ -291,7 +294,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
     size=(3.5, 2.2),
 )
 def scores_by_context(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the mean of each model by the tokens to read before answering.
+    """Draw the mean of each model by the tokens of context.
 
     Parameters
     ----------

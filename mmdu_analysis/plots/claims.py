@@ -25,15 +25,15 @@ _KINDS = {
     "shares of Figure 4": ("share", "sum", "arcs"),
     "means and ratios": ("derived", "average", "times"),
     "earlier benchmarks": ("figure1", "related"),
-    "tables against each other": ("same",),
+    "consistency of tables": ("same",),
     "measured on the dialogues": ("data",),
     "agreement with people": ("open",),
 }
-"""Kind of claims to the first part of their identifiers."""
+"""First part of identifiers to the kind of the claim."""
 
 _VERDICTS = {"holds": ("#6BAED6", "o"), "differs": ("#A33B20", "D")}
 _LINEAR = 1.0
-"""Difference up to which the axis is linear, in percent of the stated number."""
+"""Range in which the axis is linear, in percent of the stated number."""
 
 _STATED = re.compile(r"([-+]?\d[\d,]*\.?\d*)\s*(k?)")
 
@@ -55,7 +55,7 @@ def _numbers(study: Study) -> pd.DataFrame:
 
 
 def _relative(stated: str, difference: float) -> float:
-    """Return a difference in percent of the stated number; NaN where one of them is not a number."""
+    """Return a difference in percent of the stated number; NaN if one of them is not a number."""
     found = _STATED.search(stated)
     if found is None or math.isnan(difference):
         return math.nan
@@ -78,8 +78,8 @@ def audit(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per claim: ``kind``, ``verdict`` (holds, differs, needs data) and ``difference_percent`` (in percent of
-        the stated number; NA where the claim has no numbers).
+        One row per claim: ``kind``, ``verdict`` (holds, differs, needs data) and ``difference_percent`` (in
+        percent of the stated number; NA where the claim has no numbers).
     """
     kinds = list(frame["kind"].value_counts(sort=True).index)
     narrow = inches_wide(ax) < 4
@@ -113,7 +113,7 @@ def audit(frame: pd.DataFrame, ax: Axes) -> Drawing:
         f"Of {len(frame)} claims of the paper {summary}",
         f"One mark per claim with a number; {beyond} differ by more than {_LINEAR:g} %",
         "In brackets: claims that hold, of those that can be checked. The axis is linear within 1 % and logarithmic "
-        "beyond. Claims without numbers count in the brackets alone; differences within 1 % are of rounding or of one "
+        "beyond. Claims without numbers are counted in the brackets only; differences within 1 % are due to rounding or to one "
         "unit.",
         legend=True,
     )
@@ -128,7 +128,7 @@ def _label(frame: pd.DataFrame, kind: str) -> str:
 
 
 def _spread(rows: pd.DataFrame) -> list[float]:
-    """Return vertical shifts that keep marks of a kind and about the same difference apart."""
+    """Return vertical shifts that separate marks of a kind with similar differences."""
     rounded = rows["difference_percent"].round(1)
     groups = rows.groupby(["kind", rounded])["difference_percent"]
     rank, size = groups.cumcount(), groups.transform("size")

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 LIMITS = {"4k": 4_096, "8k": 8_192, "32k": 32_768}
 """Context windows that are marked, in tokens."""
 
-_CLASSES = ("#D6E6F3", "#8DBBDC", "#C1702A", "#6B1A0E")  # darker step by step, in grey too
+_CLASSES = ("#D6E6F3", "#8DBBDC", "#C1702A", "#6B1A0E")  # increasingly dark, also in grey
 _ESTIMATOR = "paper"
 _COVERED = 0.9
-"""Share of turns whose answer must be known before contexts are added up."""
+"""Minimum share of turns with a known answer for which contexts are computed."""
 
 
 def _context(study: Study) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def _context(study: Study) -> pd.DataFrame:
 
 
 def _inputs(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, str, str]:
-    """Return questions, the answers that make up the history, images, the history in words, and the source."""
+    """Return questions, the answers of the history, images, a description of the history, and the source."""
     if study.benchmark is None:
         answers = load_published("measured_answers")
         model = sorted(answers["model"].unique())[-1]
@@ -92,8 +92,8 @@ def context_growth(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per dialogue and turn: ``dialog_id``, ``turn``, ``context_tokens``, ``cohort`` (bool: the dialogue reaches
-        ``cohort_turns``), ``cohort_turns``, ``history``, ``image_model``.
+        One row per dialogue and turn: ``dialog_id``, ``turn``, ``context_tokens``, ``cohort`` (bool: the
+        dialogue reaches ``cohort_turns``), ``cohort_turns``, ``history``, ``image_model``.
     """
     import seaborn as sns
 
@@ -207,7 +207,7 @@ def _calendar(ax: Axes, frame: pd.DataFrame) -> None:
 
     frame = frame.assign(
         dialog_id=frame["dialog_id"].astype(str)
-    )  # a CSV file gives numbers, in another order
+    )  # columns of a CSV file are numbers, in another order
     table = frame.pivot(index="dialog_id", columns="turn", values="context_tokens")
     order = frame.groupby("dialog_id")["context_tokens"].max().sort_values(kind="stable").index
     table = table.loc[order]

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DARK = 65
-"""Score from which a cell of the heat map is so dark that its text is white."""
+"""Score from which the text of a cell of the heat map is white."""
 
 
 def _order(frame: pd.DataFrame) -> list[str]:
-    """Return the models, the highest in the last dimension (the overall score where there is one) first."""
+    """Return the models, the highest in the last dimension (the overall score if there is one) first."""
     last = frame["dimension"].iloc[-1]
     top = frame.loc[frame["dimension"] == last].sort_values("mean", ascending=False, kind="stable")
     rest = [model for model in dict.fromkeys(frame["model"]) if model not in set(top["model"])]
@@ -42,8 +42,8 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, ``own``, ``judge``.
-        The last dimension orders the models.
+        One row per model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, ``own``,
+        ``judge``. The last dimension orders the models.
     """
     import seaborn as sns
 
@@ -106,7 +106,7 @@ def _profile_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="The dimensions of each model as a small profile, in front of those of all models",
+    caption="The dimensions of each model as a small profile, with all other models in grey",
     numbers=_profile_numbers,
     notebook="03_model_scores",
     paper="Table 2",
@@ -115,7 +115,7 @@ def _profile_numbers(study: Any) -> pd.DataFrame:
     size=(7.0, 2.4),
 )
 def dimension_profiles(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the dimensions of each model in a panel of its own, the other models in grey behind it.
+    """Draw the dimensions of each model in a separate panel, with the other models in grey.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def _numbers(_: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="MMDU beside earlier benchmarks: mean images, turns and text tokens of a dialogue",
+    caption="MMDU and earlier benchmarks: mean images, turns and text tokens of a dialogue",
     numbers=_numbers,
     notebook="01_dataset_statistics",
     paper="Figure 1",
@@ -40,7 +40,7 @@ def benchmark_comparison(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``benchmark``, ``average_images``, ``average_turns``, ``average_text_tokens``; NA where it is not stated.
+        ``benchmark``, ``average_images``, ``average_turns``, ``average_text_tokens``; NA if not stated.
         The last row is highlighted.
     """
     columns = columns_that_fit(ax, 1.9, len(_MEASURES))

@@ -46,7 +46,8 @@ def distributions(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``panel``, ``bin``, ``origin`` (published or measured), ``percent``, ``count``, ``observed`` (bool), ``data``.
+        ``panel``, ``bin``, ``origin`` (published or measured), ``percent``, ``count``, ``observed`` (bool),
+        ``data``.
     """
     found = [panel for panel in PANELS if (frame["panel"] == panel).any()]
     columns = columns_that_fit(ax, 3.0, 2, len(found))
@@ -136,7 +137,7 @@ def images_named(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _share_bars(ax: Axes, frame: pd.DataFrame, panel: str) -> None:
-    """Draw the bars of one distribution; what was not observed is hatched."""
+    """Draw the bars of one distribution; unobserved shares are hatched."""
     import seaborn as sns
 
     bins = list(dict.fromkeys(frame["bin"].astype(str)))
@@ -168,7 +169,7 @@ def _share_bars(ax: Axes, frame: pd.DataFrame, panel: str) -> None:
 
 
 def _label_bars(ax: Axes, frame: pd.DataFrame, bins: list[str], origins: list[str]) -> float:
-    """Write value and count above each bar and hatch what was not observed; return the highest end."""
+    """Write value and count above each bar and hatch unobserved shares; return the upper end of the highest bar."""
     width = _WIDTH / len(origins)
     top = float(frame.groupby(["bin", "origin"])["percent"].sum().max())
     room = 0.8 * inches_wide(ax) * width / len(bins)
@@ -195,7 +196,7 @@ def _label_bars(ax: Axes, frame: pd.DataFrame, bins: list[str], origins: list[st
 
 
 def _value(percent: pd.Series, room: float) -> str:
-    """Return the value of a bar, a range where a part of it was not observed."""
+    """Return the value of a bar; a range if a part of it was not observed."""
     digits = int(room > _ROOM[0 if len(percent) > 1 else 1])
     return "-".join(f"{value:.{digits}f}" for value in percent.cumsum())
 
@@ -223,7 +224,7 @@ def _data(frame: pd.DataFrame) -> str:
 
 
 def _unobserved(frame: pd.DataFrame) -> str:
-    """Return why something was not observed, once each."""
+    """Return the reasons why values were not observed, without repetition."""
     reasons = dict.fromkeys(str(text) for text in frame["note"].dropna())
     return "".join(f"{reason} " for reason in reasons)
 
@@ -235,7 +236,7 @@ def _counts(frame: pd.DataFrame) -> str:
 
 
 @figure(
-    caption="Figure 4 as the authors drew it: printed labels and the arcs that are drawn",
+    caption="Figure 4 as drawn by the authors: printed labels and measured arcs",
     numbers=donut_numbers,
     notebook="06_paper_audit",
     paper="Figure 4",
@@ -243,7 +244,7 @@ def _counts(frame: pd.DataFrame) -> str:
     size=(7.0, 3.4),
 )
 def figure4_donuts(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the four rings of Figure 4 with the arcs as measured on the picture and the labels as printed.
+    """Draw the four rings of Figure 4 with the measured arcs and the printed labels.
 
     Parameters
     ----------
@@ -267,7 +268,7 @@ def figure4_donuts(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 _APART = 0.8
-"""Difference between label and arc from which it is reported, in points: above the error of measurement."""
+"""Minimum difference between label and arc that is reported, in points; it is above the error of measurement."""
 
 
 def _ring(ax: Axes, rows: pd.DataFrame) -> None:

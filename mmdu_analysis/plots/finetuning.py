@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 QUESTIONS = 1000
-"""Questions of a benchmark for which plausible noise is computed; the paper doesn't state how many it used."""
+"""Number of questions of a benchmark for which plausible noise is computed; the paper doesn't state its number."""
 
 
 def _mmdu_numbers(_: Any) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def _benchmark_numbers(_: Any) -> pd.DataFrame:
 
 
 def _deltas(ax: Axes, frame: pd.DataFrame) -> None:
-    """Draw gains from zero, block by block, in front of a band of plausible noise."""
+    """Draw gains from zero, block by block, with a band of plausible noise."""
     blocks = list(frame.groupby("block", sort=False))
     labels: list[str] = []
     row = 0
@@ -102,8 +102,8 @@ def finetuning_mmdu(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and metric: ``block``, ``metric``, ``base``, ``finetuned``, ``gain``, ``share_closed``,
-        ``reference``, ``noise`` (half width of the band, points).
+        One row per model and metric: ``block``, ``metric``, ``base``, ``finetuned``, ``gain``,
+        ``share_closed``, ``reference``, ``noise`` (half width of the band, points).
     """
     _deltas(ax, frame)
     overall = frame.loc[frame["metric"] == "Avg"].to_dict("records")
@@ -171,8 +171,8 @@ def context_ablation(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        From `ablation_effects`, one metric: ``effect``, ``model``, ``before``, ``after``, ``at``, ``from_score``,
-        ``to_score``, ``gain``.
+        From `ablation_effects`, one metric: ``effect``, ``model``, ``before``, ``after``, ``at``,
+        ``from_score``, ``to_score``, ``gain``.
     """
     steps = frame.loc[frame["effect"] == "context"]
     settings = list(dict.fromkeys([*steps["before"], *steps["after"]]))

@@ -1,4 +1,4 @@
-"""Closed and open models: all dimensions, the models at the border, and size."""
+"""Closed and open models: all dimensions, the lowest closed and the highest open models, and size."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ def gap_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, and for each dimension
-        the columns of `gap_analysis`, with ``gap_low``, ``gap_high`` and ``gap_ci`` for its interval.
+        One row per model and dimension: ``model``, ``access``, ``dimension``, ``short``, ``mean``, and for
+        each dimension the columns of `gap_analysis`, with ``gap_low``, ``gap_high`` and ``gap_ci`` for its
+        interval.
     """
     import seaborn as sns
 
@@ -87,14 +88,14 @@ def gap_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set(xlabel=score_label([]), ylabel="")
     last = first.iloc[-1]
     level = f"{100 * float(last['gap_ci']):g}%" if last["gap_ci"] == last["gap_ci"] else ""
-    counts = f"{int(last['n_closed'])} closed and {int(last['n_open'])} open models; fine-tuned ones are in neither mean."
+    counts = f"{int(last['n_closed'])} closed and {int(last['n_open'])} open models; fine-tuned ones are not part of either mean."
     robust = (
-        f"Without any one model the {dimensions[-1]} gap is {last['gap_min']:.1f} to {last['gap_max']:.1f}. "
+        f"If any single model is left out, the {dimensions[-1]} gap is {last['gap_min']:.1f} to {last['gap_max']:.1f}. "
         if last["gap_min"] == last["gap_min"]
         else ""
     )
     note = (
-        f"{counts} {robust}Welch's interval holds if the models are draws from a population of such models. "
+        f"{counts} {robust}Welch's interval assumes that the models are a sample from a population of such models. "
         f"{own_note(frame)}"
     )
     return Drawing(
@@ -106,7 +107,7 @@ def gap_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _gap_title(dimension: str, row: Any) -> str:
-    """Return a title with the gap in one dimension; it states an order only where the interval excludes 0."""
+    """Return a title with the gap in one dimension; it states an order only if the interval excludes 0."""
     values = interval(row, "gap", "gap_low", "gap_high").replace("+", "")
     if row["gap_low"] > 0:
         return f"{dimension}: closed models are {values} points above open ones on average"
@@ -149,7 +150,7 @@ def _pair_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="The lowest closed model beside the highest open and the highest fine-tuned one, in each dimension",
+    caption="The lowest closed model, the highest open and the highest fine-tuned one, in each dimension",
     numbers=_pair_numbers,
     notebook="04_open_vs_closed_gap",
     paper="Table 2",
@@ -158,13 +159,14 @@ def _pair_numbers(study: Any) -> pd.DataFrame:
     size=(3.5, 2.3),
 )
 def gap_pairs(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the models at the border of closed and open ones.
+    """Draw the lowest closed, the highest open and the highest fine-tuned model of each dimension.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per dimension and side: ``dimension``, ``short``, ``side`` (``open`` or ``finetuned``), ``closed_model``,
-        ``closed_mean``, ``model``, ``mean``, ``margin`` (lowest closed less this model, points).
+        One row per dimension and side: ``dimension``, ``short``, ``side`` (``open`` or ``finetuned``),
+        ``closed_model``, ``closed_mean``, ``model``, ``mean``, ``margin`` (lowest closed less this model,
+        points).
     """
     dimensions = list(dict.fromkeys(frame["dimension"]))
     set_plot_height(ax, 0.45 + 0.26 * len(dimensions))
@@ -209,8 +211,8 @@ def gap_pairs(frame: pd.DataFrame, ax: Axes) -> Drawing:
         "Right: lowest closed less highest open"
         + (" / fine-tuned" if frame["side"].nunique() > 1 else "")
         + ", points.",
-        "Single models at the extremes of their groups, without intervals: small margins are within what another "
-        "run can change.",
+        "Single models at the extremes of their groups, without intervals: a small margin can change in "
+        "another run.",
         legend=True,
     )
 
@@ -234,7 +236,7 @@ def _pair_title(frame: pd.DataFrame) -> str:
 def _size_numbers(study: Any) -> pd.DataFrame:
     from mmdu_analysis.stats.gap import size_effect
 
-    # Own models stand beside the published ones only on MMDU's rubric and with an overall score.
+    # Own models are compared with the published ones only on MMDU's rubric and with an overall score.
     comparable = study.scores is not None and study.rubric == MMDU and not study.synthetic
     comparable = comparable and MMDU.overall in set(study.scores["dimension"])
     rows = model_scores(study) if comparable else published_rows()
@@ -259,8 +261,9 @@ def score_and_size(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model: ``model``, ``access``, ``parameters_b`` (billions), ``dimension``, ``mean``, ``own``, and in all
-        rows ``slope``, ``slope_low``, ``slope_high``, ``spearman`` and ``p_value`` of `size_effect`.
+        One row per model: ``model``, ``access``, ``parameters_b`` (billions), ``dimension``, ``mean``,
+        ``own``, and in all rows ``slope``, ``slope_low``, ``slope_high``, ``spearman`` and ``p_value`` of
+        `size_effect`.
     """
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LABELS = {
     "turn": "turn",
     "images": "images in the dialogue",
-    "context": "tokens to read before answering",
+    "context": "tokens of context",
 }
 _UNITS = {"turn": "per turn", "images": "per image", "context": "per 1,000 tokens"}
 
@@ -32,7 +32,7 @@ def _numbers(study: Any, by: Any) -> pd.DataFrame:
     turns = described_turns(study, column, own_answers=False) if column else None
     dimension = main_dimension(study)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # thin bins are left out of the figure
+        warnings.simplefilter("ignore", DataWarning)  # bins of few dialogues are left out of the figure
         frame = gap_breakdown(
             study.need_scores(), study.access, by, turns, dimension=dimension, rubric=study.rubric
         )
@@ -80,7 +80,7 @@ def _along(frame: pd.DataFrame, ax: Axes) -> Drawing:
     )
     first = frame.iloc[0]
     unpaired = int(first["n_unpaired"])
-    lost = f" {unpaired:,} turns that only one side has are left out." if unpaired else ""
+    lost = f" {unpaired:,} turns without scores of both sides are left out." if unpaired else ""
     return Drawing(
         f"The gap by {_LABELS[by]}: {interval(first, 'slope', 'slope_low', 'slope_high', 2)} points {_UNITS[by]}",
         "Gap: mean of closed less mean of open models on the same turns.",
@@ -106,8 +106,9 @@ def gap_by_turn(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        From `gap_breakdown`: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``low``, ``high``,
-        ``n_dialogs``, ``n_turns``, ``n_unpaired``, ``slope``, ``slope_low``, ``slope_high``, ``by``, ``ci``.
+        From `gap_breakdown`: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``low``,
+        ``high``, ``n_dialogs``, ``n_turns``, ``n_unpaired``, ``slope``, ``slope_low``, ``slope_high``,
+        ``by``, ``ci``.
     """
     return _along(frame, ax)
 
@@ -139,7 +140,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="The gap between closed and open models by tokens to read before answering",
+    caption="The gap between closed and open models by tokens of context",
     numbers=_context_numbers,
     notebook="04_open_vs_closed_gap",
     needs=("both kinds", "turns", "references"),

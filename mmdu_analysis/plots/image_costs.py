@@ -1,4 +1,4 @@
-"""Tokens that images take in each model."""
+"""Tokens of images in each model."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from mmdu_analysis.study import Study
 
 _ALLOWED = (441, 507)
-"""Tokens an image that the rounding of the paper's numbers allows."""
+"""Tokens per image that are consistent with the rounded numbers of the paper."""
 
 
 def _images(study: Study) -> tuple[pd.DataFrame, str, str, int, bool]:
-    """Return images, which sizes they have, their source, the number of dialogues, and whether they are synthetic."""
+    """Return images, a description of their sizes, their source, the number of dialogues, and whether they are synthetic."""
     if study.benchmark is None:
         source = published_tables().loc["measured_images", "source"]
         dialogs = len(load_published("measured_dialogs"))
         return load_published("measured_images"), "original sizes", source, dialogs, False
     bench = study.benchmark
     synthetic = is_synthetic(bench.dialogs)
-    return bench.images, "sizes of the files as supplied", bench.name, len(bench.dialogs), synthetic
+    return bench.images, "sizes of the supplied files", bench.name, len(bench.dialogs), synthetic
 
 
 def _image_tokens(study: Study) -> pd.DataFrame:
-    """Return the tokens of each image, one row per image and model; one row per model where all images take as many."""
+    """Return the tokens of each image, one row per image and model; one row per model if all images have the same number."""
     import pandas as pd
 
     from mmdu_analysis.stats.tokens import FALLBACK_SIZE, IMAGE_TOKEN_MODELS, image_tokens
@@ -73,8 +73,8 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and image: ``model``, ``tokens``, ``by_size`` (bool; False: one row, all images take as many),
-        ``sizes`` (which sizes of the pictures), ``n_images``, ``n_unknown``.
+        One row per model and image: ``model``, ``tokens``, ``by_size`` (bool; False: one row, all images have
+        the same number), ``sizes`` (which sizes of the pictures), ``n_images``, ``n_unknown``.
     """
     order = list(frame.groupby("model")["tokens"].median().sort_values(kind="stable").index)
     set_plot_height(ax, 0.5 + 0.2 * len(order))
@@ -114,9 +114,9 @@ def image_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
     )
     return Drawing(
         f"Tokens of an image by model: medians from {medians.min():,.0f} to {medians.max():,.0f}",
-        f"For the {first['sizes']}; box: quartiles, whiskers: all images, diamond: every image takes as many",
-        f"Numbers: medians. Shaded: {_ALLOWED[0]}-{_ALLOWED[1]}, what rounding in the paper allows for its estimate of "
-        f"471. n={first['n_images']} images.{unknown}",
+        f"For the {first['sizes']}; box: quartiles, whiskers: all images, diamond: the same for every image",
+        f"Numbers: medians. Shaded: {_ALLOWED[0]}-{_ALLOWED[1]}, consistent with the rounding of the paper's "
+        f"estimate of 471. n={first['n_images']} images.{unknown}",
     )
 
 
@@ -166,7 +166,7 @@ def tokens_by_estimator(frame: pd.DataFrame, ax: Axes) -> Drawing:
     for text in ax.bar_label(bars, labels, fontsize=small(), padding=points(3)):
         text.set_bbox(
             {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": points(0.5)}
-        )  # over the line
+        )  # above the line
     published = float(frame["published"].iloc[0])
     ax.axvline(
         published, color=HIGHLIGHT, lw=points(1.2), zorder=0, label=f"published mean: {published:,.0f}"

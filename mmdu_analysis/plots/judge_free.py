@@ -1,4 +1,4 @@
-"""How well metrics without a judge separate right answers from wrong ones."""
+"""Separation of right and wrong answers by metrics without a judge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMES = {
     "token_f1": "token F1",
     "hallucinated_images": "names other images",
     "unseen_images": "names unseen images",
-    "forgotten_images": "omits asked images",
+    "forgotten_images": "omits requested images",
     "repetition": "repetition",
     "refusal": "refusal",
 }
@@ -54,7 +54,7 @@ def _numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="How well metrics without a judge separate right from wrong answers, by model and kind of question",
+    caption="Separation of right and wrong answers by metrics without a judge, by model and kind of question",
     numbers=_numbers,
     notebook="03_model_scores",
     facts="scores",
@@ -67,8 +67,8 @@ def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        From `metric_validity`: ``model``, ``kind``, ``metric``, ``auc``, ``low``, ``high``, ``n_right``, ``n_wrong``,
-        ``ci``.
+        From `metric_validity`: ``model``, ``kind``, ``metric``, ``auc``, ``low``, ``high``, ``n_right``,
+        ``n_wrong``, ``ci``.
     """
     metrics = [name for name in _NAMES if name in set(frame["metric"])]
     kinds, models = list(dict.fromkeys(frame["kind"])), sorted(frame["model"].unique())
@@ -98,7 +98,7 @@ def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
     apart = _separating(frame)
     return Drawing(
         f"{len(apart)} of {len(metrics)} metrics separate right from wrong answers in all models and kinds of questions",
-        "AUC: probability that a right answer has the higher value than a wrong one; 0.5 tells nothing.",
+        "AUC: probability that a right answer has the higher value than a wrong one; 0.5: no separation.",
         f"{level_note(frame)} Separate: the interval excludes 0.5 on the same side everywhere. n={_counts(frame)} right and "
         "wrong answers of a model and kind.",
         legend=True,

@@ -55,14 +55,14 @@ def _agreement_numbers(study: Any) -> pd.DataFrame:
     size=(3.5, 2.4),
 )
 def judge_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the correlations of each two judges.
+    """Draw the correlations of each pair of judges.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per pair and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models`` (NA for people), ``pearson`` with
-        ``low`` and ``high``, ``spearman``, ``kendall``. The last dimension of a pair is drawn as marks, the range over
-        all dimensions as lines.
+        One row per pair and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models`` (NA for people),
+        ``pearson`` with ``low`` and ``high``, ``spearman``, ``kendall``. The last dimension of a pair is
+        drawn as marks, the range over all dimensions as lines.
     """
     pairs = list(dict.fromkeys(zip(frame["judge_a"], frame["judge_b"], strict=True)))
     set_plot_height(ax, 0.45 + 0.36 * len(pairs))
@@ -93,9 +93,7 @@ def judge_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     pearson = between.loc[between["dimension"] == last, "pearson"].astype(float)
     least = between.loc[between["dimension"] == last, "low"].astype(float).min()
     sure = (
-        f" The 95% intervals of Pearson's correlation begin at {least:.2f} or higher."
-        if least == least
-        else ""
+        f" The 95% lower limits of Pearson's correlation are {least:.2f} or higher." if least == least else ""
     )
     people = " With people: as the paper states it." if (frame["judge_b"] == PEOPLE).any() else ""
     return Drawing(
@@ -127,7 +125,7 @@ def _models_by_score(frame: pd.DataFrame) -> list[str]:
 
 
 @figure(
-    caption="How much each judge gives each model above or below the mean of all judges",
+    caption="Offset of each judge for each model from the mean of all judges",
     numbers=_offset_numbers,
     notebook="05_finetuning_and_judges",
     paper="Table 6",
@@ -141,8 +139,8 @@ def judge_offsets(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per judge and model: ``judge``, ``model``, ``dimension``, ``score``, ``offset`` (points from the mean of all
-        judges of the model), ``judge_offset`` (its mean over models), ``own_family`` (bool).
+        One row per judge and model: ``judge``, ``model``, ``dimension``, ``score``, ``offset`` (points from
+        the mean of all judges of the model), ``judge_offset`` (its mean over models), ``own_family`` (bool).
     """
     models = _models_by_score(frame)
     set_plot_height(ax, 0.45 + 0.27 * len(models))
@@ -169,7 +167,7 @@ def judge_offsets(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         f"{frame['dimension'].iloc[0]}: judges' mean offsets lie between {low:+.1f} and {high:+.1f} points",
         "Lines: mean offset of each judge.",
-        f"{ringed}n={len(models)} models that all judges scored. A judge with a wider scale gives more to all good models, "
+        f"{ringed}n={len(models)} models that all judges scored. A judge that uses a wider range scores all good models higher, "
         "so rings do not show self-preference.",
         legend=True,
     )
@@ -213,9 +211,7 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
             annotation_clip=False,
         )
     root: Any = ax.get_figure(root=True)
-    narrow = root.get_figwidth() < points(
-        3.0
-    )  # names beside each other would touch in a column of 2.5 inches
+    narrow = root.get_figwidth() < points(3.0)  # horizontal names would overlap in a column of 2.5 inches
     ax.set_xticks(range(len(judges)), judges, rotation=90 if narrow else 0)
     ax.set_xlim(-0.2, len(judges) - 0.8)
     ax.set_ylim(0, 100)
@@ -227,7 +223,7 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         f"The same model's score differs by {spread.min():.1f} to {spread.max():.1f} points between judges",
         f"{changing} of {len(models)} models change rank.",
-        f"n={len(models)} models, {len(judges)} judges; scores have no intervals here.",
+        f"n={len(models)} models, {len(judges)} judges; without intervals.",
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NEAR = 1.0
-"""Points within which two scores count as the same in a title."""
+"""Maximum difference in points of two scores that a title calls similar."""
 
 
 def _reported() -> pd.DataFrame:
@@ -33,7 +33,7 @@ def _time_numbers(_: Any) -> pd.DataFrame:
     keys = ["model", "variant", "reported_by", "date"]
     marked = reported.merge(best[[*keys, "mean"]].assign(best=True), on=[*keys, "mean"], how="left")
     marked["best"] = marked["best"].fillna(False).astype(bool)
-    marked["variant"] = marked["variant"].str.removeprefix("+")  # a leading + is a formula for spreadsheets
+    marked["variant"] = marked["variant"].str.removeprefix("+")  # spreadsheets read a leading + as a formula
     return stamped(marked, source_of("main_results", "later_results"))
 
 
@@ -51,8 +51,9 @@ def gap_over_time(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per score: ``model``, ``variant`` (NA for the model as released), ``access``, ``mean``, ``judge``,
-        ``reported_by``, ``date`` (``YYYY-MM``), ``best`` (bool: the highest of its paper, access and kind).
+        One row per score: ``model``, ``variant`` (NA for the model as released), ``access``, ``mean``,
+        ``judge``, ``reported_by``, ``date`` (``YYYY-MM``), ``best`` (bool: the highest of its paper, access
+        and kind).
     """
     papers = frame.drop_duplicates("reported_by").sort_values("date", kind="stable")
     row_of = {name: row for row, name in enumerate(papers["reported_by"])}
@@ -113,7 +114,7 @@ def _closed_lines(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def _time_title(frame: pd.DataFrame) -> str:
-    """Name the highest later score of an open model as released, and the closed model with the nearest score."""
+    """Return a title with the highest later score of an open model as released, and the closed model with the nearest score."""
     plain = frame.loc[(frame["access"] == "open") & frame["variant"].isna()]
     latest = plain.loc[plain["date"] == plain["date"].max()].sort_values("mean").iloc[-1]
     size = f" {latest['parameters_b']:g}B" if latest["parameters_b"] == latest["parameters_b"] else ""
@@ -145,8 +146,8 @@ def reporter_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and paper: ``model``, ``access``, ``mean``, ``judge``, ``what``, ``reported_by``, ``date``,
-        ``difference`` (points).
+        One row per model and paper: ``model``, ``access``, ``mean``, ``judge``, ``what``, ``reported_by``,
+        ``date``, ``difference`` (points).
     """
     order = frame.drop_duplicates("model").sort_values("difference", ascending=False, kind="stable")
     models = order["model"].tolist()
@@ -188,7 +189,7 @@ def reporter_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _stated(row: dict[str, Any]) -> str:
-    """Return judge and average of a paper in words."""
+    """Return a description of judge and average of a paper."""
     if row["judge"] == row["what"]:
         return f"both {row['judge']}"
     return f"judge {row['judge']}, average {row['what']}"

@@ -84,7 +84,7 @@ def _draw(frame: pd.DataFrame, ax: Axes, what: str) -> Drawing:
     ax.set_ylabel(f"% of {first['unit']}")
     ax.grid(axis="both")
     missing = int(first["n_missing"])
-    unknown = f" {missing:,} more are not in the data." if missing else ""
+    unknown = f" {missing:,} further ones are not in the data." if missing else ""
     return Drawing(
         f"{what[0].upper()}{what[1:]}: median {tokens.median():,.0f}, longest {tokens.max():,.0f} tokens",
         f"Share of {first['unit']} up to each length",
@@ -94,7 +94,7 @@ def _draw(frame: pd.DataFrame, ax: Axes, what: str) -> Drawing:
 
 
 @figure(
-    caption="Text tokens of a dialogue, beside the published mean",
+    caption="Text tokens of a dialogue, with the published mean",
     numbers=_text_tokens,
     notebook="01_dataset_statistics",
     paper="Table 1",
@@ -114,7 +114,7 @@ def text_tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 @figure(
-    caption="Tokens of a question, beside the published mean and maximum of MMDU-45k",
+    caption="Tokens of a question, with the published mean and maximum of MMDU-45k",
     numbers=_turn_lengths("question"),
     notebook="01_dataset_statistics",
     paper="Table 1",
@@ -134,7 +134,7 @@ def question_lengths(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 @figure(
-    caption="Tokens of a reference answer, beside the published mean and maximum of MMDU-45k",
+    caption="Tokens of a reference answer, with the published mean and maximum of MMDU-45k",
     numbers=_turn_lengths("answer"),
     notebook="01_dataset_statistics",
     paper="Table 1",

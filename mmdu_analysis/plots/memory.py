@@ -24,7 +24,7 @@ _KINDS = {
     "multi image": {"color": "#00425F", "marker": "s", "ls": "--", "label": "about several images"},
 }
 _AXES = {
-    "distance": "turns since the image was first asked about",
+    "distance": "turns since the first question about the image",
     "progress": "progress through the dialogue (turn / last turn)",
 }
 
@@ -38,7 +38,7 @@ def _inputs(study: Any) -> tuple[Any, Any, dict[str, Any], str]:
 
 
 def _computed(function: Any, *arguments: Any, **options: Any) -> pd.DataFrame:
-    """Return the result of a function of `mmdu_analysis.stats`; data that it can't use raise `NotAvailable`."""
+    """Return the result of a function of `mmdu_analysis.stats`; raise `NotAvailable` if it can't use the data."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         try:
@@ -74,7 +74,9 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.grid(axis="y")
     first, last = (frame.loc[frame["step"] == end, "mean"] for end in (low, high))
     share = frame.iloc[0]
-    open_end = f" The last point holds all from {high:g} on." if frame["open_end"].astype(bool).any() else ""
+    open_end = (
+        f" The last point includes all from {high:g} on." if frame["open_end"].astype(bool).any() else ""
+    )
     several = (
         f"Questions about several images are {100 * share['share_multi_first']:.0f}% of the first and "
         f"{100 * share['share_multi_last']:.0f}% of the last fifth of the turns: see memory_by_kind."
@@ -116,8 +118,9 @@ def memory_decay(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        From `decay_curve`, with the predictor as ``step``: ``model``, ``step``, ``dimension``, ``mean``, ``low``, ``high``,
-        ``predictor``, ``open_end``, ``ci``, and ``share_multi_first``, ``share_multi_last`` of `decay_support`.
+        From `decay_curve`, with the predictor as ``step``: ``model``, ``step``, ``dimension``, ``mean``,
+        ``low``, ``high``, ``predictor``, ``open_end``, ``ci``, and ``share_multi_first``,
+        ``share_multi_last`` of `decay_support`.
     """
     return _lines(frame, ax)
 
@@ -127,7 +130,7 @@ def _distance_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="Scores by the turns since an image was first asked about, all kinds of questions mixed",
+    caption="Scores by the turns since the first question about an image, all kinds of questions mixed",
     numbers=_distance_numbers,
     notebook="03_model_scores",
     facts="scores",
@@ -135,7 +138,7 @@ def _distance_numbers(study: Any) -> pd.DataFrame:
     size=(3.5, 2.2),
 )
 def memory_distance(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the mean score of each model by the turns since the image was first asked about.
+    """Draw the mean score of each model by the turns since the first question about the image.
 
     Parameters
     ----------
@@ -176,14 +179,14 @@ def _kind_numbers(study: Any) -> pd.DataFrame:
     size=(7.0, 3.6),
 )
 def memory_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw the scores of each kind of question along the dialogue, and beside them the change as a forest.
+    """Draw the scores of each kind of question along the dialogue, and the change as a forest plot.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``part`` is ``curve`` (one row per model, ``kind`` and ``fifth`` of the dialogue: ``mean``, ``low``, ``high``) or
-        ``change`` (one row per model and kind, with ``all``: ``mean``, ``low`` and ``high`` of the change from the first to
-        the last turn in points, ``conclusion``, ``delta``).
+        ``part`` is ``curve`` (one row per model, ``kind`` and ``fifth`` of the dialogue: ``mean``, ``low``,
+        ``high``) or ``change`` (one row per model and kind, with ``all``: ``mean``, ``low`` and ``high`` of
+        the change from the first to the last turn in points, ``conclusion``, ``delta``).
     """
     curve, change = (frame.loc[frame["part"] == part] for part in ("curve", "change"))
     models = list(dict.fromkeys(change["model"]))
@@ -266,14 +269,14 @@ def _kind_forest(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def _kind_title(change: pd.DataFrame, delta: float) -> str:
-    """Return a title that states no fall only where the data exclude one of `delta` points in each kind of each model."""
+    """Return a title; it excludes a decrease of `delta` points only if the data do so for each kind and model."""
     conclusions = change.drop_duplicates("model")["conclusion"].tolist()
     within = change.loc[change["kind"] != "all"]
     raw = change.loc[change["kind"] == "all", "mean"]
     if set(conclusions) == {"no fall"}:
-        return f"Within kinds of questions, a fall of {delta:g} points is excluded"
+        return f"Within kinds of questions, a decrease of {delta:g} points is excluded"
     if set(conclusions) == {"fall"}:
-        return "Scores fall along the dialogue, also within kinds of questions"
+        return "Scores decrease along the dialogue, also within kinds of questions"
     parts = []
     for kind in ("single image", "multi image"):
         rows = within.loc[within["kind"] == kind]
@@ -318,8 +321,9 @@ def memory_published(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model and ``estimate`` (``published``, ``one row per image``, ``one row per turn``): ``model``, ``coef``,
-        ``low``, ``high`` (log-odds from the start to the end of a dialogue), ``n_dialogs``, ``ci``.
+        One row per model and ``estimate`` (``published``, ``one row per image``, ``one row per turn``):
+        ``model``, ``coef``, ``low``, ``high`` (log-odds from the start to the end of a dialogue),
+        ``n_dialogs``, ``ci``.
     """
     models = list(dict.fromkeys(frame["model"]))
     looks = {
@@ -344,6 +348,6 @@ def memory_published(frame: pd.DataFrame, ax: Axes) -> Drawing:
         f"The published coefficients of {len(models)} models {matches}",
         "All kinds of questions mixed.",
         "Published: one row for each image of a turn, so turns about several images count several times. Lines: 95% "
-        "intervals. The coefficient is no measure of forgetting: see memory_by_kind.",
+        "intervals. The coefficient does not measure forgetting: see memory_by_kind.",
         legend=True,
     )

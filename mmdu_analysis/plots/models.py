@@ -1,4 +1,4 @@
-"""All models by their score: the published ones, and own models among them."""
+"""All models by their score: the published ones and the user's own."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model, the highest ``mean`` first: ``model``, ``access``, ``parameters_b``, ``base_model``,
-        ``dimension``, ``mean``, ``low``, ``high``, ``own``, ``judge``, ``ci``.
+        One row per model, the highest ``mean`` first: ``model``, ``access``, ``parameters_b``,
+        ``base_model``, ``dimension``, ``mean``, ``low``, ``high``, ``own``, ``judge``, ``ci``.
     """
     frame = frame.reset_index(drop=True)
     set_plot_height(ax, 0.45 + 0.155 * len(frame))
@@ -74,7 +74,7 @@ def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:
     notes = (f"n={len(frame)} models.", arrows, level_note(frame), own_note(frame))
     return Drawing(
         _ranges(frame),
-        "In brackets: billions of parameters, where they are published.",
+        "In brackets: billions of parameters, if published.",
         " ".join(text for text in notes if text),
         legend=True,
     )
@@ -136,7 +136,7 @@ def _own_numbers(study: Any) -> pd.DataFrame:
     table["access"] = table["access"].fillna(table["model"].map(study.access))
     theirs = table.loc[~table["own"]]
     for name, shift in (("above", -1), ("below", 0)):
-        # Published neighbours: the lowest of those above, the highest of those below.
+        # Published neighbours: the lowest of the models above, the highest of those below.
         at = [int((theirs["mean"] > value).sum()) + shift for value in table["mean"]]
         near = [theirs.iloc[i] if 0 <= i < len(theirs) else None for i in at]
         near = [row if own else None for row, own in zip(near, table["own"], strict=True)]
@@ -151,7 +151,7 @@ def _own_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="One's own models among the published ones, with the difference to the neighbours above and below",
+    caption="Own models among the published ones, with the difference to the neighbours above and below",
     numbers=_own_numbers,
     notebook="08_your_own_model",
     paper="Table 2",
@@ -164,9 +164,9 @@ def own_model(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model, the highest ``mean`` first: ``model``, ``access``, ``mean``, ``low``, ``high``, ``rank``,
-        ``rank_low``, ``rank_high``, ``own``, ``judge``, ``above``, ``above_difference`` with ``_low`` and ``_high``, the
-        same for ``below``, ``ci``.
+        One row per model, the highest ``mean`` first: ``model``, ``access``, ``mean``, ``low``, ``high``,
+        ``rank``, ``rank_low``, ``rank_high``, ``own``, ``judge``, ``above``, ``above_difference`` with
+        ``_low`` and ``_high``, the same for ``below``, ``ci``.
     """
     frame = frame.reset_index(drop=True)
     own = frame["own"].astype(bool)
@@ -185,7 +185,7 @@ def own_model(frame: pd.DataFrame, ax: Axes) -> Drawing:
     lines = [_neighbours(line) for line in mine[:3]]
     if len(mine) > 3:
         lines.append(f"{len(mine) - 3} more own models.")
-    note = f"{level_note(frame)} {own_note(frame)} The published models have no interval, so places are too sure."
+    note = f"{level_note(frame)} {own_note(frame)} The published models have no interval, so the ranks are more certain than they should be."
     return Drawing(_place_title(mine, len(frame)), "\n".join(lines), note, legend=True)
 
 
@@ -198,11 +198,11 @@ def _place_title(mine: list[dict[str, Any]], count: int) -> str:
     else:
         low, high = int(first["rank_low"]), int(first["rank_high"])
     places = f"{low} to {high}" if low != high else f"{low}"
-    return f"{first['model']}: {interval(first)}, place {places} among {count - len(mine)} published models"
+    return f"{first['model']}: {interval(first)}, rank {places} among {count - len(mine)} published models"
 
 
 def _neighbours(line: dict[str, Any]) -> str:
-    """Return the differences of an own model to its published neighbours in words."""
+    """Return a description of the differences of an own model to its published neighbours."""
     parts = [
         f"{line[side]} {interval(line, f'{side}_difference', f'{side}_difference_low', f'{side}_difference_high')}"
         for side in ("above", "below")

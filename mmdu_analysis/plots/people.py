@@ -29,7 +29,7 @@ def _power_numbers(study: Study) -> pd.DataFrame:
 
 
 @figure(
-    caption="The smallest difference of two models that an evaluation detects, by its number of dialogues",
+    caption="The smallest detectable difference of two models by the number of dialogues",
     numbers=_power_numbers,
     notebook="10_people_and_planning",
     facts="scores",
@@ -129,10 +129,10 @@ def calibration(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.grid(axis="x")
     first = frame.iloc[0]
     return Drawing(
-        "Means of a judge, of people, and of both together",
+        "Means of a judge, of people, and of both combined",
         subtitle=f"{first['dimension']}, {first['ci']:.0%} intervals",
-        note=f"{first['n_rated']} of {first['n_dialogs']} dialogues rated, drawn by lot; the rated dialogues count "
-        f"{frame['gain'].min():.1f} to {frame['gain'].max():.1f} times.",
+        note=f"{first['n_rated']} of {first['n_dialogs']} dialogues rated, sampled at random; with the judge they are worth "
+        f"{frame['gain'].min():.1f} to {frame['gain'].max():.1f} times as many.",
         legend=True,
     )
 
@@ -147,12 +147,12 @@ def _agreement_numbers(study: Study) -> pd.DataFrame:
 
     ratings = study.ratings
     if ratings is None:
-        raise NotAvailable("no ratings were given; pass ratings= or set MMDU_RATINGS")
+        raise NotAvailable("no ratings are given; pass ratings= or set MMDU_RATINGS")
     parts = []
     if ratings["judge"].nunique() > 1:
         parts.append(krippendorff_alpha(ratings, by="dimension").assign(group="between raters"))
     if study.scores is not None:
-        judged = as_scores(study.scores, rubric=study.rubric)  # repeated judgements as their mean
+        judged = as_scores(study.scores, rubric=study.rubric)  # repeated judgements are averaged
         both = pd.concat([judged, ratings])
         parts.append(krippendorff_alpha(both, by="dimension").assign(group="raters and judge"))
     if not parts:
@@ -197,14 +197,14 @@ def rating_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_yticks(range(len(dimensions)), dimensions)
     ax.set_ylim(len(dimensions) - 0.5, -0.5)
     ax.set_xlim(right=1)
-    ax.set_xlabel("Krippendorff's alpha (1 full agreement, 0 as by chance)")
+    ax.set_xlabel("Krippendorff's alpha (1: full agreement, 0: chance)")
     ax.grid(axis="x")
     first = frame.iloc[0]
     return Drawing(
         "Agreement of raters",
         subtitle=f"{first['level']} alpha, {first['ci']:.0%} intervals over dialogues",
         note=f"{frame['n_units'].min()} to {frame['n_units'].max()} answers with two ratings or more a dimension. "
-        f"The paper reports a Pearson correlation of {first['paper_pearson']:.2f} between GPT-4o and people, of another kind: "
-        "over models, not answers.",
+        f"The paper reports a Pearson correlation of {first['paper_pearson']:.2f} between GPT-4o and people, which is "
+        "computed over models, not answers.",
         legend=True,
     )

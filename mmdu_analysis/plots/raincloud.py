@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _GOLDEN = 0.6180339887
-"""Step of the offsets that keep the dots of a strip apart: the same in each run, unlike a random jitter."""
+"""Step of the offsets that separate the dots of a strip; deterministic, unlike a random jitter."""
 
 
 def _numbers(study: Any) -> pd.DataFrame:
@@ -93,8 +93,9 @@ def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per model, dialogue and part: ``part`` (``score``, or ``difference`` of ``other`` less ``model``), ``model``,
-        ``other``, ``dialog_id``, ``value`` (points), ``mean``, ``low``, ``high`` (of all dialogues), ``dimension``, ``ci``.
+        One row per model, dialogue and part: ``part`` (``score``, or ``difference`` of ``other`` less
+        ``model``), ``model``, ``other``, ``dialog_id``, ``value`` (points), ``mean``, ``low``, ``high`` (of
+        all dialogues), ``dimension``, ``ci``.
     """
     kinds = [kind for kind in ("score", "difference") if (frame["part"] == kind).any()]
     counts = [frame.loc[frame["part"] == kind, "model"].nunique() for kind in kinds]

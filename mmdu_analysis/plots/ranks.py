@@ -54,8 +54,8 @@ def rank_intervals(frame: pd.DataFrame, ax: Axes) -> Drawing:
     Parameters
     ----------
     frame : pandas.DataFrame
-        From `rank_models`: ``model``, ``dimension``, ``mean``, ``rank``, ``rank_low``, ``rank_high``, ``group``,
-        ``n_dialogs``, ``n_turns``, ``n_dropped``, ``ci``.
+        From `rank_models`: ``model``, ``dimension``, ``mean``, ``rank``, ``rank_low``, ``rank_high``,
+        ``group``, ``n_dialogs``, ``n_turns``, ``n_dropped``, ``ci``.
     """
     rows = list(range(len(frame)))
     set_plot_height(ax, 0.45 + 0.2 * len(frame))
@@ -78,9 +78,9 @@ def rank_intervals(frame: pd.DataFrame, ax: Axes) -> Drawing:
     name = "share of right answers" if first["dimension"] == "Correct" else str(first["dimension"])
     return Drawing(
         f"{exact} of {len(frame)} ranks are certain at {100 * float(first['ci']):g}% ({name})",
-        "Grey: ranks that the differences allow. Right: mean, and letters that models share which are not "
+        "Grey: ranks consistent with the differences. Right: mean, and a common letter for models that are not "
         "significantly different.",
-        f"All intervals hold together (paired comparisons, Holm's correction). n={int(first['n_dialogs'])} dialogues, "
+        f"The intervals hold simultaneously (paired comparisons, Holm's correction). n={int(first['n_dialogs'])} dialogues, "
         f"{int(first['n_turns']):,} turns that all models have.{dropped}",
     )
 
@@ -114,7 +114,7 @@ def pairwise_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ----------
     frame : pandas.DataFrame
         From `compare_all_models`, one dimension: ``model_a``, ``model_b``, ``difference``, ``low``, ``high``,
-        ``p_holm``, ``n_dialogs``, ``n_turns``, ``ci``. A pair is turned so that its difference is positive.
+        ``p_holm``, ``n_dialogs``, ``n_turns``, ``ci``. Pairs are ordered so that the difference is positive.
     """
     known = frame.loc[frame["difference"].notna()]
     turned = (known["difference"] < 0).to_numpy()
@@ -150,6 +150,6 @@ def pairwise_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         f"{int(sure.sum())} of {len(pairs)} pairs differ significantly ({name})",
         "Filled: significant after Holm's correction over all pairs.",
-        f"Lines: {100 * (1 - level):g}% intervals of each pair by itself, paired on {turns} shared turns, clustered by "
+        f"Lines: {100 * (1 - level):g}% intervals of single pairs, paired on {turns} shared turns, clustered by "
         f"dialogue.{lost}",
     )

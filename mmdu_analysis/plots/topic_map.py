@@ -46,12 +46,13 @@ def _numbers(study: Study) -> pd.DataFrame:
     size=(3.5, 3.2),
 )
 def topics(frame: pd.DataFrame, ax: Axes) -> Drawing:
-    """Draw each dialogue on the map, coloured by topic, with the topic's words at its centroid.
+    """Draw each dialogue on the map, coloured by topic, with the words of each topic at its centroid.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        One row per dialogue: ``topic``, ``words``, ``x``, ``y``, ``silhouette``, and ``paper_accuracy`` (percent).
+        One row per dialogue: ``topic``, ``words``, ``x``, ``y``, ``silhouette``, and ``paper_accuracy``
+        (percent).
     """
     import seaborn as sns
 
@@ -84,8 +85,8 @@ def topics(frame: pd.DataFrame, ax: Axes) -> Drawing:
     n, mean = len(frame), frame["silhouette"].mean()
     return Drawing(
         f"{len(numbers)} groups of dialogues by their words",
-        f"Words: the three that weigh most in a group; mean silhouette {mean:.2f} (-1 to 1)",
-        f"TF-IDF, k-means and t-SNE over n={n} dialogues: neighbours are alike, long distances mean nothing. The paper "
+        f"Words: the three with the highest weight in a group; mean silhouette {mean:.2f} (-1 to 1)",
+        f"TF-IDF, k-means and t-SNE over n={n} dialogues: neighbours are similar, large distances are not interpretable. The paper "
         f"reports {frame['paper_accuracy'].iloc[0]:.0f} % accuracy of its own clusters, judged by people.",
     )
 

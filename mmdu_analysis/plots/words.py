@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 Field = Literal["question", "answer"]
 
 _SHOWN = 60
-"""Words of a cloud."""
+"""Number of words of a cloud."""
 
 _SIDES = (OURS, "#8C6D31")
 """Colours of words of questions and of answers."""
 
 _KEPT = 0.85
-"""Part of the wanted size that every word must keep in a layout."""
+"""Minimum ratio of the drawn to the requested size of a word."""
 
 _CANVAS = (1200, 620)
 _KIND: dict[Field, str] = {"question": "questions", "answer": "reference answers"}
@@ -44,7 +44,11 @@ def _counts(study: Study, field: Field) -> tuple[pd.Series, str, bool]:
         return counts, bench.name, is_synthetic(bench.dialogs)
     table = load_published("measured_words")
     counts = table.loc[table["field"] == field].set_index("word")["count"]
-    return counts, f"{published_tables().loc['measured_words', 'source']}; words met twice or more", False
+    return (
+        counts,
+        f"{published_tables().loc['measured_words', 'source']}; words with two or more occurrences",
+        False,
+    )
 
 
 def _cloud_numbers(field: Field) -> Callable[[Study], pd.DataFrame]:
@@ -119,7 +123,7 @@ def _cloud(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _draw_cloud(ax: Axes, frame: pd.DataFrame, font: Path) -> None:
-    """Draw the words as shapes, so that their heights scale with the Axes and stay proportional."""
+    """Draw the words as paths, so that their heights scale with the Axes and stay proportional."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath
@@ -141,8 +145,8 @@ def _draw_cloud(ax: Axes, frame: pd.DataFrame, font: Path) -> None:
 def _layout(frame: pd.DataFrame, font: Path) -> list[tuple[str, float, tuple[int, int]]]:
     """Return word, font size and position (row, column) of the words, the sizes proportional to the counts.
 
-    The layout of wordcloud makes words smaller that find no room, and rounds. All words are drawn as much smaller as
-    the one that lost most, so that they stay in proportion and apart.
+    The layout of wordcloud shrinks words that don't fit, and rounds sizes. All words are scaled by the
+    smallest ratio, so that they stay proportional and don't overlap.
     """
     from wordcloud import WordCloud
 
@@ -186,7 +190,7 @@ def _ranking(ax: Axes, top: pd.DataFrame, font: Path) -> None:
 
 
 def _contrast(study: Study) -> pd.DataFrame:
-    """Return the words that distinguish questions from answers most, of either side."""
+    """Return the most distinctive words of questions and of answers."""
     import pandas as pd
 
     from mmdu_analysis.stats.words import distinctive_words as contrast
@@ -240,14 +244,14 @@ def distinctive_words(frame: pd.DataFrame, ax: Axes) -> Drawing:
         "Words that distinguish questions from reference answers",
         f"{clear} of the {len(frame)} words are beyond 1.96 standard errors (dotted)",
         f"Log-odds with a Dirichlet prior (Monroe et al. 2008); the most distinctive of {frame['n_words'].iloc[0]:,} words "
-        "of either side, so the extremes are selected.",
+        "of either side, so these are selected extremes.",
         legend=([Patch(facecolor=color) for color in _SIDES], ["more in questions", "more in answers"]),
     )
 
 
 @functools.cache
 def font_for(text: str) -> Path:
-    """Return a font that has the glyphs of a text: matplotlib's own, else one of the system.
+    """Return a font that has the glyphs of a text: one of matplotlib, else one of the system.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class WrittenReport:
 
 @dataclass
 class _Part:
-    """A section as the template shows it."""
+    """A section in the form that the template needs."""
 
     key: str
     title: str
@@ -68,11 +68,11 @@ def write_report(
     Parameters
     ----------
     study : Study
-        What it is about; without data, the published results.
+        The study; without data, the published results.
     path : str or path, default "report.html"
-        File to write; beside an HTML report a folder with pages of the lowest dialogues is written.
+        File to write; an HTML report also has a folder with pages of the dialogues with the lowest scores.
     form : {"html", "markdown", "latex"}, optional
-        By default by the file's ending (``.html``, ``.md``, ``.tex``).
+        By default chosen by the suffix of the file (``.html``, ``.md``, ``.tex``).
     sections : sequence of str, optional
         Keys of `mmdu_analysis.report.sections.SECTIONS`, or ``worst``; by default all but ``audit``.
     audit : bool, default False
@@ -81,7 +81,7 @@ def write_report(
     Returns
     -------
     WrittenReport
-        The file, and what was left out.
+        The file, and the omitted parts.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def write_report(
         if name != WORST:
             try:
                 made[name] = SECTIONS[name](study)
-            except DataError as error:  # also NotAvailable: the other sections are written
+            except DataError as error:  # includes NotAvailable: the other sections are written
                 left_out.append(f"section {name!r}: {error}")
     text = (
         _html(study, made, path, left_out, worst=WORST in names)
@@ -165,7 +165,7 @@ def _part(study: Study, name: str, section: Section, left_out: list[str]) -> _Pa
 
 
 def _figure(study: Study, name: str, left_out: list[str]) -> dict[str, str] | None:
-    """Return a figure as PNG; None where the study can't support it."""
+    """Return a figure as PNG; None if the study can't support it."""
     import matplotlib.pyplot as plt
 
     figures = all_figures()

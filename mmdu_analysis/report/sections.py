@@ -51,7 +51,7 @@ def scores_section(study: Study) -> Section:
         summary = summarize_scores(study.scores, rubric=study.rubric)
         ranked = places.place_among_published(summary, load_published("main_results"), access=study.access)
         texts = (*(_place_text(ranked, model) for model in ranked.loc[ranked["own"], "model"]), _caveat())
-        return Section("Place among the published models", texts, ranked, ("own_model", "main_results"))
+        return Section("Rank among the published models", texts, ranked, ("own_model", "main_results"))
     return Section(
         "Scores by model", ("Own models; published scores are on another rubric.",), table, ("main_results",)
     )
@@ -65,8 +65,8 @@ def _place_text(ranked: pd.DataFrame, model: str) -> str:
     row = ranked.loc[ranked["model"] == model].iloc[0]
     known = row["low"] == row["low"]
     span = f" [{row['low']:.1f}, {row['high']:.1f}]" if known else ""
-    ranks = f", places {row['rank_low']} to {row['rank_high']} within the interval" if known else ""
-    text = f"{model}: {row['mean']:.1f}{span} of 100, place {row['rank']} of {len(ranked)}{ranks}."
+    ranks = f", ranks {row['rank_low']} to {row['rank_high']} within the interval" if known else ""
+    text = f"{model}: {row['mean']:.1f}{span} of 100, rank {row['rank']} of {len(ranked)}{ranks}."
     others = ranked.loc[~ranked["own"]]
     above, below = (
         others.loc[others["mean"] >= row["mean"]].tail(1),
@@ -86,12 +86,12 @@ def dimensions_section(study: Study) -> Section:
 
 
 def differences_section(study: Study) -> Section:
-    """Return the ranks of the own models and the differences of each two."""
+    """Return the ranks of the own models and the differences of each pair."""
     scores = study.need_scores()
     if scores["model"].nunique() < 2:
-        raise NotAvailable("it compares models, and the scores are of one")
+        raise NotAvailable("it compares models, and there are scores of only one")
     one = only_dimension(scores, None, rubric=study.rubric)
-    text = "Each two models on the turns that both have, with Holm's correction for the number of pairs."
+    text = "Each pair of models on the turns that both have, with Holm's correction for the number of pairs."
     table = compare_all_models(one, rubric=study.rubric)
     return Section(
         "Differences between own models", (text,), table, ("rank_intervals", "pairwise_differences")
@@ -102,17 +102,17 @@ def ranks_section(study: Study) -> Section:
     """Return the ranks of the own models."""
     scores = study.need_scores()
     if scores["model"].nunique() < 2:
-        raise NotAvailable("it ranks models, and the scores are of one")
-    text = "Ranks hold simultaneously: a model is behind only those that are significantly better."
+        raise NotAvailable("it ranks models, and there are scores of only one")
+    text = "Ranks hold simultaneously: a model is ranked below only those that are significantly better."
     return Section("Ranks", (text,), rank_models(scores, rubric=study.rubric))
 
 
 def breakdowns_section(study: Study) -> Section:
     """Return the figures of scores by properties of the turns."""
     study.need_scores()
-    text = "Scores by kind of question, number of images, context and turn. Cells of few dialogues are uncertain."
+    text = "Scores by kind of question, number of images, context and turn. Cells with few dialogues are uncertain."
     names = ("scores_by_kind", "scores_by_images", "scores_by_context", "score_and_length", "memory_by_kind")
-    return Section("What the scores go with", (text,), None, names)
+    return Section("Scores by properties of the turns", (text,), None, names)
 
 
 def gap_section(study: Study) -> Section:
@@ -135,7 +135,7 @@ def data_section(study: Study) -> Section:
 
 
 def coverage_section(study: Study) -> Section:
-    """Return how much of the benchmark the scores cover."""
+    """Return the coverage of the benchmark by the scores."""
     import pandas as pd
 
     scores = study.need_scores()
@@ -156,7 +156,7 @@ def coverage_section(study: Study) -> Section:
             }
         )
     table = pd.DataFrame(rows)
-    texts = ["Scored turns, unjudged turns, and dialogues whose scores say which turn they belong to."]
+    texts = ["Scored turns, unjudged turns, and dialogues whose scores have turn numbers."]
     lost = one.loc[one["turn"].isna(), "dialog_id"].nunique()
     if lost:
         total = one["dialog_id"].nunique()
@@ -168,7 +168,7 @@ def coverage_section(study: Study) -> Section:
 
 
 def problems_section(study: Study) -> Section:
-    """Return what the loaders could not use."""
+    """Return the problems that the loaders report."""
     problems = study.problems
     if problems.empty:
         return Section("Problems of the files", ("No problem was found.",))
@@ -180,7 +180,7 @@ def audit_section(study: Study) -> Section:
     """Return the claims of the paper whose recomputed values differ."""
     table = study.audit()
     differs = table.loc[table["verdict"] == "differs", ["claim", "where", "stated", "recomputed", "note"]]
-    text = f"Of {len(table)} claims of the paper, {len(differs)} come out differently; many differences are rounding."
+    text = f"Of {len(table)} claims of the paper, {len(differs)} differ from the recomputed values; many differences are due to rounding."
     return Section("Audit of the paper", (text,), differs.reset_index(drop=True), ("audit",))
 
 

@@ -45,7 +45,7 @@ def worst_dialogs(study: Study, count: int = N_DIALOGS) -> list[WorstDialog]:
     study : Study
         With scores.
     count : int, default 10
-        How many dialogues of all models together.
+        Number of dialogues over all models.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def worst_dialogs(study: Study, count: int = N_DIALOGS) -> list[WorstDialog]:
     scores = only_dimension(study.need_scores(), None, rubric=study.rubric)
     means = scores.dropna(subset="score").groupby(["model", "dialog_id"], observed=True)["score"].mean()
     if means.empty:
-        raise NotAvailable("the scores don't say which dialogue they belong to")
+        raise NotAvailable("the scores have no dialogue ids")
     lowest = means.sort_values(kind="stable").head(count)
     return [_worst(study, scores, str(model), str(key), mean) for (model, key), mean in lowest.items()]
 
@@ -108,7 +108,7 @@ def write_pages(study: Study, worst: list[WorstDialog], folder: Path) -> dict[st
     worst : list of WorstDialog
         The dialogues.
     folder : pathlib.Path
-        Made if it isn't there.
+        The folder; it is created if it doesn't exist.
 
     Returns
     -------

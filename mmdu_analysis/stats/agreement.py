@@ -28,7 +28,7 @@ FAMILIES = {"gpt": "OpenAI", "claude": "Anthropic", "gemini": "Google", "qwen": 
 
 
 def family_of(model: str, families: Mapping[str, str] | None = None) -> str | None:
-    """Return a model's family: as given, else by the beginning of its name; None if unknown."""
+    """Return the family of a model: as given, else from the beginning of its name; None if unknown."""
     if families and model in families:
         return families[model]
     return next((name for start, name in FAMILIES.items() if model.lower().startswith(start)), None)
@@ -40,9 +40,9 @@ def as_judge_table(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFram
     Parameters
     ----------
     table : pandas.DataFrame
-        ``load_published("judges")`` or of that form, or scores from `load_scores` by several judges.
+        ``load_published("judges")`` or a frame of that form, or scores from `load_scores` by several judges.
     rubric : Rubric, optional
-        Whose dimensions they are.
+        The rubric of the dimensions.
 
     Returns
     -------
@@ -58,12 +58,12 @@ def as_judge_table(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFram
     """
     if "score" in getattr(table, "columns", ()):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CoverageWarning)  # each judge may have scored other models
+            warnings.simplefilter("ignore", CoverageWarning)  # judges may have scored different models
             table = score_table(summarize_scores(table, ["model", "judge"], rubric=rubric), rubric=rubric)
     require_columns(table, ["model", "judge"], "a table of models and judges")
     judges = list(table["judge"].unique())
     if len(judges) < 2:
-        raise NotAvailable(f"got scores by {judges}, expected two judges at least")
+        raise NotAvailable(f"got scores by {judges}, expected at least two judges")
     if table.duplicated(["model", "judge"]).any():
         raise DataError("a judge scores a model twice in the table; expected one row per model and judge")
     if not _metrics(table, rubric):
@@ -88,20 +88,20 @@ def judge_agreement(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = M
     ci : float, default 0.95
         Width of the interval.
     rubric : Rubric, optional
-        Whose dimensions they are.
+        The rubric of the dimensions.
 
     Returns
     -------
     pandas.DataFrame
-        One row per pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models``, ``pearson``,
-        ``spearman``, ``kendall`` (tau-b), ``mean_difference`` (b - a, points), ``low`` and ``high`` (of ``pearson``,
-        by Fisher's transformation; needs four models), ``ci``, ``synthetic``.
-        Fewer than two models, or equal scores throughout, have no correlation: NA.
+        One row per pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``n_models``,
+        ``pearson``, ``spearman``, ``kendall`` (tau-b), ``mean_difference`` (b - a, points), ``low`` and
+        ``high`` (of ``pearson``, by Fisher's transformation; needs four models), ``ci``, ``synthetic``. The
+        correlations are NA for fewer than two models or constant scores.
 
     Notes
     -----
-    Table 6 of arXiv 2406.11833. Five models of which two are far below the others correlate highly with almost
-    any judge: the ranks within the two groups rest on few points.
+    Table 6 of arXiv 2406.11833. Five models of which two are far below the others correlate highly with
+    almost any judge: the ranks within the two groups are based on few points.
 
     Examples
     --------
@@ -143,22 +143,22 @@ def _fisher_interval(correlation: float, count: int, ci: float) -> tuple[float, 
 
 
 def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Measure how far the scores of each judge are above or below the judges' mean for the same models.
+    """Compute the offset of each judge from the mean of all judges for the same models.
 
     Parameters
     ----------
     table : pandas.DataFrame
         As in `as_judge_table`.
     rubric : Rubric, optional
-        Whose dimensions they are.
+        The rubric of the dimensions.
 
     Returns
     -------
     pandas.DataFrame
         One row per judge, model and dimension: ``judge``, ``model``, ``dimension``, ``score`` (0-100),
         ``offset`` (points from the mean of all judges of that model), ``judge_offset`` (its mean over the
-        models), ``rank`` (of the model among those of the judge, 1 is best), ``synthetic``. Models that not all
-        judges scored are left out.
+        models), ``rank`` (of the model among those of the judge, 1 is best), ``synthetic``. Models that some
+        judges didn't score are left out.
     """
     table = as_judge_table(table, rubric=rubric)
     shared = table.groupby("model")["judge"].transform("nunique") == table["judge"].nunique()
@@ -177,7 +177,7 @@ def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame
 def self_preference(
     table: pd.DataFrame, families: Mapping[str, str] | None = None, *, rubric: Rubric = MMDU
 ) -> pd.DataFrame:
-    """Compare the scores that judges give to models of their own family with those that they give to others.
+    """Compare the scores that judges give to models of their own family with their scores of other models.
 
     Parameters
     ----------
@@ -186,18 +186,18 @@ def self_preference(
     families : mapping of str to str, optional
         Model or judge -> family; by default from the beginnings of the names, see `FAMILIES`.
     rubric : Rubric, optional
-        Whose dimensions they are.
+        The rubric of the dimensions.
 
     Returns
     -------
     pandas.DataFrame
         One row per judge that has models of its family in the table, and dimension: ``judge``, ``family``,
-        ``dimension``, ``excess_own`` and ``excess_others`` (points that the judge gives above the judges of
-        other families, to its own models and to the others), ``preference`` (own less others; positive
-        is in favour of its own), ``p_value`` (one-sided: the share of all choices of as many models that have
-        at least this preference), ``smallest_p`` (the least that this share can be), ``n_own``,
-        ``n_others``, ``scale_slope`` (points of excess per point of the other judges' score, over all models),
-        ``note``, ``synthetic``.
+        ``dimension``, ``excess_own`` and ``excess_others`` (points above the mean of the judges of other
+        families, for its own models and for the others), ``preference`` (own less others; positive values
+        favour its own models), ``p_value`` (one-sided: the share of all selections of as many models with at
+        least this preference), ``smallest_p`` (the smallest possible value of this share), ``n_own``,
+        ``n_others``, ``scale_slope`` (points of excess per point of the other judges' score, over all
+        models), ``note``, ``synthetic``.
 
     Raises
     ------
@@ -206,11 +206,11 @@ def self_preference(
 
     Notes
     -----
-    A difference of two differences: a judge's general offset is the same in both and drops out. A difference of
-    *scale* does not: a judge that spreads scores more widely gives more to all good models, and those of its
-    own family may be among them (``scale_slope`` is then positive). With the five models of Table 6, whose
-    best ones are the judges' own, a preference and a wider scale can't be separated, and no p-value can be below
-    0.1. A large preference is a reason to look for more models, not a result.
+    A difference of two differences: a judge's general offset is the same in both and drops out. A difference
+    of *scale* does not: a judge that spreads scores more widely gives more to all good models, and those of
+    its own family may be among them (``scale_slope`` is then positive). With the five models of Table 6,
+    whose best ones are the judges' own, a preference and a wider scale can't be separated, and no p-value can
+    be below 0.1. A large preference is a reason to look for more models, not a result.
     """
     import pandas as pd
 
@@ -278,7 +278,7 @@ def turn_agreement(
     seed: int = 0,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Measure how far two judges agree on single turns.
+    """Measure the agreement of two judges on single turns.
 
     Parameters
     ----------
@@ -294,11 +294,11 @@ def turn_agreement(
     Returns
     -------
     pandas.DataFrame
-        One row per pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``kappa`` (Cohen's, with
-        quadratic weights, within models: 1 is full agreement, 0 that of chance) with ``se``, ``low`` and ``high``
-        (bootstrap over dialogues), ``kappa_pooled`` (over all models together), ``exact`` (share of equal scores),
-        ``mean_difference`` (b - a, points on 0-100), ``n_turns``, ``n_dialogs``, ``n_models``, ``note``, ``ci``,
-        ``synthetic``. NA where a judge's scores don't vary.
+        One row per pair of judges and dimension: ``judge_a``, ``judge_b``, ``dimension``, ``kappa`` (Cohen's,
+        with quadratic weights, within models: 1: full agreement, 0: chance) with ``se``, ``low`` and ``high``
+        (bootstrap over dialogues), ``kappa_pooled`` (over all models together), ``exact`` (share of equal
+        scores), ``mean_difference`` (b - a, points on 0-100), ``n_turns``, ``n_dialogs``, ``n_models``,
+        ``note``, ``ci``, ``synthetic``. NA if the scores of a judge don't vary.
 
     Raises
     ------
@@ -307,12 +307,12 @@ def turn_agreement(
 
     Notes
     -----
-    With quadratic weights kappa is 1 - mean((a - b)^2) over what that would be if the scores were paired at
+    With quadratic weights kappa is 1 - mean((a - b)^2) over its expected value if the scores were paired at
     random. Within models they are paired at random among the turns of the same model. The pooled kappa pairs
     them among all models, so two judges who only agree which models are good have a high one: at model means
     of 3 and 8, judges who are independent within models have a pooled kappa of 0.85. People and judges of the
-    paper agree with Pearson's correlations of 91 to 97 % over models (table ``human_agreement``), which
-    tells nothing about single turns.
+    paper agree with Pearson's correlations of 91 to 97 % over models (table ``human_agreement``), which tells
+    nothing about single turns.
     """
     import pandas as pd
 
@@ -366,7 +366,7 @@ def _kappas(
         draws = np.concatenate(blocks)
         low, high = interval(draws, n_dialogs, ci)
         row |= {"se": float(np.nanstd(draws, ddof=1)), "low": float(low), "high": float(high)}
-        note = f"rests on {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
+        note = f"based on only {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
     row["kappa_pooled"] = float(_kappa(total.sum(axis=0)[None, None])[0])
     row |= {"exact": (first == second).mean(), "mean_difference": (second - first).mean()}
     return row | {"n_turns": len(first), "n_dialogs": n_dialogs, "n_models": n_models, "note": note}
@@ -383,13 +383,13 @@ def _kappa(sums: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (n,)
-        NaN where the points don't vary.
+        NaN if the points don't vary.
     """
     import numpy as np
 
     count, a, b, squares, apart = np.moveaxis(sums, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = np.where(count > 0, squares - 2 * a * b / count, 0).sum(axis=1)
-        # A model whose points are all equal adds 0 here up to rounding.
+        # A model with constant points adds 0 up to rounding.
         expected = np.where(expected > 1e-9 * squares.sum(axis=1), expected, np.nan)
         return 1 - apart.sum(axis=1) / expected

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Level = Literal["ordinal", "interval"]
 UNIT = ["model", "dialog_id", "turn", "dimension"]
-"""What is rated once by each rater."""
+"""Columns of a unit that each rater rates once."""
 _BLOCK = 2_000_000
 
 
@@ -37,7 +37,8 @@ def krippendorff_alpha(
     level : {"ordinal", "interval"}, default "ordinal"
         Level of measurement of the scores.
     by : str or sequence of str, default "dimension"
-        Columns to group by; an empty sequence pools all, which mixes the levels of models and dimensions.
+        Columns to group by; an empty sequence pools all units, which mixes the levels of models and
+        dimensions.
     ci : float, default 0.95
         Level of the interval.
     n_resamples, seed : int
@@ -46,10 +47,10 @@ def krippendorff_alpha(
     Returns
     -------
     pandas.DataFrame
-        One row per group: the columns of `by`, ``alpha`` (1: full agreement, 0: as by chance), ``low``, ``high``,
-        ``n_units`` (rated by two or more), ``n_raters``, ``n_dialogs``, ``level``, ``note``, ``ci``, ``synthetic``.
-        Alpha is NA where all ratings are equal; fewer than two dialogues give no interval. ``note`` says so, or that
-        an estimate rests on few dialogues; else it is empty.
+        One row per group: the columns of `by`, ``alpha`` (1: full agreement, 0: chance), ``low``, ``high``,
+        ``n_units`` (rated by two or more), ``n_raters``, ``n_dialogs``, ``level``, ``note``, ``ci``,
+        ``synthetic``. Alpha is NA if all ratings are equal; there is no interval for fewer than two
+        dialogues. ``note`` says so, or that an estimate rests on few dialogues; else it is empty.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def _alpha_row(part: pd.DataFrame, level: Level, ci: float, n_resamples: int, se
     n_dialogs = len(ratings.counts)
     alpha = float(_alpha(ratings, np.ones((1, n_dialogs)), level)[0])
     row["alpha"] = alpha
-    row["note"] = f"rests on {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
+    row["note"] = f"based on only {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
     if not np.isfinite(alpha):
         row["note"] = "all ratings are equal: no estimate"
     elif n_dialogs < 2:
@@ -145,7 +146,8 @@ class _Coincidences:
     pairs : numpy.ndarray, shape (n_pairs, 2)
         Positions of the two values of a pair that occurs.
     weights : numpy.ndarray, shape (n_dialogs, n_pairs)
-        Entries of the coincidence matrix for both orders of the pair: 2 / (m - 1) for a pair in a unit of m ratings.
+        Entries of the coincidence matrix for both orders of the pair: 2 / (m - 1) for a pair in a unit of m
+        ratings.
     """
 
     levels: np.ndarray
@@ -184,8 +186,8 @@ def _coincidences(paired: pd.DataFrame) -> _Coincidences:
 def _alpha(ratings: _Coincidences, weights: np.ndarray, level: Level) -> np.ndarray:
     """Return alpha for each row of weights of the dialogues, shape (n, n_dialogs).
 
-    The difference of two values is the one of their numbers: the values themselves, or for the ordinal level their
-    mid-ranks among the weighted ratings, whose difference is Krippendorff's ordinal distance.
+    The difference of two values is the one of their numbers: the values themselves, or for the ordinal level
+    their mid-ranks among the weighted ratings, whose difference is Krippendorff's ordinal distance.
     """
     import numpy as np
 

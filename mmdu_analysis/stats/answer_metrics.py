@@ -29,11 +29,11 @@ METRICS = {
     "unseen_images": "images named before they were shown",
     "forgotten_images": "images asked about but not named",
     "repetition": "share of repeated 4-grams",
-    "refusal": "the answer declines",
+    "refusal": "the answer is a refusal",
 }
 """Metric -> description."""
 
-# Chinese characters and Japanese kana are written without spaces: each counts as a word.
+# Chinese characters and Japanese kana are written without spaces: each one is a word.
 _UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uff66-\uff9f"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _SQUAD_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
@@ -51,36 +51,37 @@ def answer_metrics(
     answers : pandas.DataFrame
         From `load_answers`.
     benchmark : Benchmark, path or name
-        The dialogues that were answered, with their references as far as they are known.
+        The dialogues that were answered, with their references, if known.
     encoding : str, default "o200k_base"
         As in `count_tokens`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per answer that found its turn: ``model``, ``dialog_id``, ``turn`` and the columns of
+        One row per answer to a turn of the benchmark: ``model``, ``dialog_id``, ``turn`` and the columns of
         `METRICS`: ``answer_tokens``; ``rouge_l`` and ``token_f1`` (0-1; NA without a
         reference); ``hallucinated_images``, ``unseen_images`` and ``forgotten_images`` (counts);
         ``repetition`` (0-1; NA below 4 words); ``refusal`` (True or False); ``kind`` of the question,
-        ``n_unmatched`` (answers to turns that the benchmark doesn't have, the same in all rows), ``synthetic``.
+        ``n_unmatched`` (answers to turns that the benchmark doesn't have, the same in all rows),
+        ``synthetic``.
 
     Raises
     ------
     DataError
-        If no answer finds its turn.
+        If no answer belongs to a turn of the benchmark.
 
     Warns
     -----
     CoverageWarning
-        If answers find no turn.
+        If answers belong to no turn of the benchmark.
 
     Notes
     -----
-    ROUGE-L (Lin 2004) is the F-measure of the longest common subsequence of words, by rapidfuzz. Its words are
-    runs of letters and digits in lower case. Token F1 is SQuAD's (Rajpurkar et al. 2016): lower case, without
-    punctuation and the articles a, an, the, split at spaces. In both a Chinese character and a Japanese kana
-    is a word of its own. Repetition is 1 - distinct / all 4-grams (seq-rep-4, Welleck et al. 2020).
-    An answer need not name the images that it is about: a forgotten image is one not named.
+    ROUGE-L (Lin 2004) is the F-measure of the longest common subsequence of words, by rapidfuzz. Its words
+    are runs of letters and digits in lower case. Token F1 is SQuAD's (Rajpurkar et al. 2016): lower case,
+    without punctuation and the articles a, an, the, split at spaces. In both a Chinese character and a
+    Japanese kana is a word of its own. Repetition is 1 - distinct / all 4-grams (seq-rep-4, Welleck et al.
+    2020). An answer need not name the images that it is about: a forgotten image is one not named.
     """
     import pandas as pd
 
@@ -108,7 +109,9 @@ def _with_turns(answers: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
     rows = rows.merge(turns, on=["dialog_id", "turn"])
     lost = len(answers) - len(rows)
     if rows.empty:
-        raise DataError(f"none of the {lost:,} answers finds its turn; dialogue ids and turns must agree")
+        raise DataError(
+            f"none of the {lost:,} answers belongs to a turn of the benchmark; dialogue ids and turns must agree"
+        )
     if lost:
         text = (
             f"{lost:,} of {len(answers):,} answers are to turns that {benchmark.name} doesn't have; left out"
@@ -150,7 +153,7 @@ def words_of_answer(text: str) -> list[str]:
 
 
 def rouge_l(words: list[str], reference: list[str]) -> float:
-    """Return the F-measure of the longest common subsequence of two lists of words; 0 where one is empty."""
+    """Return the F-measure of the longest common subsequence of two lists of words; 0 if one is empty."""
     from rapidfuzz.distance import LCSseq
 
     if not words or not reference:
@@ -159,7 +162,7 @@ def rouge_l(words: list[str], reference: list[str]) -> float:
 
 
 def squad_tokens(text: str) -> list[str]:
-    """Return the tokens that SQuAD compares.
+    """Return the tokens of a text as in SQuAD's evaluation.
 
     Parameters
     ----------
@@ -169,8 +172,8 @@ def squad_tokens(text: str) -> list[str]:
     Returns
     -------
     list of str
-        Lower case, without punctuation (of any script) and the articles a, an, the, split at spaces; a Chinese
-        character or a Japanese kana is a token.
+        Lower case, without punctuation (of any script) and the articles a, an, the, split at spaces; a
+        Chinese character or a Japanese kana is a token.
 
     Examples
     --------
@@ -186,7 +189,7 @@ def _is_punctuation(char: str) -> bool:
 
 
 def token_f1(answer: str, reference: str) -> float:
-    """Return SQuAD's F1 of two texts, 0-1; 0 where one of them has no tokens."""
+    """Return SQuAD's F1 of two texts, 0-1; 0 if one of them has no tokens."""
     tokens, wanted = squad_tokens(answer), squad_tokens(reference)
     common = sum((Counter(tokens) & Counter(wanted)).values())
     return 2 * common / (len(tokens) + len(wanted)) if common else 0.0

@@ -1,4 +1,4 @@
-"""The paper's claims, each recomputed from its own tables, or on the data."""
+"""The paper's claims, recomputed from its tables or from data."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def audit_paper(benchmark: Benchmark | str | Path | None = None) -> pd.DataFrame
     -------
     pandas.DataFrame
         One row per claim (index ``claim_id``): ``claim``, ``where`` (in the paper), ``stated`` (as printed),
-        ``recomputed``, ``difference`` (recomputed less stated; NA for words), ``verdict``, ``note``, ``synthetic``.
-        ``holds``: the recomputed number, rounded as the stated one is printed, is the stated one.
-        ``differs``: it isn't; the note says where rounding may explain it. ``needs data``: neither the paper's
+        ``recomputed``, ``difference`` (recomputed less stated; NA for words), ``verdict``, ``note``,
+        ``synthetic``. ``holds``: the recomputed number, rounded to the digits of the stated one, equals it.
+        ``differs``: it doesn't; the note says if rounding may explain it. ``needs data``: neither the paper's
         tables nor the data contain what is needed.
 
     Notes
     -----
-    arXiv 2406.11833v2: tables 1-6, figures 1 and 4, text and appendices. Most differences are of rounding or of
-    one number out of two.
+    arXiv 2406.11833v2: tables 1-6, figures 1 and 4, text and appendices. Most differences are due to rounding
+    or concern one of two numbers.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def _recomputed(
     if claim_id.startswith("data/"):
         return measured.get(claim_id, Recomputed(note="not measured"))
     if isinstance(beside, str):
-        return Recomputed(beside, False, "the paper has it in two ways")
+        return Recomputed(beside, False, "the paper states it in two ways")
     return recompute(claim_id, tables)
 
 
@@ -103,7 +103,7 @@ def stated_number(text: str) -> tuple[float, float] | None:
     Returns
     -------
     tuple of float, or None
-        None where the text has no number.
+        None if the text has no number.
     """
     match = _NUMBER.search(text)
     if match is None:
@@ -131,7 +131,7 @@ def judge_claim(stated: str, found: Recomputed) -> tuple[str, float | None]:
     Raises
     ------
     DataError
-        If words are compared and nothing says whether they agree.
+        If words are compared and `found` has no verdict.
     """
     if found.value is None:
         return "needs data", None
@@ -146,7 +146,7 @@ def judge_claim(stated: str, found: Recomputed) -> tuple[str, float | None]:
 
 
 def _printed(value: float | str | None, stated: str) -> str:
-    """Return a value printed as the stated one, with one digit more where that is needed."""
+    """Return a value formatted as the stated one, with one more digit if needed."""
     if value is None or isinstance(value, str):
         return value or ""
     number = stated_number(stated)

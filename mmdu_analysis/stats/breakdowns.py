@@ -28,7 +28,7 @@ CONTEXT_BINS = (
     ("4-8k", 4_000, 7_999),
     (">=8k", 8_000, float("inf")),
 )
-"""Bins of the context in tokens, both edges inside."""
+"""Bins of the context in tokens, both edges included."""
 BREAKDOWNS: dict[str, tuple[str, tuple[tuple[str, float, float], ...] | None]] = {
     "turn": ("turn", None),
     "images": ("n_images", BINS["images"]),
@@ -39,7 +39,7 @@ BREAKDOWNS: dict[str, tuple[str, tuple[tuple[str, float, float], ...] | None]] =
     "context": ("context_tokens", CONTEXT_BINS),
     "kind": ("kind", None),
 }
-"""What scores are broken down by -> the column of `describe_turns`, and its bins."""
+"""Breakdown -> its column of `describe_turns`, and its bins."""
 
 
 def describe_turns(
@@ -49,15 +49,15 @@ def describe_turns(
     image_model: str = "paper",
     encoding: str = DEFAULT_ENCODING,
 ) -> pd.DataFrame:
-    """Return for each turn the properties that its scores may depend on.
+    """Return the properties of each turn that its scores may depend on.
 
     Parameters
     ----------
     benchmark : Benchmark, path or name
         The dialogues.
     answers : pandas.DataFrame, optional
-        From `load_answers`: the context then holds each model's own earlier answers, as when the paper's
-        models were run. Without it, the context holds the references.
+        From `load_answers`: the context then contains the model's own earlier answers, as in the paper. By
+        default, the context contains the references.
     image_model : str, default "paper"
         As in `image_tokens`.
     encoding : str, default "o200k_base"
@@ -66,11 +66,10 @@ def describe_turns(
     Returns
     -------
     pandas.DataFrame
-        One row per turn (a model and turn with `answers`): ``dialog_id``, ``turn``, ``n_turns`` and ``n_images``
-        (of the dialogue), ``images_so_far``, ``question_tokens``, ``n_referenced`` (images that the
-        question is about), ``kind`` (``no image``, ``single image``, ``multi image``),
-        ``context_tokens`` (to read before answering, this question included), ``image_model``, ``encoding``,
-        ``synthetic``.
+        One row per turn (a model and turn with `answers`): ``dialog_id``, ``turn``, ``n_turns`` and
+        ``n_images`` (of the dialogue), ``images_so_far``, ``question_tokens``, ``n_referenced`` (images that
+        the question is about), ``kind`` (``no image``, ``single image``, ``multi image``), ``context_tokens``
+        (to read before answering, this question included), ``image_model``, ``encoding``, ``synthetic``.
     """
     benchmark = as_benchmark(benchmark)
     turns = question_tokens(benchmark, encoding)
@@ -106,7 +105,7 @@ def add_context(
     Parameters
     ----------
     turns : pandas.DataFrame
-        ``dialog_id``, ``turn``, ``question_tokens``, and more.
+        With ``dialog_id``, ``turn`` and ``question_tokens``.
     histories : pandas.DataFrame
         ``dialog_id``, ``turn``, ``answer_tokens``; with ``model`` one history per model.
     images : pandas.DataFrame
@@ -117,7 +116,7 @@ def add_context(
     Returns
     -------
     pandas.DataFrame
-        `turns` with ``context_tokens``, and ``model`` where histories have it.
+        `turns` with ``context_tokens``, and ``model`` if the histories have it.
     """
     import pandas as pd
 
@@ -138,25 +137,26 @@ def join_turns(scores: pd.DataFrame, benchmark: Turns, *, rubric: Rubric = MMDU)
     scores : pandas.DataFrame
         From `load_scores`.
     benchmark : Benchmark, path, name or pandas.DataFrame
-        The dialogues; or a frame of `describe_turns`, or any frame with ``dialog_id`` and ``turn`` (and ``model``).
+        The dialogues; or a frame of `describe_turns`, or any frame with ``dialog_id`` and ``turn`` (and
+        ``model``).
     rubric : Rubric, optional
         The rubric of the scores.
 
     Returns
     -------
     pandas.DataFrame
-        The scores that found their turn, with the columns of the turns; ``n_unmatched``, the number of rows that
-        found none (their turn is NA, or isn't in the data), is the same in all rows.
+        The scores whose turn is in the data, with the columns of the turns; ``n_unmatched``, the number of
+        other rows (their turn is NA, or isn't in the data), is the same in all rows.
 
     Raises
     ------
     DataError
-        If no row finds its turn.
+        If no row has a turn of the data.
 
     Warns
     -----
     CoverageWarning
-        If rows find no turn.
+        If rows have no turn of the data.
     """
     import pandas as pd
 
@@ -171,10 +171,10 @@ def join_turns(scores: pd.DataFrame, benchmark: Turns, *, rubric: Rubric = MMDU)
     lost = int((~found).sum())
     if lost == len(joined):
         raise DataError(
-            f"none of the {lost:,} scores found its turn; they need turn numbers and the benchmark's dialogue ids"
+            f"none of the {lost:,} scores belongs to a turn of the data; they need turn numbers and the benchmark's dialogue ids"
         )
     if lost:
-        text = f"{lost:,} of {len(joined):,} scores found no turn in the data and are left out"
+        text = f"{lost:,} of {len(joined):,} scores belong to no turn of the data and are left out"
         warnings.warn(text, CoverageWarning, stacklevel=2)
     result = joined.loc[found].reset_index(drop=True)
     result["synthetic"] |= result.pop("_marked").astype(bool)
@@ -194,7 +194,7 @@ def score_breakdown(
     seed: int = 0,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Break scores down by dimension, or by properties of their turns.
+    """Average scores by dimension, or by properties of their turns.
 
     Parameters
     ----------
@@ -204,9 +204,9 @@ def score_breakdown(
         The dimension; the turn's number; images of the dialogue; images that the question is about; tokens
         to read before answering; whether the question is about no, one or several images.
     benchmark : Benchmark, path, name or pandas.DataFrame, optional
-        As in `join_turns`, for what the scores don't carry themselves.
+        As in `join_turns`, for columns that the scores don't have.
     dimension : str, optional
-        Name or short name; by default the overall score, or the only dimension. Without effect for
+        Name or short name; by default the overall score, or the only dimension. Ignored for
         ``by="dimension"``.
     average, ci, method, n_resamples, seed, rubric
         As in `summarize_scores`.
@@ -214,8 +214,8 @@ def score_breakdown(
     Returns
     -------
     pandas.DataFrame
-        One row per model and bin: ``model``, ``bin`` (ordered), the columns of `summarize_scores`, ``by``, and
-        ``n_unmatched`` as in `join_turns`.
+        One row per model and bin: ``model``, ``bin`` (ordered), the columns of `summarize_scores`, ``by``,
+        and ``n_unmatched`` as in `join_turns`.
 
     Raises
     ------
@@ -256,21 +256,22 @@ def turns_behind(
     dimension: str | None = None,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Return the turns behind a point of a breakdown, for ``browse(benchmark, where=...)``.
+    """Return the turns of a bin of a breakdown, for ``browse(benchmark, where=...)``.
 
     Parameters
     ----------
     scores, by, benchmark, dimension, rubric
         As in `score_breakdown`.
     bin : str or number
-        One of the breakdown's bins.
+        A bin of the breakdown.
     model : str, optional
         Only this model's turns.
 
     Returns
     -------
     pandas.DataFrame
-        ``model``, ``dialog_id``, ``turn``, ``score`` (on the rubric's scale), ``synthetic``, lowest scores first.
+        ``model``, ``dialog_id``, ``turn``, ``score`` (on the rubric's scale), ``synthetic``, lowest scores
+        first.
 
     Raises
     ------
@@ -331,7 +332,7 @@ def score_trend(
     seed: int = 0,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Estimate how much a model's score changes with the turn, the images or the context.
+    """Estimate the change of a model's score with the turn, the images or the context.
 
     Parameters
     ----------
@@ -345,16 +346,16 @@ def score_trend(
     Returns
     -------
     pandas.DataFrame
-        One row per model: ``model``, ``predictor``, ``slope`` (points on 0-100 for one turn or image more, or for
-        1,000 tokens more), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns``, ``note``,
+        One row per model: ``model``, ``predictor``, ``slope`` (points on 0-100 for one turn or image more, or
+        for 1,000 tokens more), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns``, ``note``,
         ``dimension``, ``ci``, ``synthetic``.
 
     Notes
     -----
-    The slope is within dialogues: the mean over the model's turns of the dialogue is subtracted from each score
-    and each predictor, so that long dialogues, which alone reach late turns, don't appear as a fall. The number
-    of images belongs to the dialogue, so that slope is between dialogues. Errors are clustered by dialogue, as in
-    `summarize_scores`.
+    The slope is within dialogues: the mean over the model's turns of the dialogue is subtracted from each
+    score and each predictor, so that long dialogues, the only ones with late turns, don't cause an apparent
+    decrease. The number of images belongs to the dialogue, so that slope is between dialogues. Errors are
+    clustered by dialogue, as in `summarize_scores`.
     """
     import numpy as np
     import pandas as pd

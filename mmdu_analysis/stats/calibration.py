@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_RATED = 4
-"""Rated dialogues below which no estimate is given."""
+"""Minimum number of rated dialogues of an estimate."""
 
 
 @dataclass(frozen=True)
@@ -40,30 +40,31 @@ def calibrate_scores(
     Parameters
     ----------
     scores : pandas.DataFrame
-        Of one judge, of all G dialogues.
+        Scores of one judge, for all G dialogues.
     ratings : pandas.DataFrame
-        People's ratings (``judge`` is the rater) of g of these dialogues, which were drawn at random. Several ratings
-        of a turn are averaged.
+        People's ratings (``judge`` is the rater) of g of these dialogues, which were sampled at random.
+        Several ratings of a turn are averaged.
     compare : bool, default False
-        Estimate the paired differences of each two models instead of the means of each model.
+        Estimate the paired differences of each pair of models instead of the means of each model.
     drawn_at_random : bool, optional
-        Whether the rated dialogues were drawn at random. By default it is read from the column ``seed`` of `ratings`,
-        which `rating_plan` writes.
+        Whether the rated dialogues were drawn at random. By default it is read from the column ``seed`` of
+        `ratings`, which `rating_plan` writes.
     dimension : str, optional
         Only this dimension, by its name or short name.
     ci : float, default 0.95
         Level of the intervals.
     rubric : Rubric, default MMDU's
-        Scale of both.
+        Rubric of both.
 
     Returns
     -------
     pandas.DataFrame
-        One row per model (or pair ``model_a``, ``model_b``) and dimension: ``mean`` (or ``difference``), ``se``, ``low``,
-        ``high`` (0-100, corrected), ``judge_mean``, ``judge_low``, ``judge_high``, ``people_mean``, ``people_low``,
-        ``people_high``, ``weight`` (lambda: how far the judge is used), ``gain`` (variance of people alone over the
-        variance of the estimate: the factor by which the rated dialogues count), ``n_dialogs`` (G), ``n_rated`` (g),
-        ``ci``, ``synthetic``. The sampling is of dialogues: errors are clustered.
+        One row per model (or pair ``model_a``, ``model_b``) and dimension: ``mean`` (or ``difference``),
+        ``se``, ``low``, ``high`` (0-100, corrected), ``judge_mean``, ``judge_low``, ``judge_high``,
+        ``people_mean``, ``people_low``, ``people_high``, ``weight`` (lambda: the weight of the judge),
+        ``gain`` (variance of people alone over the variance of the estimate: the factor by which the rated
+        dialogues count), ``n_dialogs`` (G), ``n_rated`` (g), ``ci``, ``synthetic``. The sampling is of
+        dialogues: errors are clustered.
 
     Raises
     ------
@@ -77,18 +78,20 @@ def calibrate_scores(
 
     Notes
     -----
-    With ratio means over turns, the estimate is ``Y_g + lambda (f_G - f_g)``: the people's mean over the rated dialogues,
-    and the judge's mean over all less its mean over the rated ones. With residuals ``e_d = (S_d - mean n_d) / n_mean``
-    of dialogue d (sum S_d over n_d turns), ``lambda = max(0, sum e^Y e^f / sum (e^f)^2)`` minimises the variance, and
+    With ratio means over turns, the estimate is ``Y_g + lambda (f_G - f_g)``: the people's mean over the
+    rated dialogues, and the judge's mean over all less its mean over the rated ones. With residuals ``e_d =
+    (S_d - mean n_d) / n_mean`` of dialogue d (sum S_d over n_d turns), ``lambda = max(0, sum e^Y e^f / sum
+    (e^f)^2)`` minimises the variance, and
 
-    ``V = sum r^2 / [g (g-2)] + lambda^2 sum_G (e^f)^2 / [G (G-1)] + 2 lambda sum r e^f / [(g-1) G]``, ``r = e^Y - lambda e^f``,
+    ``V = sum r^2 / [g (g-2)] + lambda^2 sum_G (e^f)^2 / [G (G-1)] + 2 lambda sum r e^f / [(g-1) G]``, ``r =
+    e^Y - lambda e^f``,
 
     with a t interval on g-2 degrees of freedom. A constant error of the judge cancels.
 
     References
     ----------
-    Angelopoulos et al. (2023), Prediction-powered inference, arXiv 2301.09633; Angelopoulos, Duchi and Zrnic (2023),
-    PPI++, arXiv 2311.01453.
+    Angelopoulos et al. (2023), Prediction-powered inference, arXiv 2301.09633; Angelopoulos, Duchi and Zrnic
+    (2023), PPI++, arXiv 2311.01453.
     """
     import pandas as pd
 
@@ -160,7 +163,7 @@ def _check_draw(ratings: pd.DataFrame, drawn_at_random: bool | None) -> None:
 
 
 def _pairs(points: pd.DataFrame) -> pd.DataFrame:
-    """Return the differences of each two models on the turns that both have."""
+    """Return the differences of each pair of models on the turns that both have."""
     import pandas as pd
 
     cells = ["dimension", "dialog_id", "turn"]

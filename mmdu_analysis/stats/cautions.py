@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def warn_of_pooling(scores: pd.DataFrame, by: Sequence[str], *, stacklevel: int = 3) -> None:
-    """Warn where a group pools judges, or the scores mix the synthetic sample with real data.
+    """Warn if a group pools judges, or the scores mix the synthetic sample with real data.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def warn_of_pooling(scores: pd.DataFrame, by: Sequence[str], *, stacklevel: int 
     if "synthetic" in scores:
         marked = scores["synthetic"].fillna(False).astype(bool)
         if marked.any() and not marked.all() and "synthetic" not in by:
-            text = f"{int(marked.sum()):,} of {len(scores):,} scores are synthetic and stand beside real ones"
+            text = f"{int(marked.sum()):,} of {len(scores):,} scores are synthetic and mixed with real ones"
             warnings.warn(text, ComparabilityWarning, stacklevel=stacklevel)
 
 
 def warn_of_turns(scores: pd.DataFrame, *, stacklevel: int = 3) -> None:
-    """Warn where models have scores of different turns, so that their means are not comparable.
+    """Warn if models have scores of different turns, so that their means are not comparable.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def warn_of_turns(scores: pd.DataFrame, *, stacklevel: int = 3) -> None:
 
 
 def warn_of_unknown_turns(scores: pd.DataFrame, *, stacklevel: int = 3) -> None:
-    """Warn where scores don't say which turn they belong to, before they are grouped by turn.
+    """Warn if scores without a turn number are grouped by turn.
 
     Parameters
     ----------
@@ -102,14 +102,14 @@ def warn_of_unknown_turns(scores: pd.DataFrame, *, stacklevel: int = 3) -> None:
 
 
 def warn_of_thin_cells(n_dialogs: pd.Series, in_all: int, *, stacklevel: int = 3) -> None:
-    """Warn where grouping has left cells of few dialogues.
+    """Warn if grouping results in cells with few dialogues.
 
     Parameters
     ----------
     n_dialogs : pandas.Series of int
         Dialogues of each cell.
     in_all : int
-        Dialogues of the data. Data that is small itself is not warned of; its rows carry a note.
+        Dialogues of the data. There is no warning for small data; its rows have a note.
     stacklevel : int
         As in `warnings.warn`.
 
@@ -121,7 +121,7 @@ def warn_of_thin_cells(n_dialogs: pd.Series, in_all: int, *, stacklevel: int = 3
     thin = int(((n_dialogs > 0) & (n_dialogs < FEW_DIALOGS)).sum())
     if thin and in_all >= FEW_DIALOGS:
         text = (
-            f"{thin:,} of {len(n_dialogs):,} means rest on fewer than {FEW_DIALOGS} of {in_all:,} dialogues; their "
+            f"{thin:,} of {len(n_dialogs):,} means are based on fewer than {FEW_DIALOGS} of {in_all:,} dialogues; their "
             "intervals are unreliable (column note)"
         )
         warnings.warn(text, CoverageWarning, stacklevel=stacklevel)

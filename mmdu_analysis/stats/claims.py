@@ -26,11 +26,11 @@ class Recomputed:
     Attributes
     ----------
     value : float or str or None
-        None where it can't be computed from what is available.
+        None if it can't be computed from the available data.
     holds : bool or None
         None: the value is compared with the stated number, to its printed digit.
     note : str
-        What a reader should know beside it.
+        Remark for the reader.
     """
 
     value: float | str | None = None
@@ -39,7 +39,7 @@ class Recomputed:
 
 
 class Tables:
-    """The paper's tables, each read once.
+    """The paper's tables, each loaded once.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def claim(*names: str) -> Callable[[Recomputation], Recomputation]:
     Parameters
     ----------
     *names : str
-        Identifiers of claims; ``delta/*`` stands for all that begin with ``delta/``. The function is called with
-        the tables and what the star stands for (the whole identifier without one).
+        Identifiers of claims; ``delta/*`` matches all that begin with ``delta/``. The function is called with
+        the tables and the text matched by the star (without a star, the whole identifier).
     """
 
     def register(function: Recomputation) -> Recomputation:
@@ -149,7 +149,7 @@ def recompute(claim_id: str, tables: Tables) -> Recomputed:
 
 @claim("share/*")
 def _share(tables: Tables, rest: str) -> Recomputed:
-    """Return the share of 110 dialogues that is nearest to a printed one."""
+    """Return the share of 110 dialogues that is closest to a printed one."""
     name, label = rest.split("/")
     percent = tables("distributions").set_index(["distribution", "bin"])["percent"]
     total = int(tables.statistic("MMDU", "dialogs", "value"))
@@ -157,7 +157,7 @@ def _share(tables: Tables, rest: str) -> Recomputed:
     count = round(stated * total / 100)
     value = 100 * count / total
     cut = int(value * 10) / 10 == stated and abs(value - stated) > _ROUNDING
-    return Recomputed(value, note=f"{count} of {total}" + ("; cut, not rounded" if cut else ""))
+    return Recomputed(value, note=f"{count} of {total}" + ("; truncated, not rounded" if cut else ""))
 
 
 @claim("sum/*")
@@ -181,7 +181,7 @@ _ARCS = {
         "the arcs of 2 and 3-10 images are 46.4 and 47.4: the two labels are very likely swapped",
     ),
 }
-_ARC_ERROR = 0.5  # points within which an arc of the picture can be measured
+_ARC_ERROR = 0.5  # precision in points of the arcs as measured on the picture
 
 
 @claim("arcs/*")

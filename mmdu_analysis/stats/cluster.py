@@ -1,4 +1,4 @@
-"""The streamed pass on a Dask cluster: the same tasks, the same numbers."""
+"""The streamed pass on a Dask cluster, with the same tasks and results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 RETRIES = 3
-"""How often a task is tried again that fails, or whose worker is lost."""
+"""Number of retries of a task that fails or whose worker is lost."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def dask_engine(scheduler: str | None = None) -> Iterator[Engine]:
     Yields
     ------
     callable
-        An `Engine`. What fails after all retries becomes a problem with the file's name and place.
+        An `Engine`. Tasks that fail after all retries become problems with file name and position.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def dask_engine(scheduler: str | None = None) -> Iterator[Engine]:
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise DataError(f"no Dask scheduler answers at {scheduler} ({error}); check the address") from None
+        raise DataError(f"no Dask scheduler responds at {scheduler} ({error}); check the address") from None
     with client:
         yield partial(_run, client=client)
 
@@ -78,7 +78,7 @@ def _run(tasks: Iterable[Task], do: Do, client: Client) -> Iterator[tuple[Task, 
 def _result(task: Task, future: Any) -> Result:
     try:
         return future.result()
-    except Exception as error:  # whatever a worker died of
+    except Exception as error:  # any error of a worker
         reason = shorten(str(error), 120)
         paths = task.paths if isinstance(task, Group) else (task.path,)
         where = f"bytes {task.start:,} to {task.stop:,}" if isinstance(task, Block) else ""

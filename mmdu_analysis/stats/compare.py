@@ -1,4 +1,4 @@
-"""The data compared with the paper: Table 1 and Figure 4, with each difference and its likely reason."""
+"""Comparison of data with the paper: Table 1 and Figure 4, with differences and their likely reasons."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def compare_statistics(benchmark: Source, published: pd.DataFrame, dataset: str 
     published : pandas.DataFrame
         ``load_published("statistics")``.
     dataset : {"MMDU", "MMDU-45k"}, default "MMDU"
-        Which of the published columns.
+        The published column to compare with.
 
     Returns
     -------
     pandas.DataFrame
-        One row a published number: ``statistic``, ``measure`` (average, maximum, value), ``ours``, ``paper``,
-        ``difference`` (ours less paper) and ``likely_reason`` (empty where rounding explains it).
+        One row per published number: ``statistic``, ``measure`` (average, maximum, value), ``ours``, ``paper``,
+        ``difference`` (ours less paper) and ``likely_reason`` (empty if rounding explains it).
     """
     whole = measured(benchmark)
     lengths, ours = whole.table, dataset_statistics(whole)
@@ -66,8 +66,8 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        One row per bin: ``distribution``, ``bin``, ``count``, ``ours`` and ``paper`` (percent), ``difference``,
-        ``likely_reason``. A bin that the paper doesn't have has NA.
+        One row per bin: ``distribution``, ``bin``, ``count``, ``ours`` and ``paper`` (percent),
+        ``difference``, ``likely_reason``. Values are NA for bins that the paper doesn't have.
     """
     import pandas as pd
 
@@ -77,7 +77,7 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
         shares = _shares(lengths, by).rename(columns={"percent": "ours"})
         paper = published.loc[published["distribution"] == by, "percent"].tolist()
         extra = len(shares) - len(paper)
-        # "no image" stands first among the kinds of questions and has no published share.
+        # "no image" is the first kind of questions and has no published share.
         shares["paper"] = [pd.NA] * extra + paper if extra >= 0 else [pd.NA] * len(shares)
         shares.insert(0, "distribution", by)
         parts.append(shares)
@@ -98,7 +98,7 @@ def compare_distributions(benchmark: Source, published: pd.DataFrame) -> pd.Data
 
 
 def _shares(lengths: pd.DataFrame, by: Any) -> pd.DataFrame:
-    """Return the shares of a panel; NA where too few references are known."""
+    """Return the shares of a panel; NA if too few references are known."""
     import pandas as pd
 
     try:
@@ -109,7 +109,7 @@ def _shares(lengths: pd.DataFrame, by: Any) -> pd.DataFrame:
 
 
 def _reason(statistic: str, ours: float, paper: float, lengths: pd.DataFrame) -> str:
-    """Return why a number differs from the paper's, as far as the data tells."""
+    """Return the likely reason why a number differs from the paper's, if the data shows it."""
     import pandas as pd
 
     missing = count_missing(lengths)

@@ -33,14 +33,14 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Converted:
-    """What `convert` wrote, and what it left out.
+    """The output of `convert`, and the omitted dialogues.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     sidecar : pathlib.Path or None
-        What the trainer needs beside it: ``dataset_info.json``, InternVL's meta file.
+        Additional file for the trainer: ``dataset_info.json``, InternVL's meta file.
     n_dialogs : int
         Dialogues in the file.
     n_missing_pictures : int
@@ -48,7 +48,7 @@ class Converted:
     steps : pandas.DataFrame
         One row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
     problems : pandas.DataFrame
-        What could not be read, and with `check` what was left out and why.
+        Parts that could not be read, and with `check` omitted dialogues with the reason.
     """
 
     path: Path
@@ -83,25 +83,27 @@ def convert(
     benchmark : Benchmark, path, name or list of paths
         As in `dialog_lengths`.
     out : str or path
-        File to write, or a folder (a name without an ending), which gets a file with the name of the data.
-        Formats of JSON Lines (``ms-swift``, ``openai``, ``internvl``) need ``.jsonl``, Parquet
-        ``.parquet``; the others are lists in ``.json`` or lines in ``.jsonl``. With ``.gz`` JSON is packed.
+        File to write, or a folder (a name without a suffix), in which a file with the name of the data is
+        created. Formats of JSON Lines (``ms-swift``, ``openai``, ``internvl``) need ``.jsonl``, Parquet
+        ``.parquet``; the others are lists in ``.json`` or lines in ``.jsonl``. With ``.gz`` JSON is
+        compressed.
     to : {"mmdu", "llava", "llama-factory", "ms-swift", "openai", "internvl", "mantis", "parquet"}
         Format to write.
     input_format : str, optional
         Format to read; by default it is recognised.
     pictures : {"keep", "copy", "link", "embed"}, optional
-        ``keep`` lists the paths as they are, ``copy`` and ``link`` put the pictures into the folder
-        ``NAME_pictures`` beside the file, ``embed`` writes them into it. By default ``embed`` for Parquet and
-        ``keep`` for the others. Pictures that stand in the input itself are written as files with ``keep``.
+        ``keep`` lists the paths unchanged, ``copy`` and ``link`` put the pictures into the folder
+        ``NAME_pictures`` next to the file, ``embed`` writes them into it. By default ``embed`` for Parquet
+        and ``keep`` for the others. Pictures that are embedded in the input are written as files with
+        ``keep``.
     picture_folder : str or path, optional
         Folder of the pictures; by default that of each file.
     where, sample, seed
         As in `choose_dialogs`.
     check : bool, default False
         Leave out, and report, what a trainer would reject: placeholders that don't match the images, missing
-        pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures that
-        are neither web addresses nor data URLs (``pictures="embed"`` writes the latter).
+        pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures
+        that are neither web addresses nor data URLs (``pictures="embed"`` writes the latter).
     max_tokens : int, optional
         Leave out, and report, dialogues of more tokens (text and images).
     image_model, encoding : str
@@ -186,7 +188,7 @@ def convert(
 
 
 def too_long(dialogs: list[Dialog], path: Path, max_tokens: int, options: Options) -> list[str]:
-    """Return for each dialogue why it is too long; empty where it isn't."""
+    """Return for each dialogue the reason why it is too long; empty if it isn't."""
     if not dialogs:
         return []
     tokens = measure_batch(dialogs, path, options).columns["image_text_tokens"].tolist()
@@ -211,7 +213,9 @@ def _output(out: Path, to: str, source: Any) -> Path:
 def _check_arguments(out: Path, to: str, pictures: str | None, max_tokens: int | None) -> None:
     suffixes = FORMATS[to].suffixes
     if not out.name.lower().endswith(suffixes):
-        raise DataError(f"{short_path(out)}: {to} is written to a file that ends in {' or '.join(suffixes)}")
+        raise DataError(
+            f"{short_path(out)}: {to} is written to files with the suffix {' or '.join(suffixes)}"
+        )
     if pictures is not None and pictures not in get_args(PictureMode):
         raise DataError(f"pictures is {pictures!r}, expected {', '.join(get_args(PictureMode))}")
     if max_tokens is not None and max_tokens < 1:
@@ -274,7 +278,7 @@ def _why_empty(name: str, problems: list[Problem]) -> str:
 
 
 def _steps(steps: pd.DataFrame | None, totals: Totals, source: Any) -> pd.DataFrame:
-    """Return one row per step: what was chosen, and what is left of it in the file."""
+    """Return one row per step of the selection, and one for the dialogues in the file."""
     import pandas as pd
 
     synthetic = isinstance(source, Benchmark) and source.synthetic

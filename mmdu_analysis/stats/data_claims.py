@@ -31,12 +31,12 @@ def measure_claims(benchmark: Benchmark) -> dict[str, Recomputed]:
     Parameters
     ----------
     benchmark : Benchmark
-        MMDU, whole or in part.
+        MMDU, complete or a part of it.
 
     Returns
     -------
     dict of str to Recomputed
-        Claim to its value; no value where the data lacks what is needed, with a note.
+        Claim to its value; without a value but with a note if the data is not sufficient.
     """
     whole = measure_dataset(benchmark)
     return _sizes(whole) | _shares(whole) | _questions(whole) | _tokens(whole)
@@ -58,7 +58,7 @@ def _sizes(whole: DatasetLengths) -> dict[str, Recomputed]:
 
 
 def _cut(whole: DatasetLengths) -> str:
-    """Return a reason if the data is a copy that stops at turn 20, as its longest dialogues go on."""
+    """Return a reason if the data is a copy that ends at turn 20, since its longest dialogues have more turns."""
     return "the data ends at turn 20 of each dialogue" if whole.table["n_turns"].max() == 20 else ""
 
 
@@ -76,7 +76,7 @@ def _shares(whole: DatasetLengths) -> dict[str, Recomputed]:
     }
     swapped = (counts["2"], counts["3-10"]) == _SWAPPED
     for name, count in counts.items():
-        more = "; the paper's two shares fit the other way round" if swapped and name != "11-20" else ""
+        more = "; the two shares in the paper are swapped" if swapped and name != "11-20" else ""
         found[f"data/share/images/{name}"] = _share(count, len(images), more)
     return found
 

@@ -1,4 +1,4 @@
-"""How long the dialogues are: Table 1 and Figure 4, from the frame of `dialog_lengths`."""
+"""Lengths of dialogues: Table 1 and Figure 4, from the frame of `dialog_lengths`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Source: TypeAlias = Benchmark | DatasetLengths | pd.DataFrame | str | Path | Sequence[str | Path]
 
 FEWEST_REFERENCES = 0.9
-"""Share of references that must be known before totals over questions and answers are given."""
+"""Minimum share of known references for totals over questions and answers."""
 
 STATISTICS = (
     "dialogs",
@@ -61,11 +61,11 @@ BINS: dict[str, tuple[tuple[str, float, float], ...]] = {
         (">12k", 12_001, float("inf")),
     ),
 }
-"""Figure 4's bins with both edges inside: label, lowest and highest value.
+"""Figure 4's bins with both edges included: label, lowest and highest value.
 
-The paper's labels share their edges (``0-10``, ``10-15``); here 10 turns are in the first, 15 in the
-second, 10 images in ``3-10``, 8,000 tokens in ``8-12k`` and 12,000 too. ``<2`` and ``>20`` images, which
-the paper doesn't have, appear only where there are any.
+Adjacent labels of the paper share their edges (``0-10``, ``10-15``); here 10 turns are in the first, 15 in
+the second, 10 images in ``3-10``, 8,000 and 12,000 tokens in ``8-12k``. ``<2`` and ``>20`` images, which the
+paper doesn't have, appear only if there are any.
 """
 _COLUMN = {"turns": "n_turns", "images": "n_images", "tokens": "image_text_tokens"}
 
@@ -108,7 +108,7 @@ def answer_tokens(benchmark: Benchmark, encoding: str = DEFAULT_ENCODING) -> pd.
     Returns
     -------
     pandas.Series
-        Int64 tokens with the index of ``benchmark.turns``; NA where the reference is.
+        Int64 tokens with the index of ``benchmark.turns``; NA if the reference is missing.
     """
     import pandas as pd
 
@@ -129,7 +129,7 @@ def as_lengths(source: Source) -> pd.DataFrame:
 
 
 def measured(source: Source) -> DatasetLengths:
-    """Return the lengths of a source; a frame alone doesn't have the number of distinct images (-1).
+    """Return the lengths of a source; for a frame, the number of distinct images is unknown (-1).
 
     Raises
     ------
@@ -147,7 +147,7 @@ def measured(source: Source) -> DatasetLengths:
 
 
 def count_missing(lengths: pd.DataFrame) -> int:
-    """Return how many turns have no answer; 0 if a frame of lengths doesn't have it."""
+    """Return the number of turns without an answer; 0 if a frame of lengths lacks it."""
     return int(lengths["n_missing"].sum()) if "n_missing" in lengths else 0
 
 
@@ -157,7 +157,7 @@ def check_references(lengths: pd.DataFrame) -> None:
     Raises
     ------
     NotAvailable
-        If more than 10 % are missing: they would count as empty.
+        If more than 10 % are missing, which would count as empty.
     """
     turns, missing = int(lengths["n_turns"].sum()), count_missing(lengths)
     if turns - missing < FEWEST_REFERENCES * turns:
@@ -178,15 +178,15 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per statistic (index ``statistic``): ``average`` and ``maximum`` over dialogues (over
-        questions or answers for the two lengths), ``value`` for counts; NA where it has no meaning.
-        Lengths in tokens. ``note``: how many references are missing; below 90 % known, totals over questions and
-        answers are NA, since a missing reference would count as empty. ``synthetic``: any dialogue behind the number is.
-        ``unique_images`` is NA for a frame of lengths, which doesn't tell it.
+        questions or answers for the two lengths), ``value`` for counts; NA if undefined.
+        Lengths in tokens. ``note``: number of missing references; totals over questions and answers are NA if
+        fewer than 90 % are known, since a missing reference would count as empty. ``synthetic``: whether any
+        dialogue is. ``unique_images`` is NA for a frame of lengths, which doesn't contain it.
 
     Notes
     -----
-    Table 1 of arXiv 2406.11833. Statistics of answers use the references that are there;
-    the column ``n_missing`` of `dialog_lengths` counts those that are not.
+    Table 1 of arXiv 2406.11833. Statistics of answers use the known references; the column ``n_missing`` of
+    `dialog_lengths` counts the others.
     """
     import pandas as pd
 
@@ -250,20 +250,21 @@ def distribution(
     benchmark : Benchmark, `dialog_lengths` frame, or path or paths
         The data.
     by : {"turns", "images", "tokens", "questions"}, default "turns"
-        What dialogues are grouped by; ``tokens`` are text and image tokens, ``questions`` the kinds of questions.
+        Property that dialogues are grouped by; ``tokens`` are text and image tokens, ``questions`` the kinds
+        of questions.
     bins : sequence of numbers, optional
-        Other edges than the paper's, rising. Each bin holds its upper edge, as `pandas.cut` does.
+        Other edges than the paper's, increasing. Each bin includes its upper edge, as in `pandas.cut`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per bin: ``bin``, ``count``, ``percent``, ``edges`` (which side an edge belongs to), ``n_outside``
-        (dialogues outside of all bins, the same in all rows), ``synthetic``.
+        One row per bin: ``bin``, ``count``, ``percent``, ``edges`` (which bin includes an edge),
+        ``n_outside`` (dialogues outside of all bins, the same in all rows), ``synthetic``.
 
     Raises
     ------
     DataError
-        If `by` is unknown or `bins` don't rise.
+        If `by` is unknown or `bins` don't increase.
     NotAvailable
         By ``tokens``, if fewer than 90 % of the references are known.
 
@@ -289,13 +290,13 @@ def distribution(
         counts = counts.loc[
             [label not in ("<2", ">20") or by == "turns" or n > 0 for label, n in counts.items()]
         ]
-        edges = "Both numbers of a label are inside its bin"
+        edges = "Both numbers of a label are part of its bin"
     else:
         if len(bins) < 2 or sorted(set(bins)) != list(bins):
-            raise DataError(f"bins are {list(bins)}, expected at least two rising edges")
+            raise DataError(f"bins are {list(bins)}, expected at least two increasing edges")
         counts = pd.cut(lengths[_COLUMN[by]], list(bins)).value_counts(sort=False)
         counts.index = counts.index.astype("str")
-        edges = "Each bin holds its upper edge"
+        edges = "Each bin includes its upper edge"
     total = int(counts.sum())
     frame = pd.DataFrame({"bin": counts.index.astype("str"), "count": counts.to_numpy()})
     frame["percent"] = frame["count"] * (100 / total) if total else float("nan")

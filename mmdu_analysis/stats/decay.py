@@ -35,18 +35,18 @@ def memory_decay(
     scores : pandas.DataFrame
         From `load_scores`, or a person's labels such as ``load_published("correctness")``.
     benchmark : Benchmark, path, name or pandas.DataFrame, optional
-        Tells which images each turn is about: a benchmark, or a frame from `question_images`. By default the
+        The images that each turn is about: a benchmark, or a frame from `question_images`. By default the
         scores' own column ``images`` (``2;5``), which a person's labels have.
     by : {"kind"}, optional
         Estimate for each kind of question separately.
     weights : {"turn", "image"}, default "turn"
         ``turn``: one row per turn; its distance and revisit are the means over the images that it is about.
-        ``image``: one row per image that a turn is about, so that a turn about ten images counts ten times. This is
-        the definition of the published coefficients.
+        ``image``: one row per image that a turn is about, so that a turn about ten images counts ten times.
+        This is the definition of the published coefficients.
     dimension : str, optional
         Name or short name; by default the overall score, or the only dimension.
     adjust : bool, default False
-        Hold equal whether the question is about one image or several.
+        Adjust for whether the question is about one image or several.
     ci : float, default 0.95
         Width of the interval.
     rubric : Rubric, optional
@@ -56,12 +56,12 @@ def memory_decay(
     -------
     pandas.DataFrame
         One row per model and predictor (and kind): ``model``, ``predictor``, ``coef``, ``low``, ``high``,
-        ``p_value``, ``n_rows``, ``n_dialogs``, ``se``, ``kind`` (``all`` without `by`), ``scale``, ``weights``,
-        ``adjusted``, ``n_without_image`` (scored turns about no image, left out), ``note``, ``ci``,
-        ``synthetic``. ``scale`` is ``log-odds`` for right-or-wrong outcomes and ``points`` (0-100) otherwise; the
-        coefficient is for a step of one: from the first to the last turn (``progress``), a turn
-        (``distance``), a question about the image (``revisit``). Negative is worse. NA where the
-        scores or the predictor don't vary or there is one dialogue only.
+        ``p_value``, ``n_rows``, ``n_dialogs``, ``se``, ``kind`` (``all`` without `by`), ``scale``,
+        ``weights``, ``adjusted``, ``n_without_image`` (scored turns about no image, left out), ``note``,
+        ``ci``, ``synthetic``. ``scale`` is ``log-odds`` for right-or-wrong outcomes and ``points`` (0-100)
+        otherwise; the coefficient is for a step of one: from the first to the last turn (``progress``), a
+        turn (``distance``), a question about the image (``revisit``). Negative is worse. NA where the scores
+        or the predictor don't vary or there is one dialogue only.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def memory_decay(
 
     Notes
     -----
-    A generalised estimating equation for each predictor alone, exchangeable within a dialogue (statsmodels), as
-    in the repository Baozpy/Analysis_VLM_memory_decay (2026). With ``weights="turn"`` the errors are the
-    bias-reduced sandwich of Mancl and DeRouen (2001, Biometrics 57:1) with Student's t and one degree of freedom
-    less than there are dialogues; the plain sandwich with the normal distribution, which the published
-    intervals use and ``weights="image"`` reproduces, finds a change where there is none in 13 % of the data sets
-    with 10 dialogues and 8 % with 110, instead of 5 %.
+    A generalised estimating equation for each predictor alone, exchangeable within a dialogue (statsmodels),
+    as in the repository Baozpy/Analysis_VLM_memory_decay (2026). With ``weights="turn"`` the errors are the
+    bias-reduced sandwich of Mancl and DeRouen (2001, Biometrics 57:1) with Student's t and one degree of
+    freedom less than there are dialogues; the plain sandwich with the normal distribution, which the
+    published intervals use and ``weights="image"`` reproduces, finds a change where there is none in 13 % of
+    the data sets with 10 dialogues and 8 % with 110, instead of 5 %.
 
     A fall along the dialogue is not forgetting: MMDU's late questions ask about several images at once,
     which is harder at any turn. ``by="kind"`` and ``adjust=True`` compare questions of the same kind.
@@ -132,7 +132,7 @@ def _parts(rows: pd.DataFrame, by: str | None) -> list[tuple[str, str, pd.DataFr
 def _fit(
     rows: pd.DataFrame, predictor: str, *, binary: bool, adjust: bool, robust: bool, ci: float
 ) -> dict[str, Any]:
-    """Fit one estimating equation; NaN and a note where nothing can be estimated."""
+    """Fit one estimating equation; NaN and a note if nothing can be estimated."""
     import numpy as np
     import statsmodels.api as sm
 
@@ -154,9 +154,9 @@ def _fit(
         cov_struct=sm.cov_struct.Exchangeable(),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # rounding in a nearly separated fit, which its wide interval shows
+        warnings.simplefilter("ignore")  # rounding in a nearly separated fit, which has a wide interval
         fit = model.fit(cov_type="bias_reduced" if robust else "robust")
-    few = f"rests on {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
+    few = f"based on only {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
     found = _tested(float(fit.params[1]), float(fit.bse[1]), n_dialogs if robust else None, ci)
     return found | counts | {"note": few}
 
@@ -180,15 +180,15 @@ def decay_verdict(
     ci: float = 0.95,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Estimate the change from the first to the last turn, in points, and state what it supports.
+    """Estimate the change from the first to the last turn, in points, with a conclusion.
 
     Parameters
     ----------
     scores, benchmark, dimension, ci, rubric
         As in `memory_decay`.
     delta : float, default 5
-        The fall in points that would matter. That there is no fall is concluded only where the data excludes a
-        fall of this size for each kind of question.
+        The smallest relevant decrease in points. ``no fall`` is concluded only if the data excludes a
+        decrease of this size for each kind of question.
 
     Returns
     -------
@@ -197,13 +197,15 @@ def decay_verdict(
         ``kind``, ``change`` (points on 0-100 from the first to the last turn), ``se``, ``low``, ``high``,
         ``p_value``, ``n_turns``, ``n_dialogs``, ``verdict`` of the row (``fall``: the interval is below 0;
         ``no fall``: its lower limit is above -`delta`; else ``undecided``), ``conclusion`` of the model
-        (``fall`` or ``no fall`` only if all its kinds say so), ``delta``, ``note``, ``ci``, ``synthetic``.
+        (``fall`` or ``no fall`` only if all its kinds have this verdict), ``delta``, ``note``, ``ci``,
+        ``synthetic``.
 
     Notes
     -----
-    A linear estimating equation of the points on progress, one row per turn, exchangeable within a dialogue, with
-    bias-reduced errors and Student's t: slopes in points also for right-or-wrong outcomes. The row ``all`` mixes
-    kinds of questions whose share changes along the dialogue, so it takes no part in the conclusion.
+    A linear estimating equation of the points on progress, one row per turn, exchangeable within a dialogue,
+    with bias-reduced errors and Student's t: slopes in points also for right-or-wrong outcomes. The row
+    ``all`` mixes kinds of questions whose share changes along the dialogue, so it is not used for the
+    conclusion.
     """
     import pandas as pd
 
@@ -251,15 +253,15 @@ def decay_support(
     Returns
     -------
     pandas.DataFrame
-        One row a fifth of the dialogues (``fifth`` 1-5): ``n_turns``, ``single_image``, ``multi_image`` (turns of
-        that kind), ``share_multi`` (0-1), ``single_image_late`` (turns about one image that was first asked about
-        more than two turns before), ``n_dialogs``, ``synthetic``. A turn counts once, however many
-        models answered it.
+        One row per fifth of the dialogues (``fifth`` 1-5): ``n_turns``, ``single_image``, ``multi_image``
+        (turns of that kind), ``share_multi`` (0-1), ``single_image_late`` (turns about one image that was
+        first asked about more than two turns before), ``n_dialogs``, ``synthetic``. A turn counts once,
+        independent of the number of models.
 
     Notes
     -----
-    Only questions about one image long after it was shown could show forgetting; where there are few, the data says
-    little about it, whatever the slope.
+    Only questions about one image long after it was shown could show forgetting; if there are few, the data
+    is not informative about it, whatever the slope.
     """
     import numpy as np
 
@@ -294,22 +296,22 @@ def decay_curve(
     ci: float = 0.95,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Average the scores behind `memory_decay` along one of its predictors.
+    """Average the scores of `memory_decay` along one of its predictors.
 
     Parameters
     ----------
     scores, benchmark, weights, dimension, ci, rubric
         As in `memory_decay`.
     by : {"distance", "revisit", "turn", "progress"}, default "distance"
-        Progress is cut into tenths; means of distances and revisits are rounded.
+        Progress is divided into tenths; means of distances and revisits are rounded.
 
     Returns
     -------
     pandas.DataFrame
         One row per model and step: ``model``, the predictor, the columns of `summarize_scores`, and
-        ``predictor``, ``open_end``, ``outcome`` (``labels`` or ``scores``), ``weights``. The last steps are taken
-        together so that the last one rests on 20 dialogues at least; ``open_end`` is True for that
-        step, which then stands for it and all above.
+        ``predictor``, ``open_end``, ``outcome`` (``labels`` or ``scores``), ``weights``. The last steps are
+        merged so that the last one has at least 20 dialogues; ``open_end`` is True for that step, which
+        includes all above.
 
     Raises
     ------
@@ -321,7 +323,7 @@ def decay_curve(
     if by not in (*PREDICTORS, "turn"):
         raise DataError(f"by is {by!r}, expected distance, revisit, turn or progress")
     rows = decay_rows(scores, benchmark, weights=weights, dimension=dimension, rubric=rubric)
-    # Several rows of a turn and an image are no repeats of a judgement.
+    # Several rows of a turn and an image are not repeated judgements.
     rows = rows.assign(judge="mean")
     end: float | None = None
     if by == "progress":
@@ -332,14 +334,14 @@ def decay_curve(
         rows[by] = rows[by].clip(upper=end)
     outcome = "labels" if is_binary(rows["points"]) else "scores"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the rows' own notes tell of thin steps
+        warnings.simplefilter("ignore")  # the notes of the rows mention steps with few dialogues
         frame = summarize_scores(rows, ["model", by], ci=ci, rubric=rubric)
     frame["open_end"] = (frame[by] == end) if end is not None else False
     return frame.assign(predictor=by, outcome=outcome, weights=weights)
 
 
 def _last_step(rows: pd.DataFrame, by: str) -> int:
-    """Return the highest step that 20 dialogues (or all, where there are fewer) reach."""
+    """Return the highest step that 20 dialogues (or all, if there are fewer) reach."""
     import numpy as np
 
     reach = rows.groupby("dialog_id")[by].max()

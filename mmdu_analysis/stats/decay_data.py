@@ -1,4 +1,4 @@
-"""The rows behind memory decay: a turn or an image of a turn, with its position in the dialogue."""
+"""The data of memory decay: a turn or an image of a turn, with its position in the dialogue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS = ["dialog_id", "turn"]
 
 
 def is_binary(points: pd.Series) -> bool:
-    """Return whether outcomes are right or wrong: 0 or 100 points only."""
+    """Return whether outcomes are binary: 0 or 100 points only."""
     return bool(points.isin((0.0, 100.0)).all())
 
 
@@ -35,7 +35,7 @@ def decay_rows(
     dimension: str | None = None,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Return the rows behind `memory_decay`, with its predictors.
+    """Return the data of `memory_decay`, with its predictors.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ def decay_rows(
     Returns
     -------
     pandas.DataFrame
-        One row per turn (an image of a turn with ``weights="image"``): ``model``, ``judge``, ``dialog_id``, ``turn``,
-        ``dimension``, ``score`` (rubric's scale; the mean where several judges scored), ``points`` (0-100),
-        ``progress`` (turn / last turn of the dialogue), ``distance`` (turns since the image was first
-        asked about), ``revisit`` (0 for the first question about it), ``n_referenced`` (images that the turn is
+        One row per turn (an image of a turn with ``weights="image"``): ``model``, ``judge``, ``dialog_id``,
+        ``turn``, ``dimension``, ``score`` (rubric's scale; the mean over judges), ``points`` (0-100),
+        ``progress`` (turn / last turn of the dialogue), ``distance`` (turns since the image was first asked
+        about), ``revisit`` (0 for the first question about it), ``n_referenced`` (images that the turn is
         about), ``kind``, ``n_without_image``, ``synthetic``; with ``weights="image"`` also ``image``.
     """
     scores = as_scores(scores, rubric=rubric)
@@ -97,7 +97,7 @@ def _predictors(images: pd.DataFrame, weights: str) -> pd.DataFrame:
 
 
 def _images_of(scores: pd.DataFrame, benchmark: Images | None) -> pd.DataFrame:
-    """Return ``dialog_id, turn, image``, each once, in the order of the dialogue."""
+    """Return distinct ``dialog_id, turn, image``, in the order of the dialogue."""
     if isinstance(benchmark, Benchmark | str | Path):
         images = question_images(as_benchmark(benchmark))
     elif benchmark is not None:
@@ -108,6 +108,6 @@ def _images_of(scores: pd.DataFrame, benchmark: Images | None) -> pd.DataFrame:
         images = stated[KEYS].assign(image=stated["images"].astype("str").str.split(";")).explode("image")
         images = images.loc[images["image"] != ""].astype({"image": "int64"})
     else:
-        raise DataError("it is unknown which images per turn is about; pass benchmark=")
+        raise DataError("it is unknown which images a turn is about; pass benchmark=")
     images = images.drop_duplicates().astype({"turn": "int64"})
     return images.sort_values([*KEYS, "image"], ignore_index=True)

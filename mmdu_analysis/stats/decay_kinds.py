@@ -34,7 +34,7 @@ def decay_curve_by_kind(
     -------
     pandas.DataFrame
         One row per model, ``kind`` and ``fifth`` (1-5, of the turns of each dialogue), with the columns of
-        `summarize_scores`. A turn counts once, however many images it is about.
+        `summarize_scores`. A turn counts once, independent of the number of its images.
 
     See Also
     --------
@@ -46,5 +46,5 @@ def decay_curve_by_kind(
     fifth = np.ceil(rows["progress"] * 5 - 1e-9).astype("int64").clip(1, 5)
     rows = rows.assign(judge="mean", fifth=fifth)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the rows' own notes tell of thin cells
+        warnings.simplefilter("ignore", DataWarning)  # the notes of the rows mention cells with few dialogues
         return summarize_scores(rows, ["model", "kind", "fifth"], ci=ci, rubric=rubric)

@@ -1,4 +1,4 @@
-"""The turns or dialogues behind a figure, as points that can be selected."""
+"""Points of turns or dialogues that can be selected in a chart."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Points(NamedTuple):
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row a point: ``dialog_id``, ``turn`` (Int64, NA for a dialogue), ``group`` (model, topic, or empty),
-        ``x``, ``y``, ``synthetic``.
+        One row per point: ``dialog_id``, ``turn`` (Int64, NA for a dialogue), ``group`` (model, topic, or
+        empty), ``x``, ``y``, ``synthetic``.
     x, y : str
         Titles of the axes, with units.
     group : str
-        What the groups are; empty without any.
+        Title of the groups; empty if there are none.
     """
 
     frame: pd.DataFrame
@@ -61,9 +61,9 @@ def explore_points(
     answers, scores : pandas.DataFrame or None
         From `load_answers` and `load_scores`.
     name : {"context", "turn", "answer_length", "n_images", "distance", "models", "topics", "length"}
-        What is on the horizontal axis. The vertical one is the score of a model's answer to a turn, but for
-        ``models`` (the score of one model against another one's), ``topics`` (a map of the dialogues) and ``length``
-        (the number of turns and of images of the dialogues).
+        Quantity on the horizontal axis. The vertical axis is the score of a model's answer to a turn, except
+        for ``models`` (the score of one model against another one's), ``topics`` (a map of the dialogues) and
+        ``length`` (the number of turns and of images of the dialogues).
     models : tuple of two str, optional
         For ``models``; by default the first two.
     dimension : str, optional
@@ -78,7 +78,7 @@ def explore_points(
     Raises
     ------
     NotAvailable
-        If scores or answers are missing that the chart needs.
+        If required scores or answers are missing.
     DataError
         If `name` or a model is unknown.
     """

@@ -1,4 +1,4 @@
-"""What fine-tuning on MMDU-45k gains, and what a longer context gains."""
+"""Gains of fine-tuning on MMDU-45k and of a longer context."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 def finetuning_gain(
     table: pd.DataFrame, reference: str | None = "GPT-4o", *, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Measure what fine-tuning gains over the base model.
+    """Compute the gains of fine-tuned models over their base models.
 
     Parameters
     ----------
     table : pandas.DataFrame
         One row per model: ``model``, ``base_model`` (NA for those that aren't fine-tuned), and numeric
-        columns; Tables 2, 3 and 4 are such.
+        columns; as Tables 2, 3 and 4.
     reference : str or None, default "GPT-4o"
-        Model whose distance from the base is closed by a share. None leaves the distance out, for tables
+        Model to which the distance of the base is measured. None omits the distance, for tables
         without such a model.
     metrics : sequence of str, optional
         Columns; by default all numeric ones but ``parameters_b``.
@@ -30,10 +30,10 @@ def finetuning_gain(
     Returns
     -------
     pandas.DataFrame
-        One row a fine-tuned model and column: ``model``, ``base_model``, ``metric``, ``base``,
+        One row per fine-tuned model and column: ``model``, ``base_model``, ``metric``, ``base``,
         ``finetuned``, ``gain`` (points), ``relative_gain`` (0-1 of the base), ``distance`` (reference less
-        base, points) and ``share_closed`` (0-1; NA without reference), ``reference``, ``synthetic``. A
-        metric that the base or the fine-tuned model doesn't have has no row.
+        base, points) and ``share_closed`` (0-1; NA without reference), ``reference``, ``synthetic``. There is
+        no row for a metric that the base or the fine-tuned model lacks.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def finetuning_gain(
 
     Notes
     -----
-    Tables 2-4 of arXiv 2406.11833. The paper prints no errors, so neither has a gain; with scores of turns,
-    `compare_models` compares a fine-tuned model with its base and has an interval.
+    Tables 2-4 of arXiv 2406.11833. The paper prints no errors, so gains have none; with scores of turns,
+    `compare_models` compares a fine-tuned model with its base and gives an interval.
     """
     import pandas as pd
 
@@ -88,7 +88,7 @@ def overtaken_models(
     dimension : str, optional
         Name or short name; by default the overall score.
     rubric : Rubric, optional
-        Whose dimensions they are.
+        The rubric of the dimensions.
 
     Returns
     -------
@@ -119,9 +119,9 @@ def ablation_effects(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row an effect and dimension: ``effect`` (``context`` or ``training``), ``model`` (of ``context``; NA
-        for ``training``), ``before`` and ``after`` (the settings or models compared), ``at`` (the
-        context of ``training``), ``metric``, ``from_score``, ``to_score``, ``gain`` (points).
+        One row per effect and dimension: ``effect`` (``context`` or ``training``), ``model`` (of ``context``;
+        NA for ``training``), ``before`` and ``after`` (the settings or models compared), ``at`` (the context
+        of ``training``), ``metric``, ``from_score``, ``to_score``, ``gain`` (points).
 
     Raises
     ------
@@ -130,7 +130,7 @@ def ablation_effects(table: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    Table 5 of arXiv 2406.11833. The base model was not run at 8k, so what training gives there isn't known.
+    Table 5 of arXiv 2406.11833. The base model was not run at 8k, so the gain of training is unknown there.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""How far open models are behind closed ones, in a table of models: by dimension and by size."""
+"""The gap between closed and open models in a table of models: by dimension and by size."""
 
 from __future__ import annotations
 
@@ -36,34 +36,35 @@ def gap_analysis(
     seed: int = 0,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Measure how far open models are behind closed ones, in each dimension.
+    """Estimate the gap between closed and open models in each dimension.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row per model: ``access`` (``closed`` or ``open``; others are left out) and columns with the short names
-        of dimensions on 0-100, such as the published Table 2 or `score_table`; or scores of single turns from
-        `load_scores`.
+        One row per model: ``access`` (``closed`` or ``open``; others are left out) and columns with the short
+        names of dimensions on 0-100, such as the published Table 2 or `score_table`; or scores of single
+        turns from `load_scores`.
     access : str or mapping of str to str, default "access"
-        The column that says which models are open, or a mapping from the model's name; a model that the mapping
-        doesn't name keeps what the table says.
+        The column with the access, or a mapping from model names; models that the mapping lacks keep the
+        access of the table.
     ci : float, default 0.95
         Width of the intervals.
     seed : int, default 0
-        Of the permutation, where there are too many relabellings to list.
+        Seed of the permutation test, if there are too many relabellings to enumerate.
     rubric : Rubric, optional
-        Whose dimensions the columns are.
+        The rubric of the dimensions.
 
     Returns
     -------
     pandas.DataFrame
-        One row per dimension: ``dimension`` (full name), ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``,
-        ``high`` (Welch), ``best_closed``, ``best_open``, ``best_gap``, ``p_value`` (one-sided permutation of
-        the labels), ``n_closed``, ``n_open`` (models with a value); ``gap_min`` and ``gap_max`` (range of the gap
-        when any one model is left out), ``pairs_closed_higher`` of ``n_pairs`` (pairs of a closed and an open
-        model), ``border`` (the lowest closed less the highest open model), ``smallest_p`` (of the
-        permutation), ``se_dialogs``, ``low_dialogs``, ``high_dialogs`` (of the gap of exactly these models,
-        clustered by dialogue; NA without scores of turns), ``note``, ``ci``, ``synthetic``.
+        One row per dimension: ``dimension`` (full name), ``closed_mean``, ``open_mean``, ``gap``, ``se``,
+        ``low``, ``high`` (Welch), ``best_closed``, ``best_open``, ``best_gap``, ``p_value`` (one-sided
+        permutation of the labels), ``n_closed``, ``n_open`` (models with a value); ``gap_min`` and
+        ``gap_max`` (range of the gap when any one model is left out), ``pairs_closed_higher`` of ``n_pairs``
+        (pairs of a closed and an open model), ``border`` (the lowest closed less the highest open model),
+        ``smallest_p`` (of the permutation), ``se_dialogs``, ``low_dialogs``, ``high_dialogs`` (of the gap of
+        exactly these models, clustered by dialogue; NA without scores of turns), ``note``, ``ci``,
+        ``synthetic``.
 
     Raises
     ------
@@ -166,7 +167,7 @@ def _from_scores(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the standard errors of the gap over dialogues (index dimension), and the table of the models' means."""
     if isinstance(access, str):
-        raise DataError("scores of turns don't say which models are open; pass access={'model': 'open', ...}")
+        raise DataError("scores of turns have no access of the models; pass access={'model': 'open', ...}")
     table = score_table(summarize_scores(scores, rubric=rubric), access, rubric=rubric)
     broken = gap_breakdown(scores, access, "dimension", ci=ci, rubric=rubric).set_index("dimension")
     names = {"se": "se_dialogs", "low": "low_dialogs", "high": "high_dialogs"}
@@ -180,7 +181,7 @@ def _counted(access: pd.Series) -> str:
 
 
 def access_by_model(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.Series:
-    """Return each model's access, from a column of the table or by its name.
+    """Return the access of each model, from a column of the table or from a mapping.
 
     Raises
     ------
@@ -225,7 +226,7 @@ def _permutation_p(closed: np.ndarray, open_: np.ndarray, rng: np.random.Generat
 
 
 def border_pair(table: pd.DataFrame, dimension: str | None = None, *, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Return the two models at the border: the lowest closed and the highest open one.
+    """Return the lowest closed and the highest open model.
 
     Parameters
     ----------
@@ -234,7 +235,7 @@ def border_pair(table: pd.DataFrame, dimension: str | None = None, *, rubric: Ru
     dimension : str, optional
         Name or short name; by default the overall score.
     rubric : Rubric, optional
-        Whose dimensions the columns are.
+        The rubric of the dimensions.
 
     Returns
     -------
@@ -281,12 +282,11 @@ def add_model(
     model, access : str
         The model's name; ``closed``, ``open`` or ``finetuned``.
     scores : mapping of str to float
-        Dimension (name or short name) -> score on 0-100. Dimensions that are left out are NA and take no part in
-        any comparison.
+        Dimension (name or short name) -> score on 0-100. Omitted dimensions are NA and are not compared.
     parameters_b : float, optional
         Size in billions of parameters.
     rubric : Rubric, optional
-        Whose dimensions they are.
+        The rubric of the dimensions.
 
     Returns
     -------
@@ -326,14 +326,14 @@ def size_effect(table: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU)
     ci : float, default 0.95
         Width of the interval.
     rubric : Rubric, optional
-        Whose dimensions the columns are.
+        The rubric of the dimensions.
 
     Returns
     -------
     pandas.DataFrame
-        One row per dimension: ``dimension``, ``spearman`` (rank correlation of score and parameters), ``p_value``
-        (its two-sided permutation test, 10,000 random orders), ``slope`` (points for a doubling of the
-        parameters) with ``se``, ``low`` and ``high`` (least squares, Student's t), ``n_models``,
+        One row per dimension: ``dimension``, ``spearman`` (rank correlation of score and parameters),
+        ``p_value`` (its two-sided permutation test, 10,000 random orders), ``slope`` (points for a doubling
+        of the parameters) with ``se``, ``low`` and ``high`` (least squares, Student's t), ``n_models``,
         ``smallest_b``, ``largest_b``, ``n_unknown`` (closed models without a published size: no table can
         separate size from access), ``ci``, ``synthetic``.
 

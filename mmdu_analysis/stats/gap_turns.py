@@ -1,4 +1,4 @@
-"""How far open models are behind closed ones on single turns: by turn, images, context or dimension."""
+"""The gap between closed and open models on single turns: by turn, images, context or dimension."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def paired_gap(scores: pd.DataFrame, access: Mapping[str, str], *, rubric: Rubri
     Returns
     -------
     pandas.DataFrame
-        Scores in which the "models" are ``closed`` and ``open`` (the mean of their models on each judged turn),
-        on the rubric's scale. Turns that only one side has are left out; ``n_unpaired``, the number of
-        left-out turns of the dimension, is the same in all its rows.
+        Scores in which the "models" are ``closed`` and ``open`` (the mean of their models on each judged
+        turn), on the rubric's scale. Turns without scores of both sides are left out; ``n_unpaired``, the
+        number of left-out turns of the dimension, is the same in all its rows.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def gap_breakdown(
     seed: int = 0,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Measure the gap by turn, images, context or dimension, and whether it changes along the dialogue.
+    """Estimate the gap by turn, images, context or dimension, and its change along the dialogue.
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ def gap_breakdown(
     Returns
     -------
     pandas.DataFrame
-        One row per bin: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``, ``high``
-        (of the gap; clustered by dialogue, the models as given), ``n_dialogs``, ``n_turns``, and ``slope``,
-        ``slope_low``, ``slope_high``, ``p_value``: how much the gap changes for a turn, an image or 1,000
-        tokens more, see `score_trend` (NA for kinds and dimensions); ``n_unpaired``, ``note``, ``by``,
+        One row per bin: ``bin``, ``dimension``, ``closed_mean``, ``open_mean``, ``gap``, ``se``, ``low``,
+        ``high`` (of the gap; clustered by dialogue, the models as given), ``n_dialogs``, ``n_turns``, and
+        ``slope``, ``slope_low``, ``slope_high``, ``p_value``: change of the gap per turn, image or 1,000
+        tokens, see `score_trend` (NA for kinds and dimensions); ``n_unpaired``, ``note``, ``by``,
         ``average``, ``ci``, ``synthetic``.
 
     Raises
@@ -113,7 +113,7 @@ def gap_breakdown(
     """
     paired = paired_gap(scores, access, rubric=rubric)
     options: dict[str, Any] = {"method": method, "n_resamples": n_resamples, "seed": seed, "ci": ci}
-    # The gap of a turn is a difference: 0 is in the middle of its range, which a rubric of its own says.
+    # The gap of a turn is a difference, so it has a separate rubric with 0 in the middle of its scale.
     differences, points = _differences(paired, rubric), _points_rubric(rubric)
     shown = {"average": average, "rubric": points, "dimension": dimension} | options
     sides = score_breakdown(paired, by, benchmark, **(shown | {"rubric": rubric, "ci": ci}))

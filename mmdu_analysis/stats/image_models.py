@@ -1,4 +1,4 @@
-"""Rules by which models turn a picture into tokens."""
+"""Rules for the number of tokens of a picture in each model."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mmdu_analysis.schema import DataError
 
 
 class ImageTokenModel(NamedTuple):
-    """How a model turns a picture into tokens.
+    """The rule for the number of tokens of a picture.
 
     Attributes
     ----------
     rule : callable
         ``(width, height) -> tokens``.
     uses_size : bool
-        False where every picture costs the same.
+        False if every picture has the same number of tokens.
     source : str
-        Where the rule is written down.
+        Source of the rule.
     """
 
     rule: Callable[[int, int], int]
@@ -32,7 +32,7 @@ def _constant(tokens: int) -> Callable[[int, int], int]:
 
 
 def _best_llava_grid(width: int, height: int) -> tuple[int, int]:
-    """Choose LLaVA-1.6's grid of 336-pixel tiles: most picture kept, then least canvas wasted."""
+    """Choose LLaVA-1.6's grid of 336-pixel tiles: maximal effective resolution, then minimal wasted area."""
     best, chosen = (-1, 0), (1, 1)
     for columns, rows in ((1, 2), (2, 1), (2, 2), (3, 1), (1, 3)):
         scale = min(columns * 336 / width, rows * 336 / height)
@@ -44,7 +44,7 @@ def _best_llava_grid(width: int, height: int) -> tuple[int, int]:
 
 
 def llava_next_tokens(width: int, height: int) -> int:
-    """Count LLaVA-1.6's tokens: an overview of 576, the unpadded tiles, one line end a row.
+    """Count LLaVA-1.6's tokens: an overview of 576, the unpadded tiles, one line end per row.
 
     Source: the LLaVA-NeXT announcement (January 2024) and its released configuration
     (``anyres`` over five grids of 336-pixel tiles, 24 x 24 patches each, ``spatial_unpad``).
@@ -61,7 +61,7 @@ def llava_next_tokens(width: int, height: int) -> int:
 
 
 def qwen2_vl_tokens(width: int, height: int) -> int:
-    """Count Qwen2-VL's tokens: one a 28 x 28 patch, sides rounded to 28, 3,136 to 12,845,056 pixels.
+    """Count Qwen2-VL's tokens: one per 28 x 28 patch, sides rounded to 28, 3,136 to 12,845,056 pixels.
 
     Source: Qwen2-VL (arXiv 2409.12191), section 2, with the limits of the released
     ``preprocessor_config.json``.
@@ -87,8 +87,8 @@ _INTERNVL_GRIDS = sorted(
 def internvl_tokens(width: int, height: int) -> int:
     """Count InternVL-Chat-V1.5's tokens: 256 for each of 1-12 tiles of 448 pixels, and an overview.
 
-    Source: InternVL 1.5 (arXiv 2404.16821), section 3.2: the grid of the closest aspect ratio; of two
-    equally close ones the larger where the picture fills over half of it.
+    Source: InternVL 1.5 (arXiv 2404.16821), section 3.2: the grid of the closest aspect ratio; of two equally
+    close ones, the larger if the picture fills over half of it.
     """
     aspect, best, chosen = width / height, math.inf, (1, 1)
     for columns, rows in _INTERNVL_GRIDS:
@@ -101,14 +101,14 @@ def internvl_tokens(width: int, height: int) -> int:
 
 
 def gpt4o_tokens(width: int, height: int) -> int:
-    """Count GPT-4o's tokens at high detail: 85 and 170 a tile of 512 pixels.
+    """Count GPT-4o's tokens at high detail: 85 and 170 per tile of 512 pixels.
 
-    Source: OpenAI's vision guide: fit into 2048 x 2048, then the shorter side to 768; only ever scaled
-    down.
+    Source: OpenAI's vision guide: fit into 2048 x 2048, then the shorter side to 768; pictures are never
+    enlarged.
     """
     scale = min(1.0, 2048 / max(width, height))
     scale *= min(1.0, 768 / (min(width, height) * scale))
-    # A side that is a whole number of tiles must not cost one more through rounding.
+    # A side that is a multiple of the tile size must not give another tile because of rounding.
     columns, rows = (math.ceil(round(side * scale, 6) / 512) for side in (width, height))
     return 85 + 170 * columns * rows
 
@@ -144,9 +144,9 @@ IMAGE_TOKEN_MODELS: dict[str, ImageTokenModel] = {
         "MMDU (arXiv 2406.11833), Table 1 and Figure 1: (8.2k - 6.4k) tokens for 3.8 images",
     ),
 }
-"""Estimator name -> rule. ``paper``: 8.2k tokens with images less 6.4k without, a dialogue, for 421
-images in 110 dialogues, is 470; with 3.8 images as printed 474; what rounding allows is 441-507.
-``fixed:N`` stands for N tokens per image.
+"""Estimator name -> rule. ``paper``: 8.2k tokens per dialogue with images less 6.4k without, for 421
+images in 110 dialogues, is 470; with 3.8 images as printed 474; the range consistent with rounding is
+441-507. ``fixed:N`` stands for N tokens per image.
 """
 
 

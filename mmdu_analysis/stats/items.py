@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def question_difficulty(labels: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Count how many models answer each question right.
+    """Count the models that answer each question right.
 
     Parameters
     ----------
@@ -24,13 +24,14 @@ def question_difficulty(labels: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        One row per question that all models have a label of: ``dialog_id``, ``turn``, ``n_right`` (models), ``n_models``,
-        ``n_dropped`` (questions that only some models have, the same in all rows), ``synthetic``.
+        One row per question with labels of all models: ``dialog_id``, ``turn``, ``n_right`` (models),
+        ``n_models``, ``n_dropped`` (questions with labels of only some models, the same in all rows),
+        ``synthetic``.
 
     Raises
     ------
     DataError
-        If there are no labels, fewer than two models, or no question that all have.
+        If there are no labels, fewer than two models, or no question with labels of all models.
 
     Examples
     --------
@@ -67,13 +68,13 @@ def difficulty_table(questions: pd.DataFrame, kinds: pd.DataFrame | None = None)
     questions : pandas.DataFrame
         From `question_difficulty`.
     kinds : pandas.DataFrame, optional
-        ``dialog_id``, ``turn``, ``kind``; a question that it doesn't have is of the kind ``unknown``.
+        ``dialog_id``, ``turn``, ``kind``; a question that is missing has the kind ``unknown``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per kind and number: ``kind`` (``all`` without `kinds`), ``n_right``, ``count``, ``percent`` (0-100, of all
-        questions), ``n_models``, ``n_questions``, ``n_dropped``, ``synthetic``.
+        One row per kind and number: ``kind`` (``all`` without `kinds`), ``n_right``, ``count``, ``percent``
+        (0-100, of all questions), ``n_models``, ``n_questions``, ``n_dropped``, ``synthetic``.
     """
     keys = ["dialog_id", "turn"]
     if kinds is None:

@@ -20,12 +20,12 @@ NOT_STATED = "not stated"
 
 
 def model_key(name: str) -> str:
-    """Return a name by which the spellings of a model in different papers agree.
+    """Return a normalised name, which is the same for different spellings of a model.
 
     Parameters
     ----------
     name : str
-        As a paper prints it.
+        Name as printed in a paper.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def model_key(name: str) -> str:
 
 
 def reported_scores(later: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of the MMDU paper and of later papers in one table, each score once.
+    """Return the scores of the MMDU paper and of later papers in one table, without repetition.
 
     Parameters
     ----------
@@ -56,10 +56,10 @@ def reported_scores(later: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        One row per score: ``model``, ``variant`` (NA for the model as released), ``access``, ``parameters_b``,
-        ``mean`` (0-100), ``what`` (which average), ``judge``, ``reported_by``, ``date`` (``YYYY-MM``), ``synthetic``.
-        ``what`` and ``judge`` are ``not stated`` where a paper doesn't say. Scores that a later paper quotes from
-        the MMDU paper are left out.
+        One row per score: ``model``, ``variant`` (NA for the model as released), ``access``,
+        ``parameters_b``, ``mean`` (0-100), ``what`` (kind of average), ``judge``, ``reported_by``, ``date``
+        (``YYYY-MM``), ``synthetic``. ``what`` and ``judge`` are ``not stated`` if a paper doesn't state them.
+        Scores that a later paper quotes from the MMDU paper are left out.
 
     See Also
     --------
@@ -110,7 +110,7 @@ def best_by_date(reported: pd.DataFrame) -> pd.DataFrame:
 
 
 def reporter_differences(reported: pd.DataFrame) -> pd.DataFrame:
-    """Return models as released that several papers report, with the distance of their scores.
+    """Return models as released that several papers report, with the range of their scores.
 
     Parameters
     ----------
@@ -120,13 +120,14 @@ def reporter_differences(reported: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per model and reporter, by model and date: the columns of `reported_scores`, with the spelling of the
-        first paper in ``model``, and ``difference`` (the highest less the lowest score of the model, points).
+        One row per model and reporter, by model and date: the columns of `reported_scores`, with the spelling
+        of the first paper in ``model``, and ``difference`` (the highest less the lowest score of the model,
+        points).
 
     Notes
     -----
-    The papers differ in judge, average and decoding, or don't state them; the differences measure how far
-    scores of different papers can be compared, not the models.
+    The papers differ in judge, average and decoding, or don't state them; the differences measure the
+    comparability of scores of different papers, not the models.
     """
     plain = reported.loc[reported["variant"].isna()]
     plain = plain.assign(key=plain["model"].map(model_key))

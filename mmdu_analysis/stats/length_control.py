@@ -43,14 +43,14 @@ def scores_with_lengths(
     Returns
     -------
     pandas.DataFrame
-        One row per model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100; the mean where several
-        judges scored), ``answer_tokens``, ``dimension``, ``n_unmatched`` (scored turns without an answer, the same in
-        all rows), ``synthetic``.
+        One row per model and turn: ``model``, ``dialog_id``, ``turn``, ``points`` (0-100; the mean over
+        judges), ``answer_tokens``, ``dimension``, ``n_unmatched`` (scored turns without an answer, the same
+        in all rows), ``synthetic``.
 
     Raises
     ------
     DataError
-        If no score finds its answer.
+        If no score has an answer.
 
     Warns
     -----
@@ -103,7 +103,7 @@ def adjust_for_length(
     scores, answers, dimension, encoding, rubric
         As in `scores_with_lengths`.
     slopes : {"common", "model"}, default "common"
-        One effect of length for all models, or one for each.
+        One effect of length for all models, or one per model.
     ci : float, default 0.95
         Width of the intervals.
     n_resamples, seed : int
@@ -113,12 +113,12 @@ def adjust_for_length(
     -------
     pandas.DataFrame
         One row per model: ``model``, ``mean``, ``se``, ``low``, ``high`` (0-100, on the average question),
-        ``adjusted``, ``adjusted_low``, ``adjusted_high`` (the same with the effect of length, at the mean log
-        length of all answers), ``shift`` (adjusted - mean), ``answer_tokens`` (geometric mean), ``n_turns`` (that
-        another model answered too), ``n_alone`` (that only this model answered, left out), ``n_dialogs``,
-        ``length_effect`` (points that a doubling of the length adds) with ``length_effect_low`` and
-        ``length_effect_high``, ``common_tokens`` (the equal length), ``slopes``, ``dimension``, ``n_unmatched``,
-        ``ci``, ``synthetic``.
+        ``adjusted``, ``adjusted_low``, ``adjusted_high`` (the same, adjusted to the mean log length of all
+        answers), ``shift`` (adjusted - mean), ``answer_tokens`` (geometric mean), ``n_turns`` (that another
+        model answered too), ``n_alone`` (that only this model answered, left out), ``n_dialogs``,
+        ``length_effect`` (points per doubling of the length) with ``length_effect_low`` and
+        ``length_effect_high``, ``common_tokens`` (the equal length), ``slopes``, ``dimension``,
+        ``n_unmatched``, ``ci``, ``synthetic``.
 
     Raises
     ------
@@ -127,15 +127,15 @@ def adjust_for_length(
 
     Notes
     -----
-    Two linear regressions of the points on the model and the question: without (``mean``) and with (``adjusted``)
-    the logarithm of the answer's length. They differ in the term of length only, so that a model which lacks
-    the hard questions moves in neither. What a doubling adds is estimated within models and questions: how
-    a model's own longer answers score against its own shorter ones.
+    Two linear regressions of the points on the model and the question: without (``mean``) and with
+    (``adjusted``) the logarithm of the answer's length. They differ in the term of length only, so that a
+    model which lacks the hard questions moves in neither. What a doubling adds is estimated within models and
+    questions: how a model's own longer answers score against its own shorter ones.
 
-    This is a sensitivity analysis, not a correction. Length can be a consequence of quality: where better answers
-    are longer because they say more, holding length equal removes a part of the true difference. It is not
-    AlpacaEval's length-controlled win rate (Dubois et al. 2024, arXiv 2404.04475), which is a logistic model of
-    pairwise preferences.
+    This is a sensitivity analysis, not a correction. Length can be a consequence of quality: where better
+    answers are longer because they say more, holding length equal removes a part of the true difference. It
+    is not AlpacaEval's length-controlled win rate (Dubois et al. 2024, arXiv 2404.04475), which is a logistic
+    model of pairwise preferences.
     """
     import numpy as np
     import pandas as pd
@@ -149,7 +149,7 @@ def adjust_for_length(
     cluster, dialogs = pd.factorize(rows["dialog_id"])
     if len(models) < 2 or len(dialogs) < 2:
         raise DataError(
-            "a comparison at equal length needs two models that answered turns of two same dialogues"
+            "a comparison at equal length needs two models with answers in at least two common dialogues"
         )
     centre = float(rows["size"].mean())
     products = _products(rows.assign(size=rows["size"] - centre), models, cluster, len(dialogs), slopes)
@@ -158,7 +158,7 @@ def adjust_for_length(
         _solve(np.tensordot(weights, products, 1), len(models))
         for weights in bootstrap_weights(len(dialogs), n_resamples, seed)
     ]
-    # The questions' mean level: what all models have in common, which differs between the resamples only.
+    # The mean level of the questions is common to all models and differs only between resamples.
     draws = {name: np.concatenate([block[name] for block in blocks]) for name in best}
     frame = pd.DataFrame({"model": pd.array(models, dtype="str")})
     for name, prefix in (("mean", ""), ("adjusted", "adjusted_"), ("length_effect", "length_effect_")):
@@ -203,8 +203,8 @@ def _products(
     Returns
     -------
     numpy.ndarray, shape (n_clusters, k + s + 2, k + s + 2)
-        Of the k models' columns, the s columns of length and the points, less the question's mean, in the first
-        rows and columns; the last row has the number of rows, and the sums of lengths and points.
+        Of the k models' columns, the s columns of length and the points, less the question's mean, in the
+        first rows and columns; the last row has the number of rows, and the sums of lengths and points.
     """
     import numpy as np
     import pandas as pd
@@ -213,7 +213,7 @@ def _products(
     sizes = dummies.mul(rows["size"], axis=0) if slopes == "model" else rows[["size"]]
     design = pd.concat([dummies, sizes, rows[["points"]]], axis=1)
     design.columns = range(design.shape[1])
-    # Less the question's mean: what all models have in common on a question, its difficulty, drops out.
+    # Subtracting the question's mean removes the difficulty of the question.
     question = [rows["dialog_id"], rows["turn"]]
     within = (design - design.groupby(question).transform("mean")).to_numpy()
     width = within.shape[1] + 1
@@ -247,7 +247,7 @@ def _solve(products: np.ndarray, n_models: int) -> dict[str, np.ndarray]:
     target = squares[:, :-1, -1:]
 
     def effects(count: int) -> np.ndarray:
-        # The models' columns add up to nothing: of all solutions take the shortest.
+        # The columns of the models sum to zero: take the minimum-norm solution.
         inverse = np.linalg.pinv(squares[:, :count, :count], hermitian=True)
         return (inverse @ target[:, :count])[..., 0]
 
@@ -256,7 +256,7 @@ def _solve(products: np.ndarray, n_models: int) -> dict[str, np.ndarray]:
 
     plain, full = effects(n_models), effects(squares.shape[1] - 1)
     slope = full[:, n_models:]
-    # The level of the points includes the effect of the sizes that were met, whose mean need not be 0 by model.
+    # The level of the points includes the effect of the observed sizes, whose mean per model need not be 0.
     met = (totals[:, n_models:-2] * slope).sum(axis=1) / totals[:, -1]
     return {
         "mean": levels(plain),

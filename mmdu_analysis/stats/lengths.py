@@ -1,4 +1,4 @@
-"""`dialog_lengths`: the one pass over the data that all statistics derive from."""
+"""`dialog_lengths`: the pass over the data from which all statistics are computed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Source: TypeAlias = "Benchmark | str | Path | Sequence[str | Path]"
 
 @dataclass(frozen=True)
 class DatasetLengths:
-    """The lengths of a data set, with what belongs to the set as a whole.
+    """The lengths of a data set, with properties of the whole set.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class DatasetLengths:
     unique_images : int
         Distinct picture paths.
     problems : pandas.DataFrame
-        What could not be used, as in `Benchmark`.
+        Parts that could not be used, as in `Benchmark`.
     name : str
         Name of the data set.
     """
@@ -69,10 +69,10 @@ def dialog_lengths(
     Parameters
     ----------
     benchmark : Benchmark, path, name or list of paths
-        Names and formats as in `load_benchmark`; paths may be globs. Files are read block by block on all cores,
-        and their texts are not kept.
+        Names and formats as in `load_benchmark`; paths may be globs. Files are read block by block on all
+        cores, and their texts are not kept.
     engine : {"local", "dask"}, default "local"
-        Where the work is done: on this machine's cores, or on a Dask cluster (extra ``dask``).
+        Run on the cores of this machine, or on a Dask cluster (extra ``dask``).
     encoding : str, default "o200k_base"
         As in `count_tokens`. Placeholders are not text and don't count.
     image_model : str, default "paper"
@@ -102,8 +102,8 @@ def dialog_lengths(
 
     Notes
     -----
-    While files are streamed, a picture that is found by its file name alone (see `load_benchmark`) counts as one
-    of unknown size; `Benchmark` objects know its size.
+    While files are streamed, a picture that is found by its file name alone (see `load_benchmark`) counts as
+    one of unknown size; `Benchmark` objects know its size.
 
     See Also
     --------
@@ -136,7 +136,7 @@ def measure_dataset(
     input_format: InputFormat | None = None,
     ids: Literal["keep", "prefix"] = "keep",
 ) -> DatasetLengths:
-    """Measure every dialogue, and what belongs to the data set as a whole.
+    """Measure every dialogue, and properties of the whole data set.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def measure_dataset(
         raise DataError(f"engine {engine!r} is unknown; expected {' or '.join(map(repr, ENGINES))}")
     check_input_format(input_format)
     options = Options(encoding, image_model)
-    image_token_model(image_model)  # an unknown one is refused before anything is read
+    image_token_model(image_model)  # an unknown name is refused before files are read
     if isinstance(benchmark, str | Path):
         benchmark = resolve_source(benchmark) or load_benchmark("sample")
     if isinstance(benchmark, Benchmark):
@@ -186,7 +186,7 @@ def _raise_empty(paths: list[Path], problems: list[Problem]) -> None:
 
 
 def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """List the paths that are meant, globs resolved.
+    """List the paths, with globs resolved.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
             raise DataError(f"{short_path(path)}: {what}; check the path")
         paths += map(Path, found)
     if not paths:
-        raise DataError("no path was given; expected at least one file")
+        raise DataError("no path is given; expected at least one file")
     return paths
 
 
@@ -249,7 +249,7 @@ def _engine(name: str, options: Options, size: int, scheduler: str | None) -> An
 
 
 def _table(lengths: Lengths, options: Options, name: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return the lengths as a frame; of two dialogues with one id the first is kept."""
+    """Return the lengths as a frame; if an id is duplicated, the first dialogue is kept."""
     import pandas as pd
 
     ids = pd.Index(lengths.ids, dtype="str", name="dialog_id")

@@ -1,4 +1,4 @@
-"""Measure a batch of dialogues: lengths in tokens, images, kinds of questions. No frames, so that it is light."""
+"""Measure a batch of dialogues: lengths in tokens, images, kinds of questions. It doesn't use frames, so that it is fast to import."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LENGTH_COLUMNS = (
 
 
 class Options(NamedTuple):
-    """How dialogues are measured: the encoding of texts, and the estimator of an image's tokens."""
+    """Options of the measurement: the encoding of texts, and the estimator of image tokens."""
 
     encoding: str
     image_model: str
@@ -62,11 +62,11 @@ class Lengths(NamedTuple):
     Attributes
     ----------
     ids : list of str
-        One a dialogue.
+        One per dialogue.
     columns : dict of str to numpy.ndarray
         `LENGTH_COLUMNS`, int64 (``synthetic`` bool), one number per dialogue.
     images : numpy.ndarray
-        uint64 fingerprints of the picture paths; each once where parts were joined.
+        uint64 fingerprints of the picture paths; without repetition after parts are joined.
     """
 
     ids: list[str]
@@ -130,7 +130,7 @@ def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
 
 
 def measure_batch(dialogs: list[Dialog], path: Path, options: Options) -> Lengths:
-    """Measure some dialogues of a file; what the streamed pass does with them."""
+    """Measure a batch of dialogues; the work of the streamed pass."""
     texts = texts_of_dialogs(dialogs, path.parent, options.image_model)
     return measure(texts, options.encoding, threads=1)
 
@@ -145,7 +145,7 @@ def measure(texts: Texts, encoding: str, threads: int = 0) -> Lengths:
     encoding : str
         As in `count_tokens`.
     threads : int, default 0
-        To count tokens with; 0 takes every core.
+        Number of threads to count tokens; 0 uses all cores.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def _dtype(column: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Remove placeholders from one text, as `without_placeholders` does from many."""
+    """Remove placeholders from one text; see `without_placeholders`."""
     if "<" in text:
         for placeholder in PLACEHOLDERS:
             text = text.replace(placeholder, "")
@@ -225,7 +225,7 @@ def _maxima(owner: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
 
 
 def _fingerprints(paths: Iterable[str]) -> np.ndarray:
-    """Return each path as 8 bytes: enough to count those that differ without keeping them."""
+    """Return a fingerprint of 8 bytes of each path, to count distinct paths without storing them."""
     import numpy as np
 
     digests = b"".join(

@@ -1,4 +1,4 @@
-"""How well metrics without a judge separate right answers from wrong ones."""
+"""Separation of right and wrong answers by metrics without a judge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEYS = ["model", "dialog_id", "turn"]
 def metric_validity(
     metrics: pd.DataFrame, labels: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU
 ) -> pd.DataFrame:
-    """Measure how well each metric separates right answers from wrong ones.
+    """Measure the separation of right and wrong answers by each metric.
 
     Parameters
     ----------
@@ -36,25 +36,26 @@ def metric_validity(
     Returns
     -------
     pandas.DataFrame
-        One row per model, kind of question and metric: ``model``, ``kind`` (first ``all``), ``metric``, ``auc`` (the
-        probability that a right answer has the higher value than a wrong one of the same model and kind; at 0.5
-        the metric tells nothing, below it right answers have the lower value), ``se``, ``low``, ``high``,
-        ``n_right``, ``n_wrong``, ``n_dialogs``, ``note``, ``ci``, ``synthetic``. NA where all answers are
-        right, all wrong, or in one dialogue. Kinds are those of the metrics, else of the images that the
-        labels name; without either there is ``all`` only.
+        One row per model, kind of question and metric: ``model``, ``kind`` (first ``all``), ``metric``,
+        ``auc`` (the probability that a right answer has the higher value than a wrong one of the same model
+        and kind; 0.5: no separation; below it, right answers have lower values), ``se``, ``low``, ``high``,
+        ``n_right``, ``n_wrong``, ``n_dialogs``, ``note``, ``ci``, ``synthetic``. NA if all answers are right,
+        all wrong, or in one dialogue. Kinds are those of the metrics, else of the images that the labels
+        name; without either only ``all``.
 
     Raises
     ------
     DataError
-        If the labels aren't right or wrong, or fit no answer.
+        If the labels aren't right or wrong, or match no answer.
 
     Notes
     -----
-    Read the kinds, not ``all``: questions about several images are answered wrongly more often and at greater length,
-    so that over all kinds together a metric of length separates kinds of questions and not right from wrong.
+    Read the kinds, not ``all``: questions about several images are answered wrongly more often and at greater
+    length, so that over all kinds together a metric of length separates kinds of questions and not right from
+    wrong.
 
-    The AUC is that of ranks (Mann-Whitney). Its error is clustered by dialogue (Obuchowski 1997, Biometrics 53:2);
-    the interval is Student's t on the logit scale.
+    The AUC is that of ranks (Mann-Whitney). Its error is clustered by dialogue (Obuchowski 1997, Biometrics
+    53:2); the interval is Student's t on the logit scale.
     """
     import pandas as pd
 
@@ -81,7 +82,7 @@ def _with_labels(metrics: pd.DataFrame, labels: pd.DataFrame, rubric: Rubric) ->
     scored = only_dimension(as_scores(labels, rubric=rubric), None, rubric).dropna(subset=["score", "turn"])
     if not scored["score"].isin(rubric.scale).all():
         raise DataError(
-            "the labels hold other scores than right and wrong; expected a person's labels, 0 or 1"
+            "the labels have other values than right and wrong; expected a person's labels, 0 or 1"
         )
     scored = scored.drop_duplicates(_KEYS)
     right = scored[_KEYS].assign(right=scored["score"] == rubric.scale[1], marked=scored["synthetic"])
@@ -91,7 +92,7 @@ def _with_labels(metrics: pd.DataFrame, labels: pd.DataFrame, rubric: Rubric) ->
         right["kind"] = kind_of(named)
     joined = metrics.astype({"turn": "Int64"}).merge(right.astype({"turn": "Int64"}), on=_KEYS)
     if joined.empty:
-        raise DataError("the labels fit no answer; models, dialogue ids and turns must agree")
+        raise DataError("the labels match no answer; models, dialogue ids and turns must agree")
     marked = joined["synthetic"].fillna(False).astype(bool) if "synthetic" in joined else False
     kind = joined.get("kind", "all")
     return joined.assign(synthetic=joined["marked"] | marked, kind=kind)
@@ -107,7 +108,8 @@ def _auc(value: np.ndarray, right: np.ndarray, cluster: np.ndarray, ci: float) -
     row |= {"n_right": n_right, "n_wrong": n_wrong, "n_dialogs": n_dialogs}
     if not n_right or not n_wrong or n_dialogs < 2:
         return row | {"note": "no right and wrong answers in two dialogues: no estimate"}
-    # Share of the other class that each answer is above (ties count half): ranks among all less among its own.
+    # Share of the other class that each answer exceeds (ties count half): ranks among all less ranks in its
+    # class.
     ranks, own = rankdata(value), np.empty(len(value))
     own[right], own[~right] = rankdata(value[right]), rankdata(value[~right])
     above = ranks - own
@@ -119,7 +121,7 @@ def _auc(value: np.ndarray, right: np.ndarray, cluster: np.ndarray, ci: float) -
     ]
     se = float(np.sqrt(n_dialogs / (n_dialogs - 1) * ((parts[0] + parts[1]) ** 2).sum()))
     low, high = t_interval(np.array([auc]), np.array([se]), np.array([n_dialogs]), ci, (0.0, 1.0))
-    note = f"rests on {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
+    note = f"based on only {n_dialogs} dialogues" if n_dialogs < FEW_DIALOGS else ""
     if se == 0 or not 0 < auc < 1:
         low = high = np.array([np.nan])
         note = "right and wrong answers are separated completely, or not at all: no interval"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def noise_of_questions(score: pd.Series, n_questions: int, *, ci: float = 0.95) -> pd.Series:
-    """Return how far two equally good models are apart by chance, on questions that are right or wrong.
+    """Return the random difference of two equally good models on questions that are right or wrong.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def noise_of_questions(score: pd.Series, n_questions: int, *, ci: float = 0.95) 
     Returns
     -------
     pandas.Series
-        Half width of the range, in points. Answers of related models agree more than by chance, which makes the
-        range narrower.
+        Half width of the range, in points. Answers of related models agree more than by chance, which makes
+        the range narrower.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def noise_of_questions(score: pd.Series, n_questions: int, *, ci: float = 0.95) 
 
 
 def noise_of_labels(labels: pd.DataFrame, *, ci: float = 0.95, rubric: Rubric = MMDU) -> float:
-    """Return how far two equally good models are apart by chance, from the labels of several models.
+    """Return the random difference of two equally good models, from the labels of several models.
 
     Parameters
     ----------

@@ -35,15 +35,15 @@ class Index(NamedTuple):
     Attributes
     ----------
     n : int
-        Words of a run.
+        Number of words of a run.
     vocabulary : dict of str to int
         Word -> number, from 1.
     words : numpy.ndarray
         The numbers of all words of all texts, one text after another.
     hashes : numpy.ndarray
-        uint64, one a run of `n` words, sorted.
+        uint64, one per run of `n` words, sorted.
     starts : numpy.ndarray
-        Where in `words` each run of `hashes` starts.
+        Position in `words` of each run of `hashes`.
     owners : numpy.ndarray
         Number of the dialogue of each run.
     dialogs : list of str
@@ -66,7 +66,7 @@ class Index(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one dialogue shares: rows of `kind`, `other`, `count`, `example`; and the keys that find duplicates."""
+    """The overlap of one dialogue: rows of `kind`, `other`, `count`, `example`; and the keys to find duplicates."""
 
     dialog_id: str
     synthetic: bool
@@ -89,9 +89,9 @@ def find_overlap(
     benchmark : Benchmark, path, name or list of paths
         The data to check, such as a training set; as in `dialog_lengths`.
     against : Benchmark, path or name
-        The benchmark that it should share nothing with.
+        The benchmark with which it should not overlap.
     n : int, default 13
-        Words of a run of text that counts as shared.
+        Minimum length in words of a shared run of text.
     input_format, ids
         As in `dialog_lengths`.
 
@@ -99,20 +99,20 @@ def find_overlap(
     -------
     pandas.DataFrame
         One row per dialogue, kind and other dialogue: ``dialog_id``; ``kind``: ``text`` (runs of `n` words),
-        ``image path``, ``image file`` (the same bytes), ``duplicate`` (the same texts and pictures as an earlier
-        dialogue of the data); ``other``: id in `against`, for duplicates in the data; ``count``: runs or pictures,
-        int64; ``example``; ``synthetic``.
+        ``image path``, ``image file`` (the same bytes), ``duplicate`` (the same texts and pictures as an
+        earlier dialogue of the data); ``other``: id in `against`, for duplicates in the data; ``count``: runs
+        or pictures, int64; ``example``; ``synthetic``.
 
     Raises
     ------
     DataError
-        If something can't be read, or `n` is below 3.
+        If a file can't be read, or `n` is below 3.
 
     Notes
     -----
     Counts are exact: runs are found by hashes and compared word by word. Words are compared without case and
-    punctuation, within one message; of Chinese and Japanese each character counts as a word. The data is streamed
-    on all cores; memory holds the benchmark, and some bytes for each dialogue.
+    punctuation, within one message; each Chinese or Japanese character is a word. The data is streamed
+    on all cores; memory is needed for the benchmark, and some bytes per dialogue.
 
     References
     ----------
@@ -227,7 +227,7 @@ def _prepare() -> None:
 
 
 def compare_dialogs(dialogs: list[Dialog], path: Path, index: Index) -> list[Found]:
-    """Compare some dialogues of a file with the benchmark; this is what runs on other cores."""
+    """Compare a batch of dialogues with the benchmark; this function runs in worker processes."""
     names = names_of(path.parent)
     return [
         Found(
@@ -255,7 +255,7 @@ def _shared_texts(dialog: Dialog, index: Index) -> list[tuple[str, str, int, str
     words: list[str] = []
     for text in (*dialog.questions, *dialog.answers):
         words += split_words(text)
-        words.append("")  # is no word: no run goes on behind a message
+        words.append("")  # not a word, so that no run extends across messages
     starts, owners = _shared_runs(words, index)
     found = []
     for owner, first, count in zip(*np.unique(owners, return_index=True, return_counts=True), strict=True):
@@ -278,7 +278,9 @@ def _shared_runs(words: list[str], index: Index) -> tuple[np.ndarray, np.ndarray
     starts = np.flatnonzero(index.hashes[places] == hashes)
     places = places[starts]
     equal = _equal_runs(numbers, starts, places, index)
-    for at in np.flatnonzero(~equal).tolist():  # the first run of this hash is another one: look at the next
+    for at in np.flatnonzero(
+        ~equal
+    ).tolist():  # the first run with this hash is different: check the next one
         candidate = int(places[at]) + 1
         while (
             not equal[at] and candidate < len(index.hashes) and index.hashes[candidate] == hashes[starts[at]]
@@ -290,7 +292,7 @@ def _shared_runs(words: list[str], index: Index) -> tuple[np.ndarray, np.ndarray
 
 
 def _equal_runs(numbers: np.ndarray, starts: np.ndarray, places: np.ndarray, index: Index) -> np.ndarray:
-    """Compare runs word by word; returns whether each is equal."""
+    """Compare runs word by word; return whether each is equal."""
     import numpy as np
 
     steps = np.arange(index.n)
@@ -328,7 +330,7 @@ def _plain_path(path: str) -> str:
 def _content(
     path: str, data: bytes | None, names: PictureNames, sizes: set[int] | None = None
 ) -> tuple[int, str] | None:
-    """Return size and SHA-256 of a picture; None where the file is missing, or the benchmark has no picture of that size."""
+    """Return size and SHA-256 of a picture; None if the file is missing, or the benchmark has no picture of that size."""
     data = data or data_url_bytes(path)
     file = None if data or not names.may_exist(path) else find_picture(names.roots, path)
     if data is None and file is None:

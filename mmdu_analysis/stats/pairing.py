@@ -1,4 +1,4 @@
-"""Two models on the turns that both have: the computation behind comparisons and ranks."""
+"""Two models on the turns that both have: the computation of comparisons and ranks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Pairing:
     Attributes
     ----------
     points : dict
-        Model -> its points on each cell (judge, dialogue, turn, dimension); NaN where it has none.
+        Model -> its points on each cell (judge, dialogue, turn, dimension); NaN if it has none.
     block : numpy.ndarray of int
         The block (dimension and dialogue) of each cell.
     block_dimension : numpy.ndarray of int
@@ -59,7 +59,7 @@ def pair_scores(scores: pd.DataFrame, average: str, rubric: Rubric) -> Pairing:
     counts = by_model.size().unstack(fill_value=0).reindex(models, columns=dimensions, fill_value=0)
     synthetic = by_model["synthetic"].any().unstack().reindex(models, columns=dimensions)
     known = turns.dropna(subset=["dialog_id", "turn"])
-    # A file may hold a turn twice without saying that it was judged twice; it counts with its mean.
+    # A file may contain a turn twice without repeat numbers; its mean is used.
     wide = known.pivot_table(index=_CELL, columns="model", values="points", aggfunc="mean", observed=True)
     wide = wide.reindex(columns=models)
     blocks = wide.groupby(["dimension", "dialog_id"], observed=True)
@@ -115,7 +115,7 @@ def compare_pair(pairing: Pairing, a: str, b: str, options: dict[str, Any]) -> p
 
 
 def _exact_where_few(frame: pd.DataFrame, group: np.ndarray, difference: np.ndarray) -> pd.DataFrame:
-    """Replace the t-test by the exact sign-flip test where its standard error is meaningless."""
+    """Replace the t-test by the exact sign-flip test if its standard error is meaningless."""
     n_dialogs = frame["n_dialogs"]
     few = n_dialogs.between(2, FEWEST_FOR_T - 1) | ((n_dialogs > 1) & (frame["se"] == 0))
     for number in frame.index[few]:

@@ -1,4 +1,4 @@
-"""Models compared with each other on the turns that they share, and ranked on the turns that all have."""
+"""Comparisons of models on shared turns, and ranks on the turns that all models have."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compare_models(
     scores : pandas.DataFrame
         From `load_scores`.
     a, b : str
-        Two of its models.
+        Names of two models.
     average, ci, method, n_resamples, seed, rubric
         As in `summarize_scores`.
 
@@ -45,8 +45,8 @@ def compare_models(
     pandas.DataFrame
         One row per dimension: ``dimension``, ``mean_a``, ``mean_b`` (over the shared turns, 0-100),
         ``difference`` (a - b), ``se``, ``low``, ``high``, ``p_value``, ``n_dialogs``, ``n_turns`` (shared),
-        ``n_unpaired`` (scores of either without a partner), ``test`` (``t`` or ``sign-flip``), ``note``,
-        ``model_a``, ``model_b``, ``average``, ``ci``, ``synthetic``.
+        ``n_unpaired`` (scores without a score of the other model), ``test`` (``t`` or ``sign-flip``),
+        ``note``, ``model_a``, ``model_b``, ``average``, ``ci``, ``synthetic``.
 
     Raises
     ------
@@ -60,11 +60,10 @@ def compare_models(
     Notes
     -----
     A turn is paired by judge, dialogue, turn and dimension; the difference is clustered by dialogue (Miller
-    2024, arXiv 2411.00640). The p-value is of Student's t with clustered errors and one degree of freedom
-    less than there are dialogues. With fewer than 6 dialogues, or where all dialogues have the same
-    difference, the t-test is meaningless: the p-value is then of the exact sign-flip test over dialogues,
-    which can't be below ``2 ** (1 - n_dialogs)``, and there is no interval.
-    Scores whose turn is NA can't be paired.
+    2024, arXiv 2411.00640). The p-value is from Student's t with clustered errors and n - 1 degrees of
+    freedom for n dialogues. With fewer than 6 dialogues, or where all dialogues have the same difference, the
+    t-test is meaningless: the p-value is then from the exact sign-flip test over dialogues, which can't be
+    below ``2 ** (1 - n_dialogs)``, and there is no interval. Scores whose turn is NA can't be paired.
 
     Examples
     --------
@@ -104,16 +103,16 @@ def compare_all_models(
     scores, average, ci, method, n_resamples, seed, rubric
         As in `compare_models`.
     family : {"dimension", "all"}, default "dimension"
-        The comparisons that are corrected together by Holm's method: all pairs in one dimension, or all pairs in
-        all dimensions. The first holds the chance of any false difference at 1 - `ci` in each dimension, the
-        second in the whole table.
+        The comparisons that are corrected together by Holm's method: all pairs in one dimension, or all pairs
+        in all dimensions. The first controls the probability of any false difference at 1 - `ci` in each
+        dimension, the second in the whole table.
 
     Returns
     -------
     pandas.DataFrame
         One row per pair and dimension: ``model_a``, ``model_b``, the columns of `compare_models`, ``p_holm``
-        (Holm 1979, Scandinavian Journal of Statistics 6) and ``family``. A pair without a shared turn has
-        NA and the note ``not compared``; it takes no part in the correction.
+        (Holm 1979, Scandinavian Journal of Statistics 6) and ``family``. A pair without a shared turn has NA
+        and the note ``not compared``; it is not part of the correction.
 
     Raises
     ------
@@ -160,7 +159,7 @@ def model_order(pairs: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        Each model once.
+        Distinct models.
     """
     last = pairs.loc[pairs["dimension"] == pairs["dimension"].iloc[-1]]
     ahead = last.groupby("model_a", sort=False)["difference"].sum()
@@ -195,8 +194,8 @@ def rank_models(
     pandas.DataFrame
         One row per model, best first: ``model``, ``dimension``, ``mean``, ``se``, ``low``, ``high`` (0-100),
         ``rank``, ``rank_low``, ``rank_high``, ``group`` (models that share a letter are not significantly
-        different), ``n_dialogs``, ``n_turns`` (that all models have), ``n_dropped`` (turns that only some have,
-        left out), ``note``, ``average``, ``ci``, ``synthetic``.
+        different), ``n_dialogs``, ``n_turns`` (that all models have), ``n_dropped`` (turns that only some
+        have, left out), ``note``, ``average``, ``ci``, ``synthetic``.
 
     Raises
     ------
@@ -210,10 +209,10 @@ def rank_models(
 
     Notes
     -----
-    ``rank_low`` is 1 + the number of models that are significantly better, ``rank_high`` the number of models less
-    those that are significantly worse, in paired comparisons corrected by Holm over all pairs. All intervals
-    together hold the true ranks with probability `ci` (Mogstad, Romano, Shaikh and Wilhelm 2024, Review of
-    Economic Studies 91:1); intervals of each rank by itself don't.
+    ``rank_low`` is 1 + the number of models that are significantly better, ``rank_high`` the number of models
+    less those that are significantly worse, in paired comparisons corrected by Holm over all pairs. All
+    intervals simultaneously contain the true ranks with probability `ci` (Mogstad, Romano, Shaikh and Wilhelm
+    2024, Review of Economic Studies 91:1); intervals of each rank by itself don't.
     """
     scores = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric)
     shared, n_dropped = _shared_by_all(scores)
@@ -272,7 +271,7 @@ def _shared_by_all(scores: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def group_letters(models: list[str], pairs: pd.DataFrame, level: float) -> dict[str, str]:
-    """Return letters for models: two share one exactly if they are not significantly different.
+    """Return letters for models: two models share a letter exactly if they are not significantly different.
 
     Parameters
     ----------
@@ -290,7 +289,7 @@ def group_letters(models: list[str], pairs: pd.DataFrame, level: float) -> dict[
 
     Notes
     -----
-    The algorithm is of Piepho 2004, Journal of Computational and Graphical Statistics 13:2.
+    Algorithm of Piepho 2004, Journal of Computational and Graphical Statistics 13:2.
     """
     split_pairs = pairs.loc[~(pairs["p_holm"] >= level), ["model_a", "model_b"]]
     groups = [set(models)]

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 _COUNTS = ("n_dialogs", "n_turns", "n_missing")
 CAVEAT = (
-    "the published scores were given by GPT-4o with the authors' prompt on all 1,645 questions; places hold only for "
+    "the published scores were given by GPT-4o with the authors' prompt on all 1,645 questions; ranks are valid only for "
     "the same judge, prompt and turns"
 )
-"""What a reader of `place_among_published` must know."""
+"""Caution for readers of `place_among_published`."""
 
 
 def place_among_published(
@@ -40,10 +40,11 @@ def place_among_published(
     Returns
     -------
     pandas.DataFrame
-        One row per model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``, ``high`` (0-100; the
-        published models have no interval), ``rank_low``, ``rank_high`` (of own models: the places among the published
-        ones that their interval allows), ``difference`` (mean minus that of the published model below; NA in the last
-        row), ``n_dialogs``, ``n_turns``, ``n_missing`` (of own models), ``own``, ``synthetic``.
+        One row per model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``,
+        ``high`` (0-100; the published models have no interval), ``rank_low``, ``rank_high`` (of own models:
+        the ranks among the published ones that are consistent with their interval), ``difference`` (mean
+        minus that of the published model below; NA in the last row), ``n_dialogs``, ``n_turns``,
+        ``n_missing`` (of own models), ``own``, ``synthetic``.
 
     Raises
     ------
@@ -56,8 +57,8 @@ def place_among_published(
 
     Notes
     -----
-    A published model with the name of an own one is left out. The ranges take the published means as exact, since
-    the paper gives no intervals; they are therefore too narrow.
+    A published model with the name of an own model is left out. The ranges treat the published means as
+    exact, since the paper gives no intervals; they are therefore too narrow.
     """
     import pandas as pd
 

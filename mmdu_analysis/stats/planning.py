@@ -1,4 +1,4 @@
-"""How many dialogues, judgements and ratings a comparison needs."""
+"""Number of dialogues, judgements and ratings that a comparison needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DIALOGS = (10, 20, 40, 60, 80, 110)
 MEASURED_PAIR = ("Qwen2-VL-7B-Instruct", "LLaVa1.6-vicuna-7B")
-"""Models whose labelled answers a plan is made from without own scores."""
+"""Models whose labelled answers are used for a plan without own scores."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Components:
     between : float
         Between dialogues.
     within : float
-        Between turns of a dialogue, the judge variance of one judgement per turn included.
+        Between turns of a dialogue, including the judge variance of one judgement per turn.
     judge : float
-        Between repeated judgements of a turn; 0 where nothing was repeated.
+        Between repeated judgements of a turn; 0 without repetitions.
     n_dialogs, n_turns : int
-        What they were estimated from.
+        Size of the data of the estimates.
     turns_per_dialog : float
         Mean number of turns of a dialogue.
     """
@@ -72,7 +72,7 @@ def difference_components(
     Parameters
     ----------
     scores : pandas.DataFrame
-        With turns; of one judge.
+        Scores of one judge with known turns.
     a, b : str, optional
         Two models; by default the two with the highest means.
     dimension : str, optional
@@ -84,8 +84,8 @@ def difference_components(
     -------
     Components
         By one-way analysis of variance over dialogues: ``n0 = (N - sum n^2 / N) / (G - 1)``,
-        ``between = max(0, (MSB - MSW) / n0)``, ``within = MSW``. Where turns were judged several times, ``within`` is
-        that of one judgement.
+        ``between = max(0, (MSB - MSW) / n0)``, ``within = MSW``. Where turns were judged several times,
+        ``within`` is that of one judgement.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _two_models(known: pd.DataFrame, a: str | None, b: str | None) -> tuple[str,
     chosen = [model for model in (a, b) if model is not None]
     chosen += [str(model) for model in means.index if model not in chosen]
     if len(chosen) < 2:
-        raise DataError("a plan needs scores of two models; one is given")
+        raise DataError("a plan needs scores of two models, got one")
     return chosen[0], chosen[1]
 
 
@@ -169,12 +169,12 @@ def plan_evaluation(
     Parameters
     ----------
     scores : pandas.DataFrame, optional
-        Scores of a similar comparison, from which the variances are taken; by default a person's labels of the answers
-        of Qwen2-VL and LLaVA to MMDU.
+        Scores of a similar comparison, from which the variances are taken; by default a person's labels of
+        the answers of Qwen2-VL and LLaVA to MMDU.
     difference : float, default 2.0
         True difference in points on 0-100 for which the power is computed.
     power : float, default 0.8
-        Wanted power, for the smallest detectable difference.
+        Required power, for the smallest detectable difference.
     n_dialogs : sequence of int
         Numbers of dialogues.
     n_repeats : sequence of int, default (1,)
@@ -191,10 +191,10 @@ def plan_evaluation(
     Returns
     -------
     pandas.DataFrame
-        One row per number of dialogues and repeats: ``n_dialogs``, ``n_turns``, ``n_repeats``, ``difference`` and the
-        ``power`` to detect it, ``se``, ``detectable`` (smallest difference that is detected with the wanted power),
-        ``equivalence`` (smallest delta for which two equal models are shown to be equivalent with the wanted power),
-        ``cost``, ``between``, ``within``, ``icc``, ``ci``, ``synthetic``.
+        One row per number of dialogues and repeats: ``n_dialogs``, ``n_turns``, ``n_repeats``, ``difference``
+        and the ``power`` to detect it, ``se``, ``detectable`` (smallest difference that is detected with the
+        required power), ``equivalence`` (smallest delta for which two equal models are shown to be equivalent
+        with the required power), ``cost``, ``between``, ``within``, ``icc``, ``ci``, ``synthetic``.
 
     Raises
     ------
@@ -209,8 +209,8 @@ def plan_evaluation(
     Notes
     -----
     ``SE^2 = between / G + within / (G n)``. A difference is detectable with the given power if it is
-    ``(t_(1-alpha/2) + t_power) SE`` on G-1 degrees of freedom. It assumes dialogues of the same kind as those given,
-    drawn at random, with the same mean number of turns.
+    ``(t_(1-alpha/2) + t_power) SE`` on G-1 degrees of freedom. It assumes dialogues of the same kind as those
+    given, drawn at random, with the same mean number of turns.
 
     Examples
     --------
@@ -314,7 +314,7 @@ def plan_ratings(
     rating_price: float = 0.0,
     judgement_price: float = 0.0,
 ) -> pd.DataFrame:
-    """Compute how much precision a judge adds to ratings by people, for correlations of the two over dialogues.
+    """Compute the precision that a judge adds to ratings by people, for given correlations of the two over dialogues.
 
     Parameters
     ----------
@@ -327,14 +327,15 @@ def plan_ratings(
     turns_per_dialog : float, default 15
         Turns of a dialogue, for the cost.
     rating_price, judgement_price : float, default 0
-        Price of rating or judging one turn.
+        Prices of rating and of judging one turn.
 
     Returns
     -------
     pandas.DataFrame
-        One row per number and correlation: ``n_dialogs``, ``n_rated``, ``correlation``, ``effective_rated`` (rated dialogues
-        that would give the same error without the judge), ``width`` (of the interval over that of people alone, without
-        the difference in degrees of freedom), ``cost``, ``cost_people_alone`` (for the same error).
+        One row per number and correlation: ``n_dialogs``, ``n_rated``, ``correlation``, ``effective_rated``
+        (rated dialogues that would give the same error without the judge), ``width`` (of the interval
+        relative to that of people alone, ignoring the difference in degrees of freedom), ``cost``,
+        ``cost_people_alone`` (for the same error).
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Which images a text asks about."""
+"""References to images in texts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
     from mmdu_analysis.io.benchmark import Benchmark
 
-# All patterns are for texts in lower case: where case is ignored, a search takes twice as long.
+# All patterns are for texts in lower case: ignoring case in the search takes twice as long.
 _HERE = re.compile("<(?:imagehere|image)>")
 _HEAD = r"(?:images?|pictures?|photos?|图(?:片|像)?)"
 _PLURALS = ("images", "pictures", "photos")
 _LABEL = re.compile(rf"[<\[(]?{_HEAD}[\s#_-]{{0,3}}\d{{1,3}}[>\])]?\s{{0,3}}[:：=-]?\s{{0,3}}\Z")
 _LONGEST_LABEL = 23
 _NUMBER = r"(?<!\d)\d{1,3}(?![\da-z%]|[.:]\d)"
-# The second group is where a list may go on with a bare number, or a range: before a word that says otherwise,
-# the sentence's end, and the next "image", "picture" or "图".
+# The second group is the text in which a list may continue with a bare number, or a range: it ends before a
+# word that excludes it, the end of the sentence, and the next "image", "picture" or "图".
 _FIRST_NUMBER = (
     rf"[\s_#-]{{0,3}}(?:no\.?|number|numbers)?\s{{0,2}}#?({_NUMBER})"
     r"(?=((?!,? [b-np-sv-z])[^.?!:'\"ip图]{0,40}?(?:\d|to|thr|until|[-–—~～至到])|))"
 )
 _FIRST = re.compile(rf"(?<![a-z]){_HEAD}{_FIRST_NUMBER}")
-# A pattern that begins with letters is searched three times as fast as one that begins with a choice.
+# A pattern that begins with letters is three times as fast as one that begins with alternatives.
 _FIRST_IMAGE = re.compile(rf"image(?<![a-z]image)s?{_FIRST_NUMBER}")
 _JOIN = r"(?:,|，|、|;|&|/|\band\b|\bor\b|\bas well as\b|和|与|及|跟|或)"
 _SPAN = r"(?:\bto\b|\bthrough\b|\bthru\b|\buntil\b|-|–|—|~|～|至|到)"
@@ -33,7 +33,7 @@ _NEXT = re.compile(
     rf"[>\])]?(?P<join>(?:\s{{0,3}}(?:{_SPAN}|{_JOIN})){{1,2}})\s{{0,3}}(?:the\s)?"
     rf"(?P<head>[<\[(]?{_HEAD}[\s_#-]{{0,3}})?#?(?P<number>{_NUMBER})"
 )
-# "Image1, 3 birds": after one image, a bare number that counts something is no image.
+# "Image1, 3 birds": after one image, a bare number that counts something is not an image.
 _COUNTED = re.compile(
     r"\s+(?!is\b|was\b|has\b|does\b|shows\b|depicts\b|as\b|versus\b|vs\b)[a-z]+s\b|\s+(?:people|men|women|children)\b"
 )
@@ -64,7 +64,7 @@ def image_references(text: str) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        1-based image numbers, sorted, each once. The label of a placeholder
+        1-based image numbers, sorted and distinct. The label of a placeholder
         (``Image1: <ImageHere>.``) introduces an image and is not a reference to it.
 
     Examples
@@ -93,7 +93,7 @@ def _without_label(text: str) -> str:
 
 
 def _first_pattern(plain: str) -> re.Pattern[str]:
-    """Return the pattern of the first image of each list: nearly all texts use no word but "image"."""
+    """Return the pattern of the first image of each list: nearly all texts use only the word "image"."""
     return _FIRST if "图" in plain or "photo" in plain or "picture" in plain else _FIRST_IMAGE
 
 
@@ -177,12 +177,12 @@ def turn_images(question: str, have: list[int], images_so_far: int) -> tuple[lis
     have : list of int
         Numbers of the dialogue's images, in their order.
     images_so_far : int
-        How many of them were shown up to this turn.
+        Number of images shown up to this turn.
 
     Returns
     -------
     tuple of (list of int, int)
-        The numbers, and how many references are to images that the dialogue doesn't have.
+        The numbers, and the number of references to images that the dialogue doesn't have.
     """
     plain = _plain(question)
     named = _references(plain)
@@ -202,7 +202,7 @@ def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -
     have : frozenset of int
         Numbers of the dialogue's images.
     images_so_far : int
-        How many of them were shown up to this turn.
+        Number of images shown up to this turn.
 
     Returns
     -------
@@ -223,8 +223,8 @@ def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -
 def question_images(benchmark: Benchmark) -> pd.DataFrame:
     """List the images that each turn is about.
 
-    Numbers named in the question count; a question that names none but speaks of the images as a
-    whole is about all shown so far.
+    A question is about the images that it names by number; a question without numbers that mentions the
+    images as a whole is about all images shown so far.
 
     Parameters
     ----------

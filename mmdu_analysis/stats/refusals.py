@@ -1,4 +1,4 @@
-"""Answers that decline to answer, in English and Chinese."""
+"""Refusals to answer, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _CANNOT = r"(?:can(?:no|')t|cannot|could(?: not|n't)|am (?:unable|not able) to|'
 _PICTURE = r"(?:images?|pictures?|photos?|photographs?|attachments?|files?)"
 
 _ENGLISH = (
-    # The speaker says that they can't see or tell: "I cannot see Image2", "I'm unable to determine ...".
+    # The writer states that they can't see or tell: "I cannot see Image2", "I'm unable to determine ...".
     rf"\bi (?:really |still |currently |also )?{_CANNOT} (?:actually |directly |really |definitively |currently )?(?:{_SEE}|{_TELL})\b",
     rf"\bi{_CANNOT} (?:actually |directly |really )?(?:{_SEE}|{_TELL})\b",
     # "I don't have access to the images", "I do not have the ability to view pictures".
     r"\bi (?:do not|don't) have (?:any |direct )?(?:access to|the ability to|the capability to|information (?:about|on) the "
     rf"{_PICTURE})",
     rf"\bi (?:do not|don't) see (?:any |an |the )?{_PICTURE}\b",
-    # Apologies that stand for an answer, at its beginning.
+    # Apologies at the beginning of an answer.
     r"^\W*(?:i(?:'m| am) (?:very |really |so )?(?:sorry|afraid)\b|i apologi[sz]e\b|sorry,? (?:but )?i\b|unfortunately,? i (?:can|do|am)\b)",
     r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|text-based)\b",
     rf"^\W*(?:unable|not able) to (?:{_SEE}|{_TELL})\b",
@@ -39,7 +39,7 @@ _REFUSAL = re.compile("|".join((*_ENGLISH, *_CHINESE)), re.IGNORECASE)
 
 
 def is_refusal(text: str) -> bool:
-    """Return whether an answer declines: its writer can't or won't look, answer or help.
+    """Return whether an answer is a refusal: its writer can't or won't look, answer or help.
 
     Parameters
     ----------
@@ -49,12 +49,11 @@ def is_refusal(text: str) -> bool:
     Returns
     -------
     bool
-        A statement about the picture is no refusal, even if it says what the picture doesn't show.
+        A statement about the picture is not a refusal, even if it says what the picture doesn't show.
 
     Notes
     -----
-    Patterns of sentences, not a classifier: an unusual wording is missed. What they find and leave is listed in
-    the tests.
+    Patterns of sentences, not a classifier: unusual wordings are missed. Examples are in the tests.
 
     Examples
     --------

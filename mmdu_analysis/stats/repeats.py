@@ -24,7 +24,7 @@ def judge_variance(
     scores : pandas.DataFrame
         From `load_scores`, with a column ``repeat``: each turn judged several times.
     by : str or sequence of str, default "model"
-        Columns to group by; judges are pooled unless named.
+        Columns to group by; judges are pooled unless they are among these columns.
     ci : float, default 0.95
         Width of the interval.
     rubric : Rubric, optional
@@ -34,12 +34,12 @@ def judge_variance(
     -------
     pandas.DataFrame
         One row per group and dimension: the columns of `by`, ``dimension``, ``n_turns``, ``n_repeats`` (mean
-        number of judgements per turn), ``sd_judge`` (standard deviation of one judgement about its turn's mean,
-        points on 0-100) with ``se``, ``low``, ``high`` (clustered by dialogue, on the logarithmic scale),
-        ``sd_turns`` (between turns, without the variance of judgements), ``reliability`` (share of one
-        judgement's variance that lies between turns: the intraclass correlation ICC(1) of Shrout and Fleiss
-        1979), ``reliability_mean`` (of the mean of a turn's judgements, Spearman-Brown), ``n_dialogs``,
-        ``note``, ``ci``, ``synthetic``.
+        number of judgements per turn), ``sd_judge`` (standard deviation of one judgement about its turn's
+        mean, points on 0-100) with ``se``, ``low``, ``high`` (clustered by dialogue, on the logarithmic
+        scale), ``sd_turns`` (between turns, without the variance of judgements), ``reliability`` (share of
+        one judgement's variance between turns: the intraclass correlation ICC(1) of Shrout and Fleiss 1979),
+        ``reliability_mean`` (of the mean of a turn's judgements, Spearman-Brown), ``n_dialogs``, ``note``,
+        ``ci``, ``synthetic``.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def judge_variance(
         synthetic=("synthetic", "any"),
     )
     if not sums["freedom"].any():
-        raise DataError("no turn was judged twice; judge each turn twice or more often")
+        raise DataError("no turn was judged twice; judge each turn at least twice")
     mean = (sums["total"] / sums["judgements"]).rename("mean")
     joined = turns.join(mean, on=names)
     between_squares = (joined["n"] * (joined["total"] / joined["n"] - joined["mean"]) ** 2).groupby(

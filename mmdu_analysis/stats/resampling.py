@@ -18,9 +18,9 @@ Method = Literal["jackknife", "bootstrap"]
 
 RESAMPLES = 5_000
 FEW_DIALOGS = 20
-"""Below this number of dialogues an estimate is flagged in its column ``note``."""
+"""With fewer dialogues an estimate is flagged in its column ``note``."""
 FEWEST_FOR_T = 6
-"""Below this number of dialogues a difference has an exact sign-flip test and no interval."""
+"""With fewer dialogues a difference has an exact sign-flip test and no interval."""
 _BLOCK = 4_000_000  # weights drawn at once: 32 MB
 
 
@@ -43,7 +43,7 @@ def clustered_ratio(
     group : numpy.ndarray of int, shape (n,)
         The group of each row; one row is one cluster (dialogue) of one group.
     top, bottom : numpy.ndarray of float, shape (n,)
-        The cluster's sums. A cluster with a bottom of 0 takes no part.
+        The sums of the cluster. Clusters with a denominator of 0 are ignored.
     n_groups : int
         Groups are numbered ``0..n_groups-1``.
     limits : tuple of float, optional
@@ -59,8 +59,8 @@ def clustered_ratio(
     Returns
     -------
     pandas.DataFrame
-        One row per group: ``estimate``, ``se``, ``low``, ``high``, ``n_clusters``, ``note`` (why there is no
-        interval, or that it rests on few dialogues; else empty).
+        One row per group: ``estimate``, ``se``, ``low``, ``high``, ``n_clusters``, ``note`` (the reason why
+        there is no interval, or that there are few dialogues; else empty).
 
     Notes
     -----
@@ -90,7 +90,7 @@ def clustered_ratio(
         spread = np.bincount(group, (left_out - estimate[group]) ** 2, minlength=n_groups)
         jackknife = np.sqrt(spread / correction)
     se[n_clusters < 2] = np.nan
-    # A constant has errors of rounding only, which must not pass for a very precise estimate.
+    # A constant has rounding errors only, which must not be reported as a very precise estimate.
     scale = np.abs(estimate) if limits is None else np.full(n_groups, limits[1] - limits[0])
     constant = (n_clusters > 1) & (se <= 1e-12 * np.maximum(scale, 1e-300))
     se[constant] = 0.0
@@ -109,14 +109,14 @@ def clustered_ratio(
 
 
 def _note(n_clusters: int, constant: bool) -> str:
-    """Return why an estimate has no interval, or that it rests on few dialogues."""
+    """Return the reason why an estimate has no interval, or that there are few dialogues."""
     if n_clusters == 0:
         return "no score"
     if n_clusters == 1:
         return "one dialogue: no interval"
     if constant:
         return f"no variation between {n_clusters} dialogues: no interval"
-    return f"rests on {n_clusters} dialogues" if n_clusters < FEW_DIALOGS else ""
+    return f"based on only {n_clusters} dialogues" if n_clusters < FEW_DIALOGS else ""
 
 
 def t_interval(
@@ -180,7 +180,7 @@ def _bootstrap_interval(
     n_resamples: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the expanded percentile interval of each group; the draws depend on its own clusters only."""
+    """Return the expanded percentile interval of each group; the draws depend only on its own clusters."""
     import numpy as np
 
     low, high = np.full((2, len(n_clusters)), np.nan)
@@ -194,12 +194,12 @@ def _bootstrap_interval(
 
 
 def bootstrap_weights(n_clusters: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Draw how often each resample holds each cluster.
+    """Draw the number of times that each resample contains each cluster.
 
     Parameters
     ----------
     n_clusters, n_resamples, seed : int
-        The same three produce the same weights.
+        The weights are determined by these three values.
 
     Yields
     ------
@@ -217,7 +217,7 @@ def bootstrap_weights(n_clusters: int, n_resamples: int, seed: int) -> Iterator[
         yield _draw_weights(rng, n_clusters, min(block, n_resamples - start))
 
 
-@lru_cache(maxsize=2)  # the metrics of one model ask for the same weights again and again
+@lru_cache(maxsize=2)  # the metrics of one model use the same weights
 def _few_weights(n_clusters: int, n_resamples: int, seed: int) -> np.ndarray:
     import numpy as np
 
@@ -238,14 +238,14 @@ def ratio_draws(tops: np.ndarray, bottoms: np.ndarray, n_resamples: int, seed: i
     Parameters
     ----------
     tops, bottoms : numpy.ndarray of float, shape (n_clusters, n_ratios)
-        Each cluster's sums; 0 in both where it has no part in a ratio.
+        Each cluster's sums; 0 in both if it is not part of a ratio.
     n_resamples, seed : int
         Of the bootstrap.
 
     Returns
     -------
     numpy.ndarray of float, shape (n_resamples, n_ratios)
-        All ratios of a row come from the same resample; NaN where none of its clusters has a part.
+        All ratios of a row come from the same resample; NaN if none of its clusters is part of it.
     """
     import numpy as np
 
@@ -292,7 +292,7 @@ def two_sided_p(estimate: np.ndarray, se: np.ndarray, n_clusters: np.ndarray) ->
     Returns
     -------
     numpy.ndarray of float, shape (n,)
-        NaN where there is no standard error; 1 where both are 0.
+        NaN without a standard error; 1 if both are 0.
     """
     import numpy as np
     from scipy.stats import t

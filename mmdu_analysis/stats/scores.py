@@ -1,4 +1,4 @@
-"""Mean scores with standard errors, intervals and bounds for what is missing."""
+"""Mean scores with standard errors, intervals and bounds for missing scores."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def as_scores(scores: pd.DataFrame, *, repeats: bool = False, rubric: Rubric = M
     Raises
     ------
     DataError
-        If it is neither, or has dimensions that the rubric doesn't have.
+        If it is neither, or has dimensions that are not in the rubric.
     """
     if "correct" in getattr(scores, "columns", ()) and "score" not in scores.columns:
         require_columns(scores, ["model", "dialog_id", "turn", "correct"], "a frame of labels")
@@ -69,7 +69,8 @@ def _mean_of_repeats(scores: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     keys = [column for column in scores if column not in ("repeat", "score", "reason", "synthetic")]
-    # Rows of unknown turns are told from each other by their order, or they would be taken for repeats of one turn.
+    # Rows of unknown turns are distinguished by their order; otherwise they would be read as repeats of one
+    # turn.
     order = scores.groupby([*keys, "repeat"], dropna=False, observed=True).cumcount()
     scores = scores.assign(_order=order.where(scores["turn"].isna(), 0))
     keys = [*keys, "_order"]
@@ -82,7 +83,7 @@ def _mean_of_repeats(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def only_dimension(scores: pd.DataFrame, dimension: str | None, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Keep one dimension: the one asked for, else the overall score, else the only one.
+    """Keep one dimension: the requested one, else the overall score, else the only one.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def only_dimension(scores: pd.DataFrame, dimension: str | None, rubric: Rubric =
     dimension : str or None
         Name, short name or alias.
     rubric : Rubric, optional
-        Knows the names and which dimension is the overall score.
+        With the names of dimensions and of the overall score.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def only_dimension(scores: pd.DataFrame, dimension: str | None, rubric: Rubric =
     Raises
     ------
     DataError
-        If the scores don't have it, or none was asked for and the choice is not clear.
+        If the scores don't have it, or none is given and the choice is ambiguous.
     """
     have = rubric.order(scores["dimension"].unique())
     if dimension is not None:
@@ -135,13 +136,14 @@ def summarize_scores(
     scores : pandas.DataFrame
         From `load_scores`, or labels as in `as_scores`.
     by : str or sequence of str, default "model"
-        Any columns of `scores`, also those that a merge added. Judges are pooled, with a warning, unless named.
+        Any columns of `scores`, including merged ones. Judges are pooled, with a warning, unless ``judge`` is
+        among them.
     average : {"question", "dialog", "vlmeval_all", "vlmeval_valid"}, default "question"
         See the notes.
     ci : float, default 0.95
         Width of the interval.
     method : {"jackknife", "bootstrap"}, default "jackknife"
-        Of the interval, see `clustered_ratio`.
+        Method of the interval, see `clustered_ratio`.
     n_resamples, seed : int
         Of the bootstrap over dialogues; without effect on the jackknife.
     rubric : Rubric, optional
@@ -150,14 +152,14 @@ def summarize_scores(
     Returns
     -------
     pandas.DataFrame
-        One row per group and dimension: the columns of `by`, ``dimension``, ``mean``, ``se``, ``low``, ``high``
-        (points on 0-100), ``n_dialogs`` and ``n_turns`` (with a score), ``n_missing`` (turns without one);
-        ``bound_low`` and ``bound_high``, the means if all missing scores were the lowest or the highest;
-        ``note`` (why there is no interval, or that it rests on few dialogues), ``average``, ``ci``,
-        ``synthetic``. Scores that don't say which dialogue they belong to have a mean only, and counts of 0.
-        Where turns were judged several times (column ``repeat``), each turn counts once with the mean of its
-        judgements, and there are two more columns: ``n_repeats``, their mean number, and ``se_judge``,
-        the part of ``se`` that repeated judgements would remove (see `judge_variance`).
+        One row per group and dimension: the columns of `by`, ``dimension``, ``mean``, ``se``, ``low``,
+        ``high`` (points on 0-100), ``n_dialogs`` and ``n_turns`` (with a score), ``n_missing`` (turns without
+        one); ``bound_low`` and ``bound_high``, the means if all missing scores were the lowest or the
+        highest; ``note`` (the reason why there is no interval, or that there are few dialogues), ``average``,
+        ``ci``, ``synthetic``. Scores that don't say which dialogue they belong to have a mean only, and
+        counts of 0. Where turns were judged several times (column ``repeat``), each turn counts once with the
+        mean of its judgements, and there are two more columns: ``n_repeats``, their mean number, and
+        ``se_judge``, the part of ``se`` that repeated judgements would remove (see `judge_variance`).
 
     Raises
     ------
@@ -226,7 +228,7 @@ def summarize_scores(
 
 
 def turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Rubric) -> pd.DataFrame:
-    """Return one row per judged turn: ``points`` (NaN where it doesn't count), ``scored``, and its judgements."""
+    """Return one row per judged turn: ``points`` (NaN if it doesn't count), ``scored``, and its judgements."""
     import numpy as np
     import pandas as pd
 
@@ -260,7 +262,7 @@ def turn_points(scores: pd.DataFrame, names: list[str], average: str, rubric: Ru
 
 def _dialog_sums(turns: pd.DataFrame, names: list[str], average: str) -> pd.DataFrame:
     """Return sums of points and numbers of turns, one row per group, dimension and dialogue."""
-    turns = turns.assign(_dialog=turns["dialog_id"])  # the dialogue may be one of the names too
+    turns = turns.assign(_dialog=turns["dialog_id"])  # the dialogue may also be one of the names
     groups = turns.groupby([*names, "dimension", "_dialog"], dropna=False, observed=True)
     cells = groups.agg(
         top=("points", "sum"),
@@ -270,7 +272,7 @@ def _dialog_sums(turns: pd.DataFrame, names: list[str], average: str) -> pd.Data
         synthetic=("synthetic", "any"),
     ).reset_index("_dialog")
     missing = cells["turns"] - cells["scored"]
-    # VLMEvalKit's 0 for a missing score is in the sum already.
+    # The sum already includes VLMEvalKit's 0 for a missing score.
     cells["least"], cells["most"], cells["rows"] = (
         cells["top"],
         cells["top"] + 100.0 * missing,
@@ -308,21 +310,21 @@ def _means(cells: pd.DataFrame, **options: Any) -> pd.DataFrame:
     result["n_missing"] = (frame["turns"] - frame["scored"]).astype("int64")
     result["bound_low"] = (frame["least"] / frame["rows"]).where(known)
     result["bound_high"] = (frame["most"] / frame["rows"]).where(known)
-    result["note"] = ratios["note"].where(known, "the scores name no dialogue: no interval")
+    result["note"] = ratios["note"].where(known, "the scores have no dialogue ids: no interval")
     result["synthetic"] = frame["synthetic"]
     return result
 
 
 def _with_repeats(frame: pd.DataFrame, turns: pd.DataFrame, names: list[str], average: str) -> pd.DataFrame:
-    """Add ``n_repeats`` and ``se_judge``, the standard error that comes from repeated judgements alone."""
+    """Add ``n_repeats`` and ``se_judge``, the part of the standard error that is due to the variance of judgements."""
     keys = [*names, "dimension"]
     used = turns.loc[turns["judgements"] > 0].copy()
     used["weight"] = 1.0
-    if average == "dialog":  # a dialogue counts once, so its turns share its weight
+    if average == "dialog":  # a dialogue counts once, so its weight is divided among its turns
         used["weight"] /= used.groupby([*keys, "dialog_id"], dropna=False, observed=True)["points"].transform(
             "size"
         )
-    # A turn's mean of n judgements has the variance of one judgement over n.
+    # The mean of n judgements has 1/n of the variance of one judgement.
     used["variance_factor"] = used["weight"] ** 2 / used["judgements"]
     used["freedom"] = used["judgements"] - 1
     sums = used.groupby(keys, dropna=False, observed=True)[
@@ -352,8 +354,9 @@ def score_table(
     Returns
     -------
     pandas.DataFrame
-        ``model`` (and ``judge``), ``access``, the dimensions by their short names (0-100), ``low`` and ``high``
-        of the overall score (of the only dimension where there is no overall score), ``ci``, ``synthetic``.
+        ``model`` (and ``judge``), ``access``, the dimensions by their short names (0-100), ``low`` and
+        ``high`` of the overall score (of the only dimension if there is no overall score), ``ci``,
+        ``synthetic``.
 
     Raises
     ------

@@ -34,23 +34,25 @@ def rating_plan(
     answers : pandas.DataFrame
         From `load_answers`.
     n : int, default 150
-        Answers to rate in all, equally many of each model; with ``unit="dialog"`` whole dialogues are drawn
-        until the number is reached.
+        Total number of answers to rate, the same for each model; with ``unit="dialog"`` whole dialogues are
+        drawn until the number is reached.
     raters : sequence of str
         Names of the people, who share the answers.
     by : {"model"}, default "model"
-        What is balanced: the same turns are drawn for all models.
+        Balanced column: the same turns are drawn for all models.
     unit : {"turn", "dialog"}, default "dialog"
-        Draw single turns, or whole dialogues as `calibrate_scores` needs them. The same turns are drawn for all models.
+        Draw single turns, or whole dialogues as `calibrate_scores` needs them. The same turns are drawn for
+        all models.
     overlap : float, default 0.2
         Share of the answers that every rater rates, for their agreement.
     seed : int, default 0
-        Seed of the random draw; it is kept in the plan.
+        Seed of the random draw; it is stored in the plan.
 
     Returns
     -------
     pandas.DataFrame
-        One row per answer of a rater: ``rater``, ``dialog_id``, ``turn``, ``model``, ``order``, ``seed``, ``shared`` (bool).
+        One row per answer of a rater: ``rater``, ``dialog_id``, ``turn``, ``model``, ``order``, ``seed``,
+        ``shared`` (bool).
 
     Raises
     ------
@@ -100,10 +102,10 @@ class DialogSelection:
     dialog_ids : tuple of str
         The chosen dialogues.
     table : pandas.DataFrame
-        One row: ``n_dialogs``, ``n_all``, ``n_models``, ``error_in_sample``, ``error_left_out``, ``error_random``,
-        ``error_random_low``, ``error_random_high`` (root mean square error of a model's mean, in points),
-        ``beats_random`` (share of random draws whose error is larger than that of the left-out models; one half where
-        the choice is no better than a draw by lot), ``synthetic``.
+        One row: ``n_dialogs``, ``n_all``, ``n_models``, ``error_in_sample``, ``error_left_out``,
+        ``error_random``, ``error_random_low``, ``error_random_high`` (root mean square error of a model's
+        mean, in points), ``beats_random`` (share of random draws with a larger error than that of the
+        left-out models; one half if the choice is not better than a random draw), ``synthetic``.
     """
 
     dialog_ids: tuple[str, ...]
@@ -119,12 +121,12 @@ def select_dialogs(
     n_random: int = 200,
     rubric: Rubric = MMDU,
 ) -> DialogSelection:
-    """Choose the dialogues whose means are nearest to those of the whole benchmark.
+    """Choose the dialogues whose means are closest to those of the whole benchmark.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        Of several models on the same dialogues, of one judge.
+        Scores of several models on the same dialogues by one judge.
     n : int, default 11
         Number of dialogues to choose.
     seed : int, default 0
@@ -139,7 +141,7 @@ def select_dialogs(
     Returns
     -------
     DialogSelection
-        The dialogues, and the error that a new model must expect.
+        The dialogues, and the expected error for a new model.
 
     Raises
     ------
@@ -148,10 +150,11 @@ def select_dialogs(
 
     Notes
     -----
-    The chosen dialogues minimise the squared errors of the models' means by exchanges of single dialogues. The error on
-    these models (``error_in_sample``) is optimistic. ``error_left_out`` is that of models that were left out of the
-    choice one at a time, each predicted as the mean over the dialogues chosen without it; with few models it is itself
-    uncertain, and with fewer than about ten nothing can be concluded from a small advantage.
+    The chosen dialogues minimise the squared errors of the models' means by exchanges of single dialogues.
+    The error on these models (``error_in_sample``) is optimistic. ``error_left_out`` is the error of models
+    that were left out of the choice one at a time, each predicted from the dialogues chosen without it; with
+    few models it is itself uncertain, and with fewer than about ten models a small advantage is not
+    conclusive.
     """
     import numpy as np
     import pandas as pd

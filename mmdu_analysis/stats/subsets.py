@@ -38,7 +38,7 @@ _ALLOWED = (
     ast.Name,
     ast.Constant,
 )
-"""Parts of a condition: no calls, no attributes, no subscripts."""
+"""Allowed parts of a condition: no calls, no attributes, no subscripts."""
 
 
 def choose_dialogs(
@@ -54,20 +54,20 @@ def choose_dialogs(
         A condition in its columns and ``dialog_id``, such as ``n_images <= 3 and text_tokens < 8000``:
         comparisons, ``and``, ``or``, ``not``, ``in``, arithmetic, numbers and texts.
     sample : int, optional
-        How many to draw of those, without replacement.
+        Number of dialogues to draw from these, without replacement.
     seed : int, default 0
         Seed of the random draw.
 
     Returns
     -------
     tuple of (list of str, pandas.DataFrame)
-        The ids in the order of the data, and one row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``,
-        ``synthetic``. The parts that ``and`` joins are one step each, in turn.
+        The ids in the order of the data, and one row per step: ``step``, ``n_dialogs`` left after it,
+        ``n_cut``, ``synthetic``. Each part joined by ``and`` is one step.
 
     Raises
     ------
     DataError
-        If the condition can't be read, keeps nothing, or more are to be drawn than there are.
+        If the condition can't be read or keeps no dialogue, or the sample is larger than the data.
     """
     import pandas as pd
 
@@ -81,9 +81,7 @@ def choose_dialogs(
         raise DataError(f"the condition {where!r} keeps none of {len(lengths):,} dialogues; loosen it")
     if sample is not None:
         if sample > len(left):
-            raise DataError(
-                f"a sample of {sample:,} of {len(left):,} dialogues was asked for; ask for no more"
-            )
+            raise DataError(f"a sample of {sample:,} of {len(left):,} dialogues was requested; request fewer")
         drawn = left.sample(sample, random_state=seed)
         steps.append((f"draw of {sample:,}, seed {seed}", len(drawn), len(left) - len(drawn)))
         left = left.loc[left.index.isin(drawn.index)]
@@ -92,7 +90,7 @@ def choose_dialogs(
 
 
 def _parts(where: str, lengths: pd.DataFrame) -> list[str]:
-    """Check a condition, and split it where ``and`` joins its parts."""
+    """Validate a condition, and split it at ``and``."""
     known = ["dialog_id", *lengths.columns]
     try:
         tree = ast.parse(where.strip(), mode="eval")
@@ -116,7 +114,7 @@ def _holds(frame: pd.DataFrame, condition: str) -> pd.Series:
     """Evaluate a condition that `_parts` has checked."""
     try:
         result = frame.eval(condition, engine="python")
-    except Exception as error:  # pandas' own kinds: a text compared with a number, a division of texts
+    except Exception as error:  # pandas' own exceptions: a text compared with a number, a division of texts
         raise DataError(f"the condition {condition!r} can't be evaluated ({error})") from None
     if getattr(getattr(result, "dtype", None), "kind", None) != "b":
         raise DataError(f"{condition!r} is not a condition; expected such as 'n_images <= 3'")

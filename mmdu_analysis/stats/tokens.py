@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import tiktoken
 
 DEFAULT_ENCODING = "o200k_base"
-# Letters that are new in Unicode 17: toktok knows them, tiktoken 0.14 doesn't yet, so each cuts words
-# elsewhere. Measured over all code points, in both encodings.
+# Letters that are new in Unicode 17: toktok supports them, tiktoken 0.14 doesn't, so they split words
+# differently. Measured over all code points, in both encodings.
 _NEWEST_LETTERS = re.compile(
     "[\u088f\u0c5c\u0cdc\u1acf-\u1aeb\ua7ce-\ua7d4\ua7f1\U00010940-\U00010959\U00010ec5-\U00010ec7"
     "\U00010efa\U00010efb\U00011b60-\U00011b67\U00011db0-\U00011de9\U00016ea0-\U00016ed3\U00016ff2-\U00016ff6"
@@ -28,11 +28,11 @@ _ASCII = bytes(range(128))
 _OFFLINE_ENCODINGS = ("o200k_base", "cl100k_base", "o200k_harmony")
 
 FALLBACK_SIZE = (800, 603)
-"""Width and height assumed for a picture that isn't at hand: the median of MMDU's own pictures."""
+"""Width and height assumed for an unavailable picture: the median of MMDU's pictures."""
 
 
 def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, threads: int = 0) -> np.ndarray:
-    """Count the tokens of each text, exactly as tiktoken does, without the web.
+    """Count the tokens of each text, exactly as tiktoken, but offline.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, thre
         GPT-4o's by default. toktok-rs counts ``o200k_base``, ``cl100k_base`` and ``o200k_harmony``;
         tiktoken the others, from a file that it fetches from the web on first use.
     threads : int, default 0
-        How many to count with; 0 takes every core.
+        Number of threads; 0 uses all cores.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, thre
 
     Notes
     -----
-    Texts with letters that are new in Unicode 17 are counted by tiktoken itself where its file is at hand;
-    else toktok's count stands, which may differ by a token or so a letter.
+    Texts with letters that are new in Unicode 17 are counted by tiktoken if its file is available; otherwise
+    the count of toktok is returned, which may differ by about one token per letter.
 
     Raises
     ------
@@ -79,13 +79,15 @@ def count_tokens(texts: Iterable[str], encoding: str = DEFAULT_ENCODING, *, thre
 
     try:
         counts = toktok.batch_count(items, encoding, threads)
-    except UnicodeEncodeError:  # lone surrogates: tiktoken replaces them, so do we
+    except UnicodeEncodeError:  # lone surrogates are replaced, as in tiktoken
         fixed = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in items]
         counts = toktok.batch_count(fixed, encoding, threads)
     result = np.array(counts, dtype=np.int64)
     newest = [index for index, text in enumerate(items) if not text.isascii() and _has_newest_letter(text)]
     if newest:
-        with suppress(DataError):  # offline toktok's count stands, which differs by a token or so a letter
+        with suppress(
+            DataError
+        ):  # offline, return the count of toktok, which differs by about one token per letter
             ids = _tiktoken(encoding).encode_ordinary_batch([items[index] for index in newest])
             result[newest] = [len(item) for item in ids]
     return result
@@ -105,7 +107,7 @@ def _tiktoken(encoding: str) -> tiktoken.Encoding:
         raise DataError(f"encoding {encoding!r} is unknown; expected one of {', '.join(sorted(known))}")
     try:
         return tiktoken.get_encoding(encoding)
-    except Exception as error:  # requests' errors, and tiktoken's own for a damaged file
+    except Exception as error:  # errors of requests, and of tiktoken for a damaged file
         raise DataError(
             f"encoding {encoding!r}: tiktoken's file can't be loaded ({type(error).__name__}); go online once, or set "
             f"TIKTOKEN_CACHE_DIR to a folder that holds it, or use {DEFAULT_ENCODING!r}"
@@ -131,7 +133,7 @@ def without_placeholders(texts: pd.Series) -> pd.Series:
 
 
 def image_tokens(images: pd.DataFrame, image_model: str = "paper") -> pd.Series:
-    """Estimate the tokens that each image costs in a model.
+    """Estimate the number of tokens of each image in a model.
 
     Parameters
     ----------
@@ -144,7 +146,7 @@ def image_tokens(images: pd.DataFrame, image_model: str = "paper") -> pd.Series:
     Returns
     -------
     pandas.Series
-        int64 tokens, with the index of `images`. A picture whose size isn't known counts with `FALLBACK_SIZE`.
+        int64 tokens, with the index of `images`. `FALLBACK_SIZE` is assumed for pictures of unknown size.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def _known_sizes(images: pd.DataFrame) -> pd.Series:
 
 
 def count_unknown_sizes(images: pd.DataFrame, image_model: str = "paper") -> int:
-    """Return for how many pictures `image_tokens` assumes a size; 0 for estimators that don't use it."""
+    """Return the number of pictures for which `image_tokens` assumes a size; 0 for estimators that don't use it."""
     return int((~_known_sizes(images)).sum()) if image_token_model(image_model).uses_size else 0
 
 
@@ -196,9 +198,9 @@ def compare_image_models(images: pd.DataFrame, models: Iterable[str] | None = No
     Returns
     -------
     pandas.DataFrame
-        One row per estimator, rising: ``image_model``, ``mean``, ``median``, ``maximum`` (tokens per image),
-        ``difference`` (mean less the paper's 471), ``n_images``, ``n_unknown_size`` (pictures for which a size was
-        assumed), ``source``, ``synthetic``.
+        One row per estimator, in increasing order: ``image_model``, ``mean``, ``median``, ``maximum`` (tokens
+        per image), ``difference`` (mean less the paper's 471), ``n_images``, ``n_unknown_size`` (pictures for
+        which a size was assumed), ``source``, ``synthetic``.
     """
     import pandas as pd
 
@@ -233,7 +235,7 @@ def context_growth(
     answers : pandas.DataFrame
         One row per turn of one model: ``dialog_id``, ``turn``, ``answer_tokens``.
     images : pandas.DataFrame
-        ``dialog_id``, ``first_turn``, ``width``, ``height``; images that were never placed don't count.
+        ``dialog_id``, ``first_turn``, ``width``, ``height``; images without a turn are not counted.
     image_model : str or iterable of str, default "paper"
         Image-token estimators.
 
@@ -259,7 +261,7 @@ def context_growth(
 def context_tokens(
     questions: pd.DataFrame, answers: pd.DataFrame, images: pd.DataFrame, image_model: str = "paper"
 ) -> pd.DataFrame:
-    """Count the tokens that a model has to read before it answers per turn, this question included.
+    """Count the tokens that a model has to read before it answers a turn, this question included.
 
     Parameters
     ----------
@@ -288,7 +290,7 @@ def context_tokens(
 
 
 def tokens_by_image_model(images: pd.DataFrame, text_tokens: float, n_dialogs: int) -> pd.DataFrame:
-    """Split a dialogue's mean tokens into text and images, for each image-token model.
+    """Split the mean tokens of a dialogue into text and images, for each image-token model.
 
     Parameters
     ----------
@@ -302,8 +304,8 @@ def tokens_by_image_model(images: pd.DataFrame, text_tokens: float, n_dialogs: i
     Returns
     -------
     pandas.DataFrame
-        One row per estimator, rising: ``image_model``, ``text``, ``images``, ``total`` (mean tokens per dialogue),
-        ``synthetic``.
+        One row per estimator, in increasing order: ``image_model``, ``text``, ``images``, ``total`` (mean
+        tokens per dialogue), ``synthetic``.
     """
     frame = compare_image_models(images)[["image_model", "mean", "n_images", "synthetic"]]
     frame = frame.assign(text=text_tokens, images=frame["mean"] * frame["n_images"] / n_dialogs)

@@ -22,7 +22,8 @@ class Topics(NamedTuple):
     Attributes
     ----------
     dialogs : pandas.DataFrame
-        Index ``dialog_id``: ``topic`` (1..), ``x`` and ``y`` (position on the map), ``silhouette`` (-1 to 1), ``synthetic``.
+        Index ``dialog_id``: ``topic`` (1..), ``x`` and ``y`` (position on the map), ``silhouette`` (-1 to 1),
+        ``synthetic``.
     topics : pandas.DataFrame
         Index ``topic``: ``name`` (its top words), ``n_dialogs``, ``silhouette`` (mean), ``synthetic``.
     """
@@ -57,7 +58,7 @@ def topic_groups(benchmark: Benchmark | str | Path, n_topics: int = 8, *, seed: 
     Notes
     -----
     TF-IDF of words, k-means, and a t-SNE map by cosine of the latent directions, all from scikit-learn.
-    On the map near dialogues are alike; long distances mean nothing.
+    On the map, close dialogues are similar; large distances are not interpretable.
     """
     try:
         from sklearn.cluster import KMeans

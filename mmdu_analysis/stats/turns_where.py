@@ -1,4 +1,4 @@
-"""Turns that answer a question about models: where A is wrong and B is right, late, about two images."""
+"""Select turns by conditions, such as: model A is wrong, model B is right, late turns, two images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
 Condition = float | str | tuple[float, float]
-"""A number, a comparison such as ``">0.67"``, or the least and the most value, both included."""
+"""A number, a comparison such as ``">0.67"``, or lowest and highest value, both included."""
 
 _OPERATORS: dict[str, Callable[[pd.Series, float], pd.Series]] = {
     ">=": operator.ge,
@@ -44,9 +44,9 @@ def turn_facts(benchmark: Benchmark) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per turn, in the order of ``benchmark.turns``: ``dialog_id``, ``turn``, ``n_images`` (images that
-        the question is about), ``progress`` (turn / last turn of the dialogue, 0-1), ``distance`` (turns since
-        the first of these images was shown, Float64, NA for a question about no image).
+        One row per turn, in the order of ``benchmark.turns``: ``dialog_id``, ``turn``, ``n_images`` (images
+        that the question is about), ``progress`` (turn / last turn of the dialogue, 0-1), ``distance`` (turns
+        since the first of these images was shown, Float64, NA for a question about no image).
     """
     import numpy as np
     import pandas as pd
@@ -68,7 +68,7 @@ def turn_facts(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def matches(values: pd.Series, condition: Condition, name: str) -> pd.Series:
-    """Return which values meet a condition; a missing value meets none.
+    """Return a mask of the values that meet a condition; missing values don't.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def turns_where(
         if condition is not None:
             mask &= matches(facts[name], condition, name)
     if (above is None) != (below is None):
-        raise DataError("above and below are models that are compared; got one of them, expected both")
+        raise DataError("above and below are models to compare; got only one of them, expected both")
     named = list(dict.fromkeys(model for model in (wrong, right, above, below) if model is not None))
     table = model_scores(scores, named, dimension, rubric) if named else None
     for model in named:

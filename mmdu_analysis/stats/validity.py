@@ -1,4 +1,4 @@
-"""Whether a judge agrees with people within each model, and whether it can replace an annotator."""
+"""Agreement of a judge with people within each model, and a test whether it can replace an annotator."""
 
 from __future__ import annotations
 
@@ -27,33 +27,34 @@ def judge_validity(
     seed: int = 0,
     rubric: Rubric = MMDU,
 ) -> pd.DataFrame:
-    """Measure how well a judge's scores agree with people's, within each model and kind of question.
+    """Measure the agreement of a judge's scores with people's, within each model and kind of question.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        Of one judge.
+        Scores of one judge.
     ratings : pandas.DataFrame
         People's ratings or labels of the same turns; several ratings of a turn are averaged.
     kinds : pandas.DataFrame, optional
         ``dialog_id``, ``turn`` and ``kind`` of question; without it the kinds are pooled (``all``).
     dimension : str, optional
-        The judge's dimension that is compared with labels of right and wrong; the overall score by default. Ratings
-        of dimensions are compared dimension by dimension.
+        The judge's dimension that is compared with labels of right and wrong; the overall score by default.
+        Ratings of dimensions are compared dimension by dimension.
     ci : float, default 0.95
         Level of the intervals.
     n_resamples, seed : int
         Number and seed of the bootstrap samples over dialogues.
     rubric : Rubric, default MMDU's
-        Scale of both.
+        Rubric of both.
 
     Returns
     -------
     pandas.DataFrame
-        One row per model, kind, dimension and measure: ``model``, ``kind``, ``dimension``, ``measure``, ``value``, ``low``,
-        ``high``, ``n_turns``, ``n_dialogs``, ``ci``, ``synthetic``. Measures: ``auc`` (probability that the judge gives the
-        answer with the higher rating more, ties half; 0.5 is chance), ``slope`` (points of the rating for one point of
-        the judge; 1 is calibrated), ``kappa`` (quadratic weights, of scores rounded to whole steps of the scale).
+        One row per model, kind, dimension and measure: ``model``, ``kind``, ``dimension``, ``measure``,
+        ``value``, ``low``, ``high``, ``n_turns``, ``n_dialogs``, ``ci``, ``synthetic``. Measures: ``auc``
+        (probability that the judge scores the answer with the higher rating higher, ties count half; 0.5:
+        chance), ``slope`` (points of the rating for one point of the judge; 1 is calibrated), ``kappa``
+        (quadratic weights, of scores rounded to whole steps of the scale).
 
     See Also
     --------
@@ -173,7 +174,7 @@ def _slope(score: np.ndarray, target: np.ndarray) -> float:
 
 
 def _kappa(score: np.ndarray, target: np.ndarray, step: float) -> float:
-    """Return Cohen's kappa with quadratic weights, which depend on means and squares only."""
+    """Return Cohen's kappa with quadratic weights, computed from means and squares only."""
     import numpy as np
 
     x, y = np.rint(score / step), np.rint(target / step)
@@ -195,25 +196,25 @@ def alternative_annotator_test(
     Parameters
     ----------
     scores : pandas.DataFrame
-        Of one judge.
+        Scores of one judge.
     ratings : pandas.DataFrame
         Of at least three people (column ``judge``), who rated the same turns.
     epsilon : float, default 0.15
-        Advantage that is granted to the judge because it is cheaper.
+        Allowance for the judge because it is cheaper.
     alpha : float, default 0.05
         False discovery rate over the annotators (Benjamini and Yekutieli).
     dimension : str, optional
         Only this dimension, by its name or short name.
     rubric : Rubric, default MMDU's
-        Scale of both.
+        Rubric of both.
 
     Returns
     -------
     pandas.DataFrame
-        One row an annotator who is left out: ``annotator``, ``judge_wins`` (share of turns on which the judge is at
-        least as close to the other annotators), ``annotator_wins``, ``p_value``, ``rejected``, ``n_items``, ``n_dialogs``,
-        ``winning_rate`` (share of annotators rejected), ``advantage`` (mean of ``judge_wins``), ``passed`` (winning rate of
-        at least one half), ``epsilon``, ``synthetic``.
+        One row per left-out annotator: ``annotator``, ``judge_wins`` (share of turns on which the judge
+        is at least as close to the other annotators), ``annotator_wins``, ``p_value``, ``rejected``,
+        ``n_items``, ``n_dialogs``, ``winning_rate`` (share of annotators rejected), ``advantage`` (mean of
+        ``judge_wins``), ``passed`` (winning rate of at least one half), ``epsilon``, ``synthetic``.
 
     Raises
     ------
@@ -222,9 +223,9 @@ def alternative_annotator_test(
 
     Notes
     -----
-    Closeness to the others is the negative root mean square difference. The t test is of differences that are averaged
-    over the turns of a dialogue (clusters), which the original test doesn't do. A judge with a constant error that is
-    smaller than the spread of people can pass.
+    Closeness to the others is the negative root mean square difference. The t test is applied to differences
+    that are averaged over the turns of a dialogue (clusters), which the original test doesn't do. A judge
+    with a constant error that is smaller than the spread of people can pass.
 
     References
     ----------
@@ -298,7 +299,7 @@ def _left_out(wide: pd.DataFrame, annotator: str, others: list[str], epsilon: fl
     count, mean = len(sums), float(difference.mean())
     residual = (sums["sum"] - mean * sums["size"]) / sums["size"].mean()
     se = float(((residual**2).sum() / (count * (count - 1))) ** 0.5) if count > 1 else float("nan")
-    # Equal differences in all dialogues have no t: the smallest p-value of a sign-flip test is all they can say.
+    # Without variance there is no t statistic: use the smallest p-value of a sign-flip test.
     p_value = float(t.cdf(mean / se, count - 1)) if se > 0 else (0.5**count if mean < 0 else 1.0)
     return {
         "annotator": annotator,

@@ -1,4 +1,4 @@
-"""Which words the questions and answers use."""
+"""Words of questions and answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def stop_words() -> frozenset[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Cut a text into lower-case words, without stop words, numbers and image names.
+    """Split a text into lower-case words, without stop words, numbers and image names.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def words_of(text: str) -> list[str]:
     Returns
     -------
     list of str
-        In their order.
+        In the order of the text.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def _cut_chinese(text: str) -> list[str]:
         import jieba
     except ImportError:
         raise DataError(
-            "Chinese text needs jieba to be cut into words; pip install 'mmdu-analysis[chinese]'"
+            "splitting Chinese text into words needs jieba; pip install 'mmdu-analysis[chinese]'"
         ) from None
     jieba.setLogLevel("ERROR")
     return list(jieba.cut(text))
 
 
 def merge_plurals(counts: Counter[str]) -> Counter[str]:
-    """Count a plural and its singular together, under the more frequent form, where both occur.
+    """Merge the counts of a plural and its singular, under the more frequent form, if both occur.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def count_words(texts: Iterable[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per word: ``word``, ``count`` (int64), falling; equal counts by the alphabet.
+        One row per word: ``word``, ``count`` (int64), in decreasing order; ties in alphabetical order.
     """
     import pandas as pd
 
@@ -148,18 +148,18 @@ def word_frequencies(
     benchmark : Benchmark, path or name
         The dialogues.
     field : {"question", "answer"}, default "question"
-        Which texts; empty references are left out.
+        Texts to count; empty references are left out.
 
     Returns
     -------
     pandas.DataFrame
-        One row per word: ``word``, ``count`` (int64), falling, ``field``, ``synthetic``. Stop words and image names
-        such as ``Image1`` are left out; ``building`` and ``Buildings`` are one word.
+        One row per word: ``word``, ``count`` (int64), in decreasing order, ``field``, ``synthetic``. Stop
+        words and image names such as ``Image1`` are left out; ``building`` and ``Buildings`` are one word.
 
     Raises
     ------
     DataError
-        If `field` is neither, or Chinese text is met without jieba.
+        If `field` is neither, or there is Chinese text and jieba isn't installed.
     """
     if field not in ("question", "answer"):
         raise DataError(f"no field {field!r}; expected 'question' or 'answer'")
@@ -182,7 +182,7 @@ def distinctive_words(questions: pd.DataFrame, answers: pd.DataFrame, *, prior: 
     -------
     pandas.DataFrame
         One row per word: ``word``, ``count_question``, ``count_answer``, ``log_odds`` (positive: of
-        questions), ``z`` (log-odds by its standard error), falling by ``z``, ``synthetic``.
+        questions), ``z`` (log-odds by its standard error), in decreasing order of ``z``, ``synthetic``.
 
     Notes
     -----

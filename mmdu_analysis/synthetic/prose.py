@@ -55,7 +55,7 @@ def write_question(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of the choices.
+        Random number generator.
     nouns : list of str
         Words of the topic.
     new, referenced : list of int
@@ -85,7 +85,7 @@ def write_prose(rng: np.random.Generator, nouns: list[str], tokens: int) -> str:
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of the choices.
+        Random number generator.
     nouns : list of str
         Words of the topic.
     tokens : int

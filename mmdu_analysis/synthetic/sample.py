@@ -1,6 +1,6 @@
 """The synthetic sample: dialogues of MMDU's published shape with generated content and a known truth.
 
-It is used where it is asked for by name, and in tests that need to know the right answer.
+It is used only if requested by name, and in tests with known results.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SEED = 20240617
 SCORES_SEED = SEED + 3
-"""Seed of a draw in which the 95 % intervals contain the known gap and the known fall."""
+"""Seed of a draw in which the 95 % intervals contain the known gap and the known slope."""
 TOKENS_PER_IMAGE = 471
 RATERS = ("simulated rater 1", "simulated rater 2")
 
@@ -62,7 +62,7 @@ def bounded_integers(
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random number generator.
     low, high : sequence of int
         Inclusive bounds, one pair a number.
     total : int
@@ -71,7 +71,7 @@ def bounded_integers(
     Returns
     -------
     list of int
-        As many as there are bounds.
+        One per pair of bounds.
 
     Raises
     ------
@@ -122,14 +122,14 @@ def _plan_shape(rng: np.random.Generator) -> tuple[list[int], list[int], list[in
 
 
 def _question_kinds(rng: np.random.Generator, count: int) -> list[int]:
-    """Plan how many images each question names, with Figure 4's shares of one and of several."""
+    """Plan the number of images that each question names, with Figure 4's shares of one and of several."""
     single, several = round(count * 0.271), round(count * 0.629)
     kinds = [0] * (count - single - several) + [1] * single + [2] * several
     return [kinds[index] for index in rng.permutation(count)]
 
 
 def _introductions(rng: np.random.Generator, turns: int, images: int) -> list[int]:
-    """Plan how many images each turn introduces; the first one introduces at least two."""
+    """Plan the number of images that each turn introduces; the first one introduces at least two."""
     first = min(images, int(rng.integers(2, 5)))
     new = [first] + [0] * (turns - 1)
     for turn in rng.integers(0, turns, images - first):
@@ -222,7 +222,7 @@ def sample_answers() -> pd.DataFrame:
 def sample_scores(
     models: Mapping[str, str] | None = None, *, gap: float = GAP, fall: float = FALL, seed: int = SCORES_SEED
 ) -> pd.DataFrame:
-    """Return simulated judge scores with a known gap and a known fall over the turns.
+    """Return simulated judge scores with a known gap and a known decrease over the turns.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def sample_scores(
     gap : float, default 25
         Points on 0-100 between the means of closed and open models; 0 to 25.
     fall : float, default -0.5
-        Points on 0-100 that a further turn adds, on average over the models; -0.5 to 0.
+        Change in points on 0-100 per turn, on average over the models; -0.5 to 0.
     seed : int
         Seed of the random numbers.
 
@@ -269,7 +269,7 @@ def write_sample(folder: Path) -> Path:
     Parameters
     ----------
     folder : pathlib.Path
-        Gets ``benchmark.json``, ``mmdu_pics/``, ``answers/MODEL/{id}.json``, ``scores/MODEL/{id}.json``.
+        Receives ``benchmark.json``, ``mmdu_pics/``, ``answers/MODEL/{id}.json``, ``scores/MODEL/{id}.json``.
 
     Returns
     -------

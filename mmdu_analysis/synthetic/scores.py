@@ -17,9 +17,9 @@ MODELS = {"closed-A": "closed", "closed-B": "closed", "open-A": "open", "open-B"
 GAP = 25.0
 """Points (0-100) by which the mean of the closed models is above that of the open ones."""
 FALL = -0.5
-"""Points (0-100) that a further turn adds, on average over the models."""
+"""Change in points (0-100) per turn, on average over the models."""
 GAP_SLOPE = 0.25
-"""Points (0-100) by which the gap grows with a further turn, since the models' slopes differ."""
+"""Change of the gap in points (0-100) per turn, since the slopes of the models differ."""
 JUDGE = "simulated judge"
 _OPEN_LEVEL = 4.15
 """Mean score (0-10) of the open models at the middle of a dialogue."""
@@ -27,14 +27,14 @@ _OPEN_LEVEL = 4.15
 
 @dataclass(frozen=True)
 class Traits:
-    """How a simulated model differs from the mean of its access.
+    """Differences of a simulated model from the mean of its access.
 
     Attributes
     ----------
     level : float
         Points on 0-10.
     slope : float
-        Factor of the fall over the turns.
+        Factor of the decrease over the turns.
     noise : float
         Half of the width of the noise of a turn, on 0-10.
     """
@@ -64,8 +64,8 @@ def simulate_scores(
 ) -> pd.DataFrame:
     """Simulate the scores of models on some turns.
 
-    Whole scores are rounded at random so that their expectation is exact, and stay inside 0-10 so that nothing is
-    clipped. Turns of a dialogue share its difficulty.
+    Whole scores are rounded at random so that their expectation is exact, and stay inside 0-10 so that
+    nothing is clipped. Turns of a dialogue share its difficulty.
 
     Parameters
     ----------

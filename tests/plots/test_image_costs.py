@@ -33,7 +33,7 @@ def test_which_sizes_are_meant_is_written(facts, real):
     drawn = mmdu.plots.image_tokens(facts.numbers("image_tokens"))
     assert "original sizes" in read_texts(drawn)["subtitle"]
     supplied = mmdu.Study(real).numbers("image_tokens")
-    assert "as supplied" in read_texts(mmdu.plots.image_tokens(supplied))["subtitle"]
+    assert "supplied files" in read_texts(mmdu.plots.image_tokens(supplied))["subtitle"]
     means = [
         frame.groupby("model")["tokens"].mean()["qwen2-vl"]
         for frame in (facts.numbers("image_tokens"), supplied)

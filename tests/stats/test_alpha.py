@@ -102,11 +102,11 @@ def test_input_that_cannot_be_used():
     ("table", "note", "has"),
     [
         ([[1, 2, 3, 4] * 5, [1, 2, 3, 3] * 5], "", (True, True)),
-        ([[1, 2, 3, 4], [1, 2, 3, 3]], "rests on 4 dialogues", (True, True)),
+        ([[1, 2, 3, 4], [1, 2, 3, 3]], "based on only 4 dialogues", (True, True)),
         ([[1, None], [None, 2]], "no answer has two ratings: no estimate", (False, False)),
         ([[3, 3, 3], [3, 3, 3]], "all ratings are equal: no estimate", (False, False)),
         ([[1], [2]], "one dialogue: no interval", (True, False)),
-        ([[1, 1], [1, 2]], "rests on 2 dialogues", (True, True)),
+        ([[1, 1], [1, 2]], "based on only 2 dialogues", (True, True)),
     ],
 )
 def test_the_note_says_why_there_is_no_number_or_how_little_it_rests_on(table, note, has):

@@ -119,7 +119,7 @@ def test_what_cannot_be_judged_is_told(sample):
     with pytest.raises(DataError, match="right and wrong"):
         metric_validity(answer_metrics(answers, sample), sample_scores())
     labels = load_published("correctness")
-    with pytest.raises(DataError, match="fit no answer"):
+    with pytest.raises(DataError, match="match no answer"):
         metric_validity(answer_metrics(answers, sample), labels)
     one = load_published("measured_answers").query("dialog_id == '3'")
     assert metric_validity(one, labels)[["auc", "low", "high"]].isna().all(axis=None)

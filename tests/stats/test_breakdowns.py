@@ -101,7 +101,7 @@ def test_rows_without_a_partner_are_counted(sample):
 
 def test_labels_can_be_broken_down_on_the_real_data(real, shared):
     labels = load_scores(shared / "data" / "mmdu" / "correctness.csv")
-    with pytest.warns(DataWarning, match="found no turn"):
+    with pytest.warns(DataWarning, match="belong to no turn"):
         frame = score_breakdown(labels, "kind", real)
     shares = frame.set_index(["model", "bin"])["mean"]
     for model in labels["model"].unique():

@@ -119,7 +119,7 @@ def test_models_are_compared_on_the_means_of_their_turns():
 
 
 def test_one_judgement_a_turn_has_no_variance():
-    with pytest.raises(DataError, match="twice or more often"):
+    with pytest.raises(DataError, match="at least twice"):
         judge_variance(simulated(np.random.default_rng(7), n_repeats=1))
 
 

@@ -213,7 +213,7 @@ def test_a_bad_shard_is_named_by_a_cluster_too(tmp_path, cluster):
     found = measure_dataset([tmp_path / "*.json"], "dask", scheduler=cluster.scheduler_address)
     assert found.table.index.tolist() == ["a", "b"]
     assert found.problems["file"].iloc[0].endswith("bad.json")
-    with pytest.raises(DataError, match="no Dask scheduler answers"):
+    with pytest.raises(DataError, match="no Dask scheduler responds"):
         dialog_lengths([tmp_path / "*.json"], "dask", scheduler="tcp://127.0.0.1:1")
     with pytest.raises(DataError, match="engine 'spark' is unknown"):
         dialog_lengths(tmp_path / "a.json", "spark")

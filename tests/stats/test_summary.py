@@ -47,9 +47,9 @@ def test_pooled_judges_thin_cells_and_synthetic_rows_are_warned_of():
     with pytest.warns(ComparabilityWarning, match="2 judges"):
         summarize_scores(pd.concat([one, one.assign(judge="k")]))
     thin = one.assign(cell=np.where(one["dialog_id"].astype(int) < 5, "few", "many"))
-    with pytest.warns(CoverageWarning, match="1 of 2 means rest on fewer than 20 of 30 dialogues"):
+    with pytest.warns(CoverageWarning, match="1 of 2 means are based on fewer than 20 of 30 dialogues"):
         frame = summarize_scores(thin, ["model", "cell"])
-    assert frame.set_index("cell")["note"].to_dict() == {"few": "rests on 5 dialogues", "many": ""}
+    assert frame.set_index("cell")["note"].to_dict() == {"few": "based on only 5 dialogues", "many": ""}
     both = pd.concat([one.assign(synthetic=True), one.assign(model="b", synthetic=False)])
     with pytest.warns(ComparabilityWarning, match="150 of 300 scores are synthetic"):
         frame = summarize_scores(both)
@@ -99,7 +99,7 @@ def test_the_jackknife_interval_by_hand():
     reach = stats.t.ppf(0.975, 14) * cv3 / (share * (1 - share))
     ends = 100 / (1 + np.exp(-(np.log(share / (1 - share)) + np.array([-reach, reach]))))
     assert (row["low"], row["high"]) == pytest.approx(tuple(ends))
-    assert row["note"] == "rests on 15 dialogues"
+    assert row["note"] == "based on only 15 dialogues"
 
 
 def test_rubrics_of_other_scales_and_names():
