@@ -88,6 +88,11 @@ def convert(
         note(f"... and {len(done.problems) - 20:,} more problems")
     if done.n_missing_pictures:
         note(f"{done.n_missing_pictures:,} pictures were not found; their paths are listed as they were")
+    if done.n_pictures_elsewhere:
+        note(
+            f"{done.n_pictures_elsewhere:,} pictures are not at their listed paths as seen from the folder of {done.path}; "
+            "add --pictures copy (or link), or name the folder of the pictures where the file is read"
+        )
     show(done.steps, Format.markdown, None)
     print(done.path)
     if done.sidecar:

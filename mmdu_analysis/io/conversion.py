@@ -18,7 +18,7 @@ from mmdu_analysis.io.export import open_records
 from mmdu_analysis.io.formats import FORMATS, internvl, llama_factory, parquet
 from mmdu_analysis.io.frames import image_sizes
 from mmdu_analysis.io.pictures import names_of
-from mmdu_analysis.io.placing import Placing, place_pictures
+from mmdu_analysis.io.placing import Lost, Placing, place_pictures
 from mmdu_analysis.schema import PLACEHOLDERS, DataError, Problem, short_path
 
 _ROWS = 64
@@ -73,15 +73,15 @@ class Written(NamedTuple):
         Bytes of each JSON record.
     rejected : list of tuple of str
         Ids and reasons.
-    missing : int
-        Pictures that were not found.
+    lost : Lost
+        Pictures that were not found, or are not where the file lists them.
     """
 
     path: Path
     ids: list[str]
     sizes: list[int]
     rejected: list[tuple[str, str]]
-    missing: int
+    lost: Lost = Lost(0, 0)
 
 
 def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
@@ -90,20 +90,20 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
     folder = recipe.folder or path.parent
     long = recipe.limit(kept, folder / "x") if recipe.limit else [""] * len(kept)
     part = recipe.scratch / f"{uuid.uuid4().hex}{files.TEMPORARY}"
-    written = Written(part, [], [], [], 0)
-    missing = 0
+    written = Written(part, [], [], [])
+    lost = Lost(0, 0)
 
     def ready() -> Iterator[Dialog]:
-        nonlocal missing
+        nonlocal lost
         for dialog, reason in zip(kept, long, strict=True):
             reason = reason or (find_fault(dialog) if recipe.check else "")
             if not reason:
-                lost = _prepare(dialog, folder, recipe)
-                if recipe.check:
-                    reason = (
-                        f"{lost} of its pictures are missing" if lost else FORMATS[recipe.to].reject(dialog)
-                    )
-                missing += lost * (not reason)
+                here = _prepare(dialog, folder, recipe)
+                if recipe.check and here.missing:
+                    reason = f"{here.missing} of its pictures are missing"
+                elif recipe.check:
+                    reason = FORMATS[recipe.to].reject(dialog)
+                lost = lost if reason else lost.plus(here)
             if reason:
                 written.rejected.append((dialog.dialog_id, reason))
             else:
@@ -113,11 +113,11 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
         _write_rows(ready(), written)
     else:
         _write_records(ready(), written, recipe)
-    return written._replace(missing=missing)
+    return written._replace(lost=lost)
 
 
-def _prepare(dialog: Dialog, folder: Path, recipe: Recipe) -> int:
-    """Place the pictures of a dialogue, with their sizes where the format lists them; return the number of missing pictures."""
+def _prepare(dialog: Dialog, folder: Path, recipe: Recipe) -> Lost:
+    """Place the pictures of a dialogue, with their sizes where the format lists them; return which are lost."""
     names = names_of(folder)
     if recipe.to == "internvl":
         dialog.sizes = image_sizes(dialog, names)
@@ -189,12 +189,12 @@ class Totals:
     """Counts of written and rejected records."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.seen, self.missing = name, set[str](), 0
+        self.name, self.seen, self.lost = name, set[str](), Lost(0, 0)
         self.problems: list[Problem] = []
 
     def take(self, part: Written) -> list[bool]:
         """Count a part; return for each of its records whether it is the first with its id."""
-        self.missing += part.missing
+        self.lost = self.lost.plus(part.lost)
         self.problems += [Problem(self.name, "", f"left out: {why}", key) for key, why in part.rejected]
         first = []
         for key in part.ids:

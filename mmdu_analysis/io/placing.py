@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.files import TEMPORARY
-from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, is_url
+from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, is_url, names_of
 
 PictureMode = Literal["keep", "copy", "link", "embed"]
 _KINDS = {
@@ -47,7 +47,26 @@ class Placing(NamedTuple):
     bytes_apart: bool
 
 
-def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int:
+class Lost(NamedTuple):
+    """Pictures that whoever reads the written record will not find.
+
+    Attributes
+    ----------
+    missing : int
+        Those that were not found. Web addresses are not fetched and not counted as missing.
+    elsewhere : int
+        Those that are kept as listed, and are not at their paths as seen from the written file.
+    """
+
+    missing: int
+    elsewhere: int
+
+    def plus(self, other: Lost) -> Lost:
+        """Return the sums of both."""
+        return Lost(self.missing + other.missing, self.elsewhere + other.elsewhere)
+
+
+def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Lost:
     """Place the pictures of a dialogue, and list their new paths.
 
     Parameters
@@ -61,10 +80,11 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int
 
     Returns
     -------
-    int
-        Number of missing pictures. Web addresses are not fetched and not counted as missing.
+    Lost
+        Numbers of pictures that a reader of the record will not find.
     """
-    missing = 0
+    missing = elsewhere = 0
+    moved = placing.mode == "keep" and bool(names.roots) and names.roots[0] != placing.base
     carried = dialog.pictures or [None] * len(dialog.images)
     paths: list[str] = []
     held: list[bytes | None] = []
@@ -72,11 +92,18 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> int
         file = None if inside else (find_picture(names.roots, path) if names.may_exist(path) else None)
         data = inside or data_url_bytes(path)
         missing += not (file or data or is_url(path))
+        elsewhere += moved and file is not None and not _is_reached(path, placing.base)
         new, bytes_ = _place(path, file, data, placing)
         paths.append(new)
         held.append(bytes_)
     dialog.images, dialog.pictures = paths, held
-    return missing
+    return Lost(missing, elsewhere)
+
+
+def _is_reached(path: str, base: Path) -> bool:
+    """Return whether a listed path leads to a picture from the folder of the written file."""
+    names = names_of(base)
+    return names.may_exist(path) and find_picture(names.roots, path) is not None
 
 
 def _place(path: str, file: Path | None, data: bytes | None, placing: Placing) -> tuple[str, bytes | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from mmdu_analysis.io.export import benchmark_dialogs, refuse_own_input
 from mmdu_analysis.io.formats import FORMATS, FormatName, InputFormat, check_input_format
 from mmdu_analysis.io.placing import PictureMode, Placing
 from mmdu_analysis.io.stream import Part, find_files, local_engine, stream, with_prefix
-from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
+from mmdu_analysis.schema import DataError, Problem, ProblemWarning, problems_frame, report, short_path
 from mmdu_analysis.stats.lengths import Source, dialog_lengths, find_paths
 from mmdu_analysis.stats.measure import Options, measure_batch
 from mmdu_analysis.stats.subsets import choose_dialogs
@@ -45,6 +46,8 @@ class Converted:
         Dialogues in the file.
     n_missing_pictures : int
         Pictures of these dialogues that were not found.
+    n_pictures_elsewhere : int
+        Pictures that were found, but not at their listed paths as seen from the folder of the written file.
     steps : pandas.DataFrame
         One row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
     problems : pandas.DataFrame
@@ -55,6 +58,7 @@ class Converted:
     sidecar: Path | None
     n_dialogs: int
     n_missing_pictures: int
+    n_pictures_elsewhere: int
     steps: pd.DataFrame
     problems: pd.DataFrame
 
@@ -114,7 +118,8 @@ def convert(
     Returns
     -------
     Converted
-        Paths, counts and problems; one warning counts the problems.
+        Paths, counts and problems; one warning counts the problems, another one the pictures that the paths of the
+        written file don't lead to.
 
     Raises
     ------
@@ -177,11 +182,18 @@ def convert(
     sidecar = write_sidecar(out, to, len(totals.seen))
     problems = [*found, *totals.problems]
     report(problems, strict=False, advice="convert(...).problems")
+    if totals.lost.elsewhere:
+        text = (
+            f"{short_path(out)}: {totals.lost.elsewhere:,} pictures are not at their listed paths as seen from the "
+            "folder of this file; pass pictures='copy' or 'link', or give its readers the folder of the pictures"
+        )
+        warnings.warn(text, ProblemWarning, stacklevel=2)
     return Converted(
         out,
         sidecar,
         len(totals.seen),
-        totals.missing,
+        totals.lost.missing,
+        totals.lost.elsewhere,
         _steps(steps, totals, source),
         problems_frame(problems),
     )

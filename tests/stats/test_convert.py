@@ -25,6 +25,7 @@ from mmdu_analysis.io.dialogs import Dialog, number_images
 from mmdu_analysis.io.formats import FORMATS, mmdu
 from mmdu_analysis.io.formats.writing import respell
 from mmdu_analysis.io.stream import read_dialogs
+from mmdu_analysis.schema import ProblemWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
 
@@ -469,3 +470,24 @@ def test_the_command_lists_what_it_left_out(data, tmp_path):
     assert re.search(r"written +\| +2 +\| +1 ", done.stdout)
     assert done.stdout.splitlines()[-1].endswith("dataset_info.json")
     assert len(records_of(tmp_path / "t.json")) == 2
+
+
+@pytest.mark.parametrize("to", ["llava", "ms-swift", "internvl"])
+def test_pictures_that_the_new_paths_do_not_reach_are_counted_at_once(data, tmp_path, to):
+    run = [sys.executable, "-m", "mmdu_analysis.cli", "convert", "--data", str(data), "--to", to]
+    n_pictures = len(load_benchmark(data).images)
+    text = f"{n_pictures} pictures are not at their listed paths as seen from the folder of"
+
+    def told(out, *more):
+        done = subprocess.run([*run, "--out", str(out), *more], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    elsewhere = tmp_path / "elsewhere" / NAMES[to]
+    assert f"{text} {elsewhere}; add --pictures copy (or link)" in told(elsewhere)
+    assert text not in told(data.parent / f"beside-{NAMES[to]}")
+    assert text not in told(tmp_path / "copied" / NAMES[to], "--pictures", "copy")
+    assert load_benchmark(tmp_path / "copied" / NAMES[to]).problems.empty
+    with pytest.warns(ProblemWarning, match=f"{text[:40]}.*pictures='copy'"):
+        done = convert(data, elsewhere, to)
+    assert (done.n_missing_pictures, done.n_pictures_elsewhere) == (0, n_pictures)
