@@ -32,9 +32,7 @@ CORE = (
 )
 FOR_EXTRA: dict[str, tuple[str, ...]] = {
     "lab": ("python -c 'import mmdu_analysis as m; m.browse(\"sample\")._repr_mimebundle_()'",),
-    "explore": (
-        "python -c 'import mmdu_analysis as m; m.Study.sample().explore(\"score_and_length\")._repr_mimebundle_()'",
-    ),
+    "explore": ("python -c 'import mmdu_analysis as m; m.Study.sample().explore()._repr_mimebundle_()'",),
     "judging": ("python -c 'from mmdu_analysis import answer, judge; import openai, filelock'",),
     "topics": ("python -c 'import mmdu_analysis as m; print(m.topic_groups(\"sample\"))'",),
     "chinese": ("python -c 'import mmdu_analysis as m; print(m.word_frequencies([\"图片中的红色汽车\"]))'",),
