@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mmdu_analysis.building.items import picture_path
+from mmdu_analysis.io.pictures import PICTURE_FORMATS
+from mmdu_analysis.io.scaled import MOST_PIXELS
 from mmdu_analysis.schema import DataError, Problem, problems_frame, report, require_columns, short_path
 
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ MIN_SIDE = 128
 MIN_SHARPNESS = 30.0
 MIN_WORDS = 3
 MAX_DISTANCE = 3
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-_MOST_PIXELS = 100_000_000
 _SCALED_SIDE = 512
 """Sharpness is measured at this size, so that it does not depend on the resolution of a photograph."""
 _BANDS = 4
@@ -164,20 +164,20 @@ def measure_picture(path: Path) -> PictureFacts:
     PictureFacts
         With a problem where the file is not a readable picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as picture:
-                if picture.width * picture.height > _MOST_PIXELS:
-                    return PictureFacts(
-                        problem=f"{picture.width} x {picture.height} pixels are too many to be read"
-                    )
-                return _measure(picture)
+            with Image.open(path, formats=PICTURE_FORMATS) as picture:
+                width, height = picture.size
+                picture.draft("RGB", (_SCALED_SIDE, _SCALED_SIDE))  # a large JPEG is decoded at a fraction
+                if picture.width * picture.height > MOST_PIXELS:
+                    return PictureFacts(problem=f"{width} x {height} pixels are too many to be read")
+                return _measure(picture)._replace(width=width, height=height)
     except FileNotFoundError:
         return PictureFacts(problem="the picture is missing")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except Exception as error:  # a decoder meets anything in a damaged file
         return PictureFacts(problem=f"not a readable picture ({type(error).__name__})")
 
 
@@ -187,12 +187,10 @@ def _measure(picture: Image) -> PictureFacts:
     from PIL import ImageOps
     from scipy.ndimage import laplace
 
-    width, height = picture.size
-    picture.draft("RGB", (_SCALED_SIDE, _SCALED_SIDE))
     grey = ImageOps.exif_transpose(picture).convert("L")
     grey.thumbnail((_SCALED_SIDE, _SCALED_SIDE))
     sharpness = float(laplace(np.asarray(grey, dtype=np.float64)).var())
-    return PictureFacts(width, height, sharpness, int(str(imagehash.phash(grey)), 16))
+    return PictureFacts(sharpness=sharpness, fingerprint=int(str(imagehash.phash(grey)), 16))
 
 
 class _Fingerprints:

@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 from mmdu_analysis import building
 from mmdu_analysis.building.sample import draw_picture
 from mmdu_analysis.building.screening import measure_picture
+from mmdu_analysis.io.scaled import MOST_PIXELS
 from mmdu_analysis.schema import DataError, ProblemWarning
 
 ROWS = [
@@ -138,6 +139,23 @@ def test_pictures_of_no_use_are_left_out_with_the_reason(pictures):
         "short.png": "1 words", "broken.png": "not a readable", "text.jpg": "not a readable", "gone.png": "missing",
     }.items():  # fmt: skip
         assert word in reasons[name], name
+
+
+@pytest.mark.parametrize(
+    "data", [b"P6 2 2 255\n" + bytes(12), b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n"]
+)
+def test_no_other_format_is_decoded_whatever_the_name(tmp_path, data):
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert "not a readable picture" in measure_picture(tmp_path / "a.jpg").problem
+
+
+def test_a_bomb_is_not_decoded_and_a_large_photograph_is(tmp_path):
+    side = int(MOST_PIXELS**0.5) + 100
+    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+    assert measure_picture(tmp_path / "bomb.png").problem == f"{side} x {side} pixels are too many to be read"
+    Image.new("L", (side, side)).save(tmp_path / "photograph.jpg")
+    facts = measure_picture(tmp_path / "photograph.jpg")
+    assert (facts.problem, facts.width, facts.height) == ("", side, side)
 
 
 def test_the_order_of_items_does_not_change_what_is_kept(pictures):
