@@ -17,6 +17,10 @@ SCORED = ("Creativity", "Richness", "Visual Perception", "Logical Coherence", "A
 SCORED += ("Image Relationship Understanding", "Overall Score")
 
 
+STALL = 0.8
+"""Seconds until the only byte of a reply that stalls."""
+
+
 @dataclass
 class Fault:
     """What a request meets instead of an answer."""
@@ -30,7 +34,7 @@ class Fault:
     message: dict = field(default_factory=dict)  # other fields of its message, such as reasoning_content
     finish: str = "stop"  # finish_reason
     usage: object = None  # instead of the counts
-    flow: str = ""  # "drip", "drip-head", "endless", "endless-head", "bomb": how the reply is sent
+    flow: str = ""  # "drip", "drip-head", "stall", "endless", "endless-head", "bomb": how the reply is sent
 
 
 def said(body):
@@ -237,9 +241,13 @@ class ChatServer:
             writer.write(start + head + raw)
             await writer.drain()
             return True
-        if kind in ("drip", "endless"):
+        if kind in ("drip", "stall", "endless"):
             start += b"Content-Length: 100000000000\r\n\r\n"
         writer.write(start)
+        if kind == "stall":
+            await asyncio.sleep(STALL)
+            writer.write(b" ")
+            await asyncio.sleep(10 * STALL)
         while True:
             slow = kind.startswith("drip")
             part = b" " if slow else b" " * (1 << 16)

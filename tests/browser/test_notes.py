@@ -109,3 +109,12 @@ def test_two_processes_on_one_file_lose_nothing(tmp_path):
     ]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     assert len(Notes(path, "b").entries) == 300
+
+
+def test_a_note_is_on_the_disk_before_it_is_confirmed(tmp_path, monkeypatch):
+    path, steps = tmp_path / "n.jsonl", []
+    write, fsync = os.write, os.fsync
+    monkeypatch.setattr(os, "write", lambda *arguments: steps.append("write") or write(*arguments))
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append("fsync") or fsync(handle))
+    Notes(path, "b").put("1", 1, ["x"], "")
+    assert steps == ["write", "fsync"]

@@ -14,9 +14,11 @@ import pytest
 from builders import record
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark
 from mmdu_analysis.io import files, locks, parquet_copy
+from mmdu_analysis.io.scaled import Pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
 
@@ -143,6 +145,24 @@ def test_a_copy_names_only_files_of_its_own(tmp_path, bench):
         meta.write_text(json.dumps(content | {"files": content["files"] | {"turns": name}, "folder": "/"}))
         with pytest.raises(DataError, match="is not a file of a copy"):
             load_benchmark(tmp_path / "copy")
+
+
+def test_a_copy_shows_pictures_of_its_own_folder_and_of_the_one_that_the_user_names_only(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (4, 3)).save(tmp_path / "in" / "secret.png")
+    one = record(1) | {"image": [str(tmp_path / "in" / "secret.png")] * 2}
+    (tmp_path / "in" / "b.json").write_text(json.dumps([one]))
+    load_benchmark(tmp_path / "in" / "b.json").to_parquet(tmp_path / "copy")
+    meta = tmp_path / "copy" / parquet_copy.META
+    content = json.loads(meta.read_text())
+    for name in ("folder", "pictures_were_in", "path"):
+        for folder in ("/", str(tmp_path), str(tmp_path / "in")):
+            meta.write_text(json.dumps(content | {name: folder}))
+            loaded = load_benchmark(tmp_path / "copy")
+            assert loaded.folder == tmp_path / "copy"
+            assert Pictures(loaded).get("1", 1, 64).problem
+    named = load_benchmark(tmp_path / "copy", picture_folder=tmp_path / "in")
+    assert Pictures(named).get("1", 1, 64).problem == ""
 
 
 def test_a_copy_with_odd_columns_is_one_line(tmp_path, bench):

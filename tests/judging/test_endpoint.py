@@ -8,13 +8,14 @@ import time
 import tracemalloc
 import zlib
 
+import httpx2
 import pytest
-from chat_server import ChatServer, Fault, refusing, said, some_faults
+from chat_server import STALL, ChatServer, Fault, refusing, said, some_faults
 from judging_tools import KEY, command, last, one_line_error, problems, run_file, texts
 
 import mmdu_analysis as mmdu
 from mmdu_analysis.judging.address import parse_address
-from mmdu_analysis.judging.transport import ReplyTooLargeError, inflate
+from mmdu_analysis.judging.transport import ReplyTooLargeError, bounded_client, inflate
 from mmdu_analysis.schema import DataError
 
 
@@ -152,6 +153,16 @@ def test_a_dripping_reply_ends_at_the_deadline(small, tmp_path, flow):
         assert time.monotonic() - started < 6
         assert server.statuses[flow] == 2
     assert problems(run.missing) == {("9", 2): "no whole reply within 0.6 s, asked 2 times"}
+
+
+def test_a_byte_in_between_does_not_postpone_the_deadline():
+    with ChatServer(lambda *_: Fault(flow="stall")) as server:
+        address = parse_address(server.url)
+        started = time.monotonic()
+        with bounded_client(address, STALL + 0.2, lambda _: None, lambda _: None) as client:
+            with pytest.raises(httpx2.ReadTimeout):
+                client.post(f"{server.url}/chat/completions", content=b'{"messages": []}')
+            assert time.monotonic() - started < 2 * STALL  # a time-out of each read ends at 2 * STALL + 0.2
 
 
 @pytest.mark.parametrize("flow", ["endless", "endless-head", "bomb"])

@@ -7,6 +7,7 @@ import json
 import logging
 from urllib.parse import quote
 
+import openai
 import pytest
 from chat_server import ChatServer, Fault, some_faults
 from hypothesis import given
@@ -15,6 +16,8 @@ from judging_tools import KEY, PASSWORD, command, one_line_error, run_file
 
 import mmdu_analysis as mmdu
 from mmdu_analysis.judging.address import parse_address
+from mmdu_analysis.judging.endpoint import Server
+from mmdu_analysis.judging.reply import TurnError
 from mmdu_analysis.judging.secrets import Secrets, check_key
 from mmdu_analysis.schema import DataError
 
@@ -208,3 +211,24 @@ def test_whatever_the_key_it_is_replaced_in_every_form(key, before):
 
 def test_placeholders_are_not_secrets():
     assert Secrets(["none", "EMPTY", None, ""]).clean("none is empty, EMPTY") == "none is empty, EMPTY"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        openai.APIConnectionError(message=f"the proxy refuses {KEY}\x1b[31m\nnext", request=None),
+        openai.OpenAIError(f"illegal header {KEY}\x1b[31m\nnext"),
+        ValueError(f"illegal header {KEY}\x1b[31m\nnext"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_the_client_itself_is_cleaned_too(monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    with ChatServer() as server, Server("m", server.url, retries=0).connect() as endpoint:
+        monkeypatch.setattr(endpoint._client, "post", fail)
+        with pytest.raises((DataError, TurnError), match=r"\[key\] ?\[31m next") as caught:
+            endpoint.ask([{"role": "user", "content": "A question?"}])
+    assert KEY not in str(caught.value)
+    assert str(caught.value).isprintable()
