@@ -283,3 +283,21 @@ def test_extreme_values_in_every_field(tmp_path_factory, fields, message, layout
             continue
         kept = len(found.dialogs if load is load_benchmark else found)
         assert kept in (1, 2)
+
+
+@pytest.mark.parametrize("number", [-1, 10**7, 2**40, 2**63, 2**70])
+def test_numbers_of_images_that_cannot_be_are_reported_and_replaced(tmp_path, number):
+    made = record(1) | {"image_inds": [1, number]}
+    (tmp_path / "b.json").write_text(json.dumps([made, record(2)]))
+    bench = load_benchmark(tmp_path / "b.json")
+    assert bench.images["image"].tolist() == [1, 2, 1, 2]
+    assert bench.problems["problem"].str.contains("not between 0 and 1,000,000; they are ignored").sum() == 1
+
+
+@pytest.mark.parametrize("number", [-1, 0, 2**31, 2**63, 2**70])
+def test_stated_turns_that_cannot_be_are_positions(tmp_path, number):
+    made = record(1)
+    for message, turn in zip(made["conversations"], (1, 1, number, number), strict=True):
+        message["turn"] = turn
+    (tmp_path / "b.json").write_text(json.dumps([made]))
+    assert load_benchmark(tmp_path / "b.json").turns["turn"].tolist() == [1, 2]

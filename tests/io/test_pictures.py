@@ -14,6 +14,7 @@ from builders import SHARED, record
 from PIL import Image
 
 from mmdu_analysis import load_benchmark
+from mmdu_analysis.io import scaled
 from mmdu_analysis.io.pictures import find_by_name, find_picture, picture_roots, picture_size
 from mmdu_analysis.io.scaled import MOST_PIXELS, Pictures, scale_bytes
 
@@ -163,6 +164,13 @@ def test_a_bomb_is_refused_and_a_large_photograph_is_not():
     assert "too many" in scale_bytes(bomb, 512).problem
     photograph = encoded((side, side), "JPEG", "L")  # decoded at an eighth
     assert scale_bytes(photograph, 512).problem == ""
+
+
+def test_a_header_of_too_many_pixels_is_refused_also_where_a_fraction_is_decoded(monkeypatch):
+    data = encoded((4_000, 4_000), "JPEG", "L")
+    assert scale_bytes(data, 64).problem == ""
+    monkeypatch.setattr(scaled, "_MOST_HEADER_PIXELS", 15_999_999)
+    assert scale_bytes(data, 64).problem == "4,000 x 4,000 pixels are too many"
 
 
 def test_one_picture_is_decoded_at_a_time(monkeypatch):
