@@ -35,8 +35,10 @@ def append_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
     data = b"".join(json.dumps(record, ensure_ascii=True).encode() + b"\n" for record in records)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # O_NONBLOCK: opening a FIFO would wait for a reader.
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+        # O_NONBLOCK: opening a FIFO would wait for a reader. O_BINARY: Windows would write each line end as two bytes.
+        flags = (
+            os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
         handle = os.open(path, flags, 0o666)
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -13,6 +13,7 @@ from mmdu_analysis.schema import DataError, short_path
 LOCK = ".lock"
 """Name of the file that is locked for a whole folder."""
 _WAIT = 10.0  # seconds until a lock of another process is reported
+_FAR = 1 << 30
 
 
 @contextmanager
@@ -31,18 +32,12 @@ def locked(handle: int, path: Path) -> Iterator[None]:
     DataError
         If another process holds it for ten seconds.
     """
+    refused = f"{short_path(path)}: another process holds its lock; end it and try again"
     try:
         import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        os.lseek(handle, 0, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
-        try:
+    except ImportError:
+        with _locked_on_windows(handle, refused):
             yield
-        finally:
-            os.lseek(handle, 0, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]
         return
     deadline = time.monotonic() + _WAIT
     while True:
@@ -50,12 +45,31 @@ def locked(handle: int, path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         if time.monotonic() > deadline:
-            raise DataError(f"{short_path(path)}: another process holds its lock; end it and try again")
+            raise DataError(refused)
         time.sleep(0.005)
     try:
         yield
     finally:
         fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+@contextmanager
+def _locked_on_windows(handle: int, refused: str) -> Iterator[None]:
+    """Lock a byte far behind the file's end: what is locked there, no other process can read."""
+    import msvcrt
+
+    def lock(mode: int) -> None:
+        os.lseek(handle, _FAR, os.SEEK_SET)
+        msvcrt.locking(handle, mode, 1)  # type: ignore[attr-defined]
+
+    try:
+        lock(msvcrt.LK_LOCK)  # type: ignore[attr-defined]
+    except OSError:  # after ten attempts, one a second
+        raise DataError(refused) from None
+    try:
+        yield
+    finally:
+        lock(msvcrt.LK_UNLCK)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import unicodedata
@@ -141,6 +142,8 @@ def open_lines(path: Path) -> BinaryIO:
 
 def _open(path: Path, flags: int) -> BinaryIO:
     try:
+        if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():  # Windows
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         number = os.open(path, flags | _NO_FOLLOW, 0o666)
     except FileNotFoundError:
         raise
