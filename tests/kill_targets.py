@@ -12,9 +12,9 @@ import warnings
 from pathlib import Path
 
 from mmdu_analysis.browser.notes import Notes
-from mmdu_analysis.browser.ratings_log import Rating, append_ratings
 from mmdu_analysis.building.review_log import ReviewLog, new_event
 from mmdu_analysis.io.benchmark import load_benchmark
+from mmdu_analysis.io.ratings_log import Rating, append_ratings
 from mmdu_analysis.judging.answering import answer
 from mmdu_analysis.judging.scoring import judge
 from mmdu_analysis.judging.stand_in import stand_in

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.browser.aligned import TurnRows, align_answers
 from mmdu_analysis.browser.masking import NameMask
 from mmdu_analysis.browser.pictures import PagePictures
-from mmdu_analysis.browser.ratings_log import Rating, append_ratings, read_ratings
 from mmdu_analysis.browser.replies import Replies, Reply
 from mmdu_analysis.browser.texts import cut, question_parts
 from mmdu_analysis.io.files import read_table
+from mmdu_analysis.io.ratings_log import Rating, append_ratings, read_ratings
 from mmdu_analysis.schema import (
     MMDU,
     SYNTHETIC_LABEL,
@@ -148,8 +148,8 @@ class RatingSession(Replies):
     # --- ratings
 
     def _read(self) -> list[Problem]:
-        """Read what this rater has given; returns the lines that are no ratings."""
-        ratings, problems = read_ratings(self.path)
+        """Read the ratings of this rater; return the lines that are not ratings."""
+        ratings, problems = read_ratings(self.path, self.rubric)
         self.history = [rating for rating in ratings if rating.rater == self.rater]
         self._given = {rating.key: rating.score for rating in self.history if rating.score is not None}
         return problems

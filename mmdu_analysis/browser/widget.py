@@ -214,7 +214,7 @@ def browse(
     plan : pandas.DataFrame, optional
         ``dialog_id`` and ``turn`` (and ``model``, ``rater``) to rate; by default every turn with an answer.
     ratings : path, default "mmdu_ratings.jsonl"
-        Log of the ratings, see `mmdu_analysis.browser.ratings_log`; the rating is resumed from it.
+        Log of the ratings, see `mmdu_analysis.io.ratings_log`; the rating is resumed from it.
     seed : int, default 0
         Of the order of the models at each turn.
     rubric : Rubric, optional

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mmdu_analysis import DataError, Rubric, browse, load_ratings, rating_plan, sample_answers
 from mmdu_analysis.browser.masking import HIDDEN, NameMask
 from mmdu_analysis.browser.rating import RatingSession, read_plan
-from mmdu_analysis.browser.ratings_log import Rating, append_ratings, read_ratings
 from mmdu_analysis.cli.app import app
+from mmdu_analysis.io.ratings_log import Rating, append_ratings, read_ratings
 from mmdu_analysis.schema import MMDU, Dimension, ProblemWarning
 
 MODELS = ["closed-A", "open-B", "open-C"]

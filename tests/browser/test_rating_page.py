@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from browser_tools import watch
 
-from mmdu_analysis.browser.ratings_log import read_ratings
+from mmdu_analysis.io.ratings_log import read_ratings
 
 SERVER = """
 import sys

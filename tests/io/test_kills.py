@@ -9,6 +9,7 @@ import random
 import signal
 import time
 import warnings
+from dataclasses import replace
 from statistics import median
 
 import kill_targets
@@ -17,8 +18,9 @@ from builders import ROOT, record
 
 from mmdu_analysis import DataError, load_benchmark
 from mmdu_analysis.browser.notes import Notes
-from mmdu_analysis.browser.ratings_log import read_ratings
 from mmdu_analysis.building.review_log import ReviewLog
+from mmdu_analysis.io.ratings_log import read_ratings
+from mmdu_analysis.schema import MMDU
 
 PARTS = ("dialogs", "turns", "images", "problems", "forms")
 
@@ -209,7 +211,7 @@ class Log:
             assert texts == [entry["note"] for entry in notes.entries.values()]
             return found, notes.problems
         if self.kind == "ratings":
-            ratings, problems = read_ratings(kill_targets.Path(self.path))
+            ratings, problems = read_ratings(kill_targets.Path(self.path), replace(MMDU, scale=(0, 10**9)))
             return {(r.dialog_id, r.turn): int(r.score) for r in ratings}, problems
         log = ReviewLog(kill_targets.Path(self.path).parent)
         values = {(e.dialog_id, e.turn): None if e.answer == "None" else int(e.answer) for e in log.events}

@@ -13,14 +13,16 @@ score of its key: the score before it counts again, if there is one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmdu_analysis.io.append import append_records, read_records
-from mmdu_analysis.schema import Problem, short_path
+from mmdu_analysis.schema import MMDU, DataError, Problem, Rubric, short_path
+
+_KEYS = ("rater", "model", "dialog_id", "turn", "dimension", "score")
+_LARGEST_TURN = 1_000_000
 
 
 class Rating(NamedTuple):
@@ -79,18 +81,21 @@ def append_ratings(path: Path, ratings: Iterable[Rating]) -> None:
     append_records(path, [rating._replace(time=rating.time or now)._asdict() for rating in ratings])
 
 
-def read_ratings(path: Path) -> tuple[list[Rating], list[Problem]]:
-    """Read the scores of a log that are not withdrawn; the last of each key counts.
+def read_ratings(path: Path, rubric: Rubric = MMDU) -> tuple[list[Rating], list[Problem]]:
+    """Read the scores of a log that are not withdrawn; the last of each key is valid.
 
     Parameters
     ----------
     path : pathlib.Path
-        The log; one that doesn't exist has no ratings.
+        The log; a missing file has no ratings.
+    rubric : Rubric, default MMDU
+        Dimensions and scale.
 
     Returns
     -------
     tuple of (list of Rating, list of Problem)
-        In the order in which they were given, those that were changed later too, and the lines that are no ratings.
+        The scores in the order of the file, including those that were changed later, and the lines that are not
+        ratings.
 
     Raises
     ------
@@ -98,41 +103,47 @@ def read_ratings(path: Path) -> tuple[list[Rating], list[Problem]]:
         If the file can't be read.
     """
     records, problems = read_records(path)
-    given: dict[int, Rating] = {}
+    kept: dict[int, Rating] = {}
     lines: dict[tuple[str, str, str, int, str], list[int]] = {}
     for number, record in records:
-        rating = _rating(record)
-        if rating is None:
-            text = "no rating (rater, model, dialog_id, turn, dimension, score); the line is left out"
-            problems.append(Problem(short_path(path), f"line {number}", text))
+        try:
+            rating = _rating(record, rubric)
+        except DataError as error:
+            problems.append(Problem(short_path(path), f"line {number}", f"{error}; the line is left out"))
             continue
-        before = lines.setdefault(rating.key, [])
+        earlier = lines.setdefault(rating.key, [])
         if rating.score is not None:
-            given[number] = rating
-            before.append(number)
-        elif before:
-            del given[before.pop()]
-    return list(given.values()), problems
+            kept[number] = rating
+            earlier.append(number)
+        elif earlier:
+            del kept[earlier.pop()]
+    return list(kept.values()), problems
 
 
-def _rating(record: dict[str, object]) -> Rating | None:
-    texts = [record.get(name) for name in ("rater", "model", "dialog_id", "dimension")]
-    turn, score = record.get("turn"), record.get("score", math.nan)
-    if not all(isinstance(text, str) for text in texts) or type(turn) is not int or turn < 1:
-        return None
-    if score is not None and (type(score) not in (int, float) or not math.isfinite(score)):  # type: ignore[arg-type]
-        return None
-    rater, model, dialog_id, dimension = map(str, texts)
-    number = None if score is None else float(score)  # type: ignore[arg-type]
-    seed = record.get("seed")
+def _rating(record: dict[str, Any], rubric: Rubric) -> Rating:
+    """Return the rating of a line; raise a DataError if it is not one."""
+    if not all(key in record for key in _KEYS):
+        raise DataError(f"it lacks some of {', '.join(_KEYS)}")
+    dimension = rubric.full_name(str(record["dimension"]))
+    texts = [record[key] for key in ("rater", "model", "dialog_id")]
+    turn, score, seed = record["turn"], record["score"], record.get("seed")
+    if not all(isinstance(text, str | int) and _encodable(str(text)) for text in texts):
+        raise DataError("rater, model and dialog_id must be texts")
+    if type(turn) is not int or not 1 <= turn <= _LARGEST_TURN:
+        raise DataError(f"turn is {str(turn)[:40]!r}, expected a whole number from 1")
+    if score is not None and (type(score) not in (int, float) or not rubric.contains(score)):
+        low, high = rubric.scale
+        raise DataError(f"score is {str(score)[:40]!r}, expected {low:g} to {high:g} or null")
     return Rating(
-        rater,
-        model,
-        dialog_id,
+        *map(str, texts),
         turn,
         dimension,
-        number,
+        None if score is None else float(score),
         str(record.get("time", "")),
-        seed if type(seed) is int else None,
+        seed if type(seed) is int and abs(seed) < 2**62 else None,
         record.get("synthetic") is True,
     )
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
