@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.schema import MMDU, SCORE_COLUMNS, DataError, Rubric, is_synthetic, require_columns
+from mmdu_analysis.schema import (
+    MMDU,
+    SCORE_COLUMNS,
+    CoverageWarning,
+    DataError,
+    Rubric,
+    is_synthetic,
+    require_columns,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,13 +72,19 @@ def calibrate_scores(
         ``se``, ``low``, ``high`` (0-100, corrected), ``judge_mean``, ``judge_low``, ``judge_high``,
         ``people_mean``, ``people_low``, ``people_high``, ``weight`` (lambda: the weight of the judge),
         ``gain`` (variance of people alone over the variance of the estimate: the factor by which the rated
-        dialogues count), ``n_dialogs`` (G), ``n_rated`` (g), ``ci``, ``synthetic``. The sampling is of
-        dialogues: errors are clustered.
+        dialogues count), ``n_dialogs`` (G), ``n_rated`` (g), ``ci``, ``note`` (that only a part of the turns of
+        the rated dialogues is rated; else empty), ``synthetic``. The sampling is of dialogues: errors are
+        clustered. Models with fewer than four rated dialogues are left out.
 
     Raises
     ------
     DataError
-        If there are several judges, too few rated dialogues, or the dialogues were not drawn at random.
+        If there are several judges, no model has four rated dialogues, or the dialogues were not drawn at random.
+
+    Warns
+    -----
+    CoverageWarning
+        If models are left out.
 
     See Also
     --------
@@ -96,26 +111,55 @@ def calibrate_scores(
     import pandas as pd
 
     judged, rated = _prepared(scores, ratings, dimension, rubric)
+    notes = _coverage_notes(judged, rated)
     _check_draw(ratings, drawn_at_random)
     if compare:
         judged, rated = _pairs(judged), _pairs(rated)
     keys = ["model_a", "model_b", "dimension"] if compare else ["model", "dimension"]
     marked = is_synthetic(scores, ratings)
-    rows = []
+    rows, left_out = [], []
     for key, part in judged.groupby(keys, sort=False, observed=True):
         people = rated.loc[(rated[keys] == list(key)).all(axis=1)]
-        if len(people):
-            rows.append(
-                dict(zip(keys, key, strict=True)) | _calibrated(part, people, ci) | {"synthetic": marked}
-            )
-    if not rows:
+        n_rated = people["dialog_id"].nunique()
+        if n_rated >= FEWEST_RATED:
+            note = "; ".join(dict.fromkeys(filter(None, (notes.get((m, key[-1]), "") for m in key[:-1]))))
+            row = dict(zip(keys, key, strict=True)) | _calibrated(part, people, ci)
+            rows.append(row | {"note": note, "synthetic": marked})
+        elif len(people):
+            left_out.append(f"{' and '.join(map(str, key))}: {n_rated} dialogues are rated")
+    if not rows and not left_out:
         raise DataError("the ratings share no model, dimension and turn with the scores")
+    _report_left_out(left_out, bool(rows))
     frame = pd.DataFrame(rows)
     order = {name: rank for rank, name in enumerate(rubric.names)}
     frame = frame.sort_values(
         keys, key=lambda c: c.map(order) if c.name == "dimension" else c, ignore_index=True
     )
     return frame.rename(columns={"mean": "difference"}) if compare else frame
+
+
+def _report_left_out(left_out: list[str], others: bool) -> None:
+    """Warn of models with too few rated dialogues, or raise if there are no others."""
+    if not left_out:
+        return
+    more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    text = f"{'; '.join(left_out[:3])}{more}, expected at least {FEWEST_RATED}"
+    if not others:
+        raise DataError(text)
+    warnings.warn(f"{text}; left out of the calibration", CoverageWarning, stacklevel=3)
+
+
+def _coverage_notes(judged: pd.DataFrame, rated: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return a note for each model and dimension whose random sample of dialogues is rated only in part."""
+    drawn = set(rated["dialog_id"])
+    turns = judged.loc[judged["dialog_id"].isin(drawn)].groupby(["model", "dimension"], observed=True).size()
+    done = rated.groupby(["model", "dimension"], observed=True).size()
+    return {
+        key: f"only {count:,} of {turns[key]:,} judged turns of the {len(drawn)} rated dialogues are rated: the rated "
+        "part of a plan is a random sample only if it was rated in random order"
+        for key, count in done.items()
+        if count < turns[key]
+    }
 
 
 def _prepared(
@@ -186,8 +230,6 @@ def _calibrated(judged: pd.DataFrame, rated: pd.DataFrame, ci: float) -> dict[st
     same_turns = rated[["dialog_id", "turn"]].merge(judged, on=["dialog_id", "turn"])
     people, judge = _residuals(rated), _residuals(same_turns)
     g, total = len(people.residual), len(all_judged.residual)
-    if g < FEWEST_RATED:
-        raise DataError(f"{g} dialogues are rated, expected at least {FEWEST_RATED}")
     spread = float((judge.residual**2).sum())
     weight = max(0.0, float((people.residual * judge.residual).sum()) / spread) if spread > 0 else 0.0
     rest = people.residual - weight * judge.residual

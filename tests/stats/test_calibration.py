@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mmdu_analysis import DataError, calibrate_scores
+from mmdu_analysis.schema import CoverageWarning
 from mmdu_analysis.stats.calibration import _calibrated
 
 G, RATED, TURNS = 110, 20, 15
@@ -133,3 +134,31 @@ def test_refusals():
         calibrate_scores(long(judge), rated_part(long(people, seed=1), range(3)))
     with pytest.raises(DataError, match="share no model"):
         calibrate_scores(long(judge), long(people, "other", seed=1))
+
+
+def test_a_model_with_few_rated_dialogues_is_left_out():
+    rng = np.random.default_rng(5)
+    people, judge = draw(rng, 0.9)
+    scores = pd.concat([long(judge, "a"), long(judge, "b")])
+    ratings = pd.concat(
+        [rated_part(long(people, model, seed=1), range(n)) for model, n in (("a", 20), ("b", 3))]
+    )
+    with pytest.warns(
+        CoverageWarning, match=r"b and Overall Score: 3 dialogues are rated.*at least 4; left out"
+    ):
+        frame = calibrate_scores(scores, ratings)
+    assert frame["model"].tolist() == ["a"]
+    alone = calibrate_scores(long(judge, "a"), rated_part(long(people, "a", seed=1), range(20)))
+    assert frame.loc[0, ["mean", "se", "low", "high"]].tolist() == pytest.approx(
+        alone.loc[0, ["mean", "se", "low", "high"]].tolist()
+    )
+
+
+def test_a_plan_that_is_rated_in_part_has_a_note():
+    rng = np.random.default_rng(6)
+    people, judge = draw(rng, 0.9)
+    ratings = rated_part(long(people, seed=1), range(20))
+    assert calibrate_scores(long(judge), ratings)["note"].tolist() == [""]
+    part = ratings.loc[(ratings["dialog_id"] != "7") | (ratings["turn"] <= 5)]
+    note = calibrate_scores(long(judge), part)["note"].iloc[0]
+    assert note.startswith("only 290 of 300 judged turns of the 20 rated dialogues are rated")
