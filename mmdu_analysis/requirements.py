@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.schema import LABEL, MMDU
 from mmdu_analysis.stats.dataset import FEWEST_REFERENCES
+from mmdu_analysis.stats.topics import N_TOPICS
 
 if TYPE_CHECKING:
     from mmdu_analysis.study_parts import StudyParts as Study
@@ -20,6 +21,13 @@ FEWEST_TURNS = 0.5
 
 def _benchmark(study: Study) -> str | None:
     return None if study.benchmark is not None else "it needs a benchmark (benchmark=, MMDU_DATA)"
+
+
+def _topics(study: Study) -> str | None:
+    if study.benchmark is None:
+        return _benchmark(study)
+    count = len(study.benchmark.dialogs)
+    return None if count > N_TOPICS else f"it needs more than {N_TOPICS} dialogues; {count} given"
 
 
 def _references(study: Study) -> str | None:
@@ -129,6 +137,7 @@ def _several_dialogs(study: Study) -> str | None:
 
 REQUIREMENTS: dict[str, Callable[[Study], str | None]] = {
     "benchmark": _benchmark,
+    "topics": _topics,
     "references": _references,
     "some references": _some_references,
     "context": _context,

@@ -244,7 +244,7 @@ def _images_numbers(study: Any) -> pd.DataFrame:
     numbers=_images_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns",),
+    needs=("turns", "benchmark"),
     size=(3.5, 2.2),
 )
 def scores_by_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -267,7 +267,7 @@ def _named_images_numbers(study: Any) -> pd.DataFrame:
     numbers=_named_images_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns",),
+    needs=("turns", "benchmark"),
     size=(3.5, 2.2),
 )
 def scores_by_named_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -313,7 +313,7 @@ def _kind_numbers(study: Any) -> pd.DataFrame:
     numbers=_kind_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns",),
+    needs=("turns", "benchmark"),
     size=(3.5, 2.2),
 )
 def scores_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:

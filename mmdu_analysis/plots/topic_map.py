@@ -41,7 +41,7 @@ def _numbers(study: Study) -> pd.DataFrame:
     notebook="02_words_and_topics",
     paper="section 3.1, clusters",
     facts="benchmark",
-    needs=("benchmark",),
+    needs=("topics",),
     packages=("sklearn",),
     size=(3.5, 3.2),
 )

@@ -86,16 +86,14 @@ def dimensions_section(study: Study) -> Section:
 
 
 def differences_section(study: Study) -> Section:
-    """Return the ranks of the own models and the differences of each pair."""
+    """Return the differences of each pair of own models."""
     scores = study.need_scores()
     if scores["model"].nunique() < 2:
         raise NotAvailable("it compares models, and there are scores of only one")
     one = only_dimension(scores, None, rubric=study.rubric)
     text = "Each pair of models on the turns that both have, with Holm's correction for the number of pairs."
     table = compare_all_models(one, rubric=study.rubric)
-    return Section(
-        "Differences between own models", (text,), table, ("rank_intervals", "pairwise_differences")
-    )
+    return Section("Differences between own models", (text,), table, ("pairwise_differences",))
 
 
 def ranks_section(study: Study) -> Section:
@@ -104,7 +102,7 @@ def ranks_section(study: Study) -> Section:
     if scores["model"].nunique() < 2:
         raise NotAvailable("it ranks models, and there are scores of only one")
     text = "Ranks hold simultaneously: a model is ranked below only those that are significantly better."
-    return Section("Ranks", (text,), rank_models(scores, rubric=study.rubric))
+    return Section("Ranks", (text,), rank_models(scores, rubric=study.rubric), ("rank_intervals",))
 
 
 def breakdowns_section(study: Study) -> Section:

@@ -9,6 +9,7 @@ from mmdu_analysis.stats.answer_metrics import METRICS
 from mmdu_analysis.stats.breakdowns import kind_of
 from mmdu_analysis.stats.resampling import FEW_DIALOGS, t_interval
 from mmdu_analysis.stats.scores import as_scores, only_dimension, text_keys
+from mmdu_analysis.stats.validity import concordant_share
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,19 +102,13 @@ def _with_labels(metrics: pd.DataFrame, labels: pd.DataFrame, rubric: Rubric) ->
 def _auc(value: np.ndarray, right: np.ndarray, cluster: np.ndarray, ci: float) -> dict[str, Any]:
     """Return the AUC by ranks, with an error clustered by dialogue."""
     import numpy as np
-    from scipy.stats import rankdata
 
     n_right, n_wrong, n_dialogs = int(right.sum()), int((~right).sum()), len(np.unique(cluster))
     row: dict[str, Any] = dict.fromkeys(("auc", "se", "low", "high"), float("nan"))
     row |= {"n_right": n_right, "n_wrong": n_wrong, "n_dialogs": n_dialogs}
     if not n_right or not n_wrong or n_dialogs < 2:
         return row | {"note": "no right and wrong answers in two dialogues: no estimate"}
-    # Share of the other class that each answer exceeds (ties count half): ranks among all less ranks in its
-    # class.
-    ranks, own = rankdata(value), np.empty(len(value))
-    own[right], own[~right] = rankdata(value[right]), rankdata(value[~right])
-    above = ranks - own
-    share = np.where(right, above / n_wrong, 1 - above / n_right)
+    share = concordant_share(value, right)
     auc = float(share[right].mean())
     parts = [
         np.bincount(cluster, np.where(side, share - auc, 0.0), minlength=n_dialogs) / side.sum()

@@ -6,6 +6,7 @@ import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
+from mmdu_analysis.facts.tables import load_published
 from mmdu_analysis.schema import MMDU, CoverageWarning, DataError, Rubric
 from mmdu_analysis.stats.pairing import compare_pair, pair_scores
 from mmdu_analysis.stats.resampling import RESAMPLES, Method
@@ -75,7 +76,7 @@ def compare_models(
     pairing = pair_scores(scores, average, rubric)
     for model in (a, b):
         if model not in pairing.models:
-            raise DataError(f"no scores of model {model!r}; expected one of {pairing.models}")
+            raise DataError(f"no scores of model {model!r}; {_hint(model, pairing.models)}")
     options: dict[str, Any] = {"ci": ci, "method": method, "n_resamples": n_resamples, "seed": seed}
     frame = compare_pair(pairing, a, b, options)
     if not frame["n_turns"].any():
@@ -83,6 +84,16 @@ def compare_models(
             f"{a!r} and {b!r} share no scored turn; load the scores with benchmark= so that turns are known"
         )
     return frame.assign(model_a=a, model_b=b, average=average, ci=ci, synthetic=frame.pop("synthetic"))
+
+
+def _hint(model: str, models: list[str]) -> str:
+    """Return what to do if a model has no scores; published models are the usual case."""
+    if model in set(load_published("main_results")["model"]):
+        return (
+            "it is a published model, for which only means are known and no scores of single turns; "
+            "use place_among_published to rank its mean among those of your models"
+        )
+    return f"expected one of {models}"
 
 
 def compare_all_models(

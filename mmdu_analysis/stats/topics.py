@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mmdu_analysis.io.benchmark import Benchmark
 
 
+N_TOPICS = 8
+"""Default number of groups."""
+
+
 class Topics(NamedTuple):
     """Groups of dialogues.
 
@@ -32,7 +36,7 @@ class Topics(NamedTuple):
     topics: pd.DataFrame
 
 
-def topic_groups(benchmark: Benchmark | str | Path, n_topics: int = 8, *, seed: int = 0) -> Topics:
+def topic_groups(benchmark: Benchmark | str | Path, n_topics: int = N_TOPICS, *, seed: int = 0) -> Topics:
     """Cluster dialogues by the words of their questions and references.
 
     Parameters

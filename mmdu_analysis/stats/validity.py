@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.schema import MMDU, DataError, Rubric, is_synthetic
@@ -152,19 +153,39 @@ def rank_auc(score: np.ndarray, target: np.ndarray) -> float:
         For a target of 0 and 1 the area under the ROC curve; NaN if all targets are equal.
     """
     import numpy as np
+
+    concordant = pairs = 0.0
+    for low, high in combinations(np.unique(target), 2):
+        rows = (target == low) | (target == high)
+        above = target[rows] == high
+        n_pairs = float(above.sum() * (~above).sum())
+        concordant += n_pairs * float(concordant_share(score[rows], above)[above].mean())
+        pairs += n_pairs
+    return concordant / pairs if pairs else float("nan")
+
+
+def concordant_share(value: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Return for each item the share of the items of the other class that it is ordered correctly with.
+
+    Parameters
+    ----------
+    value : numpy.ndarray of float, shape (n,)
+        Values by which the items are ordered; ties count one half.
+    positive : numpy.ndarray of bool, shape (n,)
+        The class; positive items should have the higher values. Both classes have items.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,)
+        The mean over either class is the area under the ROC curve.
+    """
+    import numpy as np
     from scipy.stats import rankdata
 
-    levels = np.unique(target)
-    if len(levels) < 2:
-        return float("nan")
-    wins = pairs = 0.0
-    for low_place, low in enumerate(levels):
-        for high in levels[low_place + 1 :]:
-            below, above = score[target == low], score[target == high]
-            ranks = rankdata(np.concatenate([above, below]))[: len(above)]
-            wins += float(ranks.sum()) - len(above) * (len(above) + 1) / 2
-            pairs += len(above) * len(below)
-    return wins / pairs
+    own = np.empty(len(value))
+    own[positive], own[~positive] = rankdata(value[positive]), rankdata(value[~positive])
+    exceeded = rankdata(value) - own
+    return np.where(positive, exceeded / (~positive).sum(), 1 - exceeded / positive.sum())
 
 
 def _slope(score: np.ndarray, target: np.ndarray) -> float:

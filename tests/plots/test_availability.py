@@ -88,3 +88,14 @@ def test_each_figure_is_drawn_or_has_a_reason(kind, parts, sample):
                 assert set(frame[own[0]]) & set(study.own_models), name
     assert EXPECTED[kind] <= drawn
     assert min(map(len, reasons)) > 20
+
+
+@pytest.mark.parametrize("name", ["scores_by_kind", "scores_by_images", "scores_by_named_images", "topics"])
+def test_what_is_not_available_is_not_drawn(name, parts, sample):
+    few = sample.select(sample.dialogs.index[:8])
+    study = mmdu.Study(few) if name == "topics" else mmdu.Study(scores=parts[0])
+    row = study.available().set_index("figure").loc[name]
+    assert not row["available"]
+    assert ("more than 8 dialogues; 8 given" if name == "topics" else "benchmark=") in row["reason"]
+    with pytest.raises(mmdu.NotAvailable):
+        study.numbers(name)

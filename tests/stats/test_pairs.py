@@ -12,7 +12,7 @@ from builders import frame_of
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from mmdu_analysis import DataError, compare_all_models, compare_models, rank_models
+from mmdu_analysis import DataError, compare_all_models, compare_models, rank_models, sample_scores
 from mmdu_analysis.schema import ComparabilityWarning, CoverageWarning, Dimension, Rubric
 from mmdu_analysis.stats.pairing import NOT_COMPARED
 from mmdu_analysis.stats.pairs import model_order
@@ -160,3 +160,8 @@ def test_synthetic_rows_mark_their_comparisons_only():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rank_models(scores.query("model != 's'"))
+
+
+def test_a_published_model_has_no_scores_of_turns():
+    with pytest.raises(DataError, match=r"'GPT-4o'; it is a published model.*use place_among_published"):
+        compare_models(sample_scores(), "closed-A", "GPT-4o")
