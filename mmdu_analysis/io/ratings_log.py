@@ -134,8 +134,11 @@ def _rating(record: dict[str, Any], rubric: Rubric) -> Rating:
     if score is not None and (type(score) not in (int, float) or not rubric.contains(score)):
         low, high = rubric.scale
         raise DataError(f"score is {str(score)[:40]!r}, expected {low:g} to {high:g} or null")
+    rater, model, dialog_id = map(str, texts)
     return Rating(
-        *map(str, texts),
+        rater,
+        model,
+        dialog_id,
         turn,
         dimension,
         None if score is None else float(score),
