@@ -114,6 +114,13 @@ def test_only_the_reader_is_served(server):
     assert asyncio.run(connect(base, cookie, origin)) == "start"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other addresses of the loopback interface need Linux")
+def test_the_server_listens_on_one_address_of_this_machine_only(server):
+    port = int(server["origin"].rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError):  # any other address, such as that of the network
+        socket.create_connection(("127.0.0.2", port), timeout=10)
+
+
 def test_a_body_is_refused_before_it_is_read(server):
     port = int(server["origin"].rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -334,6 +335,21 @@ def test_nothing_that_comes_in_is_executed(tmp_path, monkeypatch, payload):
     (tmp_path / "x.pkl").write_bytes(b"cos\nmkdir\n(S'ran'\ntR.")
     with pytest.raises(DataError, match="allow_pickle"):
         load_scores("x.pkl")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("column", ["image", "image_path", "question", "answer", "prediction"])
+@pytest.mark.parametrize(
+    "code", ["[__import__('os').mkdir('ran')]", "['a', __import__('os').mkdir('ran') or 'b']"]
+)
+def test_a_list_in_a_cell_is_read_and_not_executed(tmp_path, monkeypatch, column, code):
+    monkeypatch.chdir(tmp_path)
+    names = ("index", "image", "image_path", "question", "answer", "prediction")
+    row = dict.fromkeys(names, "['x']") | {"index": "0", "image": "[]", column: code}
+    pd.DataFrame([row]).to_csv(tmp_path / "m.tsv", sep="\t", index=False)
+    for load in (load_benchmark, load_answers):
+        with suppress(DataError):
+            load("m.tsv")
     assert not (tmp_path / "ran").exists()
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from mmdu_analysis import load_benchmark
 from mmdu_analysis.io import scaled
 from mmdu_analysis.io.pictures import find_by_name, find_picture, picture_roots, picture_size
-from mmdu_analysis.io.scaled import MOST_PIXELS, Pictures, scale_bytes
+from mmdu_analysis.io.scaled import MOST_PIXELS, Pictures, load_picture, scale_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
 
@@ -171,6 +171,17 @@ def test_a_header_of_too_many_pixels_is_refused_also_where_a_fraction_is_decoded
     assert scale_bytes(data, 64).problem == ""
     monkeypatch.setattr(scaled, "_MOST_HEADER_PIXELS", 15_999_999)
     assert scale_bytes(data, 64).problem == "4,000 x 4,000 pixels are too many"
+
+
+def test_a_file_is_kept_as_it_is_only_within_the_size(tmp_path):
+    small = picture(tmp_path / "small.png", (30, 20))
+    large = picture(tmp_path / "large.png", (300, 200))
+    assert load_picture(small, 100, keep=True).data == small.read_bytes()
+    scaled_down = load_picture(large, 100, keep=True)
+    assert Image.open(io.BytesIO(scaled_down.data)).size == (100, 67)
+    side = int(MOST_PIXELS**0.5) + 100
+    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+    assert "too many" in load_picture(tmp_path / "bomb.png", 1_536, keep=True).problem
 
 
 def test_one_picture_is_decoded_at_a_time(monkeypatch):

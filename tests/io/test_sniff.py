@@ -96,6 +96,19 @@ def test_a_sheet_that_is_too_large_is_refused(tmp_path):
         files.read_table(tmp_path / "t.xlsx")
 
 
+def test_a_sheet_that_unpacks_to_too_many_bytes_is_not_opened(tmp_path, monkeypatch):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["x" * 30_000])
+    book.save(tmp_path / "t.xlsx")
+    assert files.read_table(tmp_path / "t.xlsx").columns.tolist() == ["x" * 30_000]
+    monkeypatch.setattr(files, "_MOST_SHEET_BYTES", 20_000)
+    monkeypatch.setattr(openpyxl, "load_workbook", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(DataError, match=r"bytes unpacked, expected at most 20,000"):
+        files.read_table(tmp_path / "t.xlsx")
+
+
 @pytest.mark.parametrize("name", [".", "./", "a/..", "/", "..", "   "])
 def test_a_zip_entry_without_a_name_is_refused(tmp_path, name):
     (tmp_path / "a.zip").write_bytes(packed([name]))

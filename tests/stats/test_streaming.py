@@ -268,7 +268,7 @@ def test_parquet_gives_back_the_same_benchmark(tmp_path, real):
     assert (again.name, again.synthetic) == (real.name, real.synthetic)
     pd.testing.assert_frame_equal(again.problems, real.problems)
     assert again.folder == tmp_path / "copy"  # a copy doesn't choose where pictures are read from
-    assert len(list((tmp_path / "copy").iterdir())) == 6
+    assert len(list((tmp_path / "copy").iterdir())) == 7  # the lock, five frames and their names
     assert load_benchmark(tmp_path / "copy", picture_folder=real.folder).folder == real.folder
     next((tmp_path / "copy").glob("turns-*.parquet")).write_bytes(b"PAR1")
     with pytest.raises(DataError, match="not a complete Parquet copy"):
