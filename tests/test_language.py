@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tokenize
 
 import pytest
 from builders import ROOT
 
-SOURCES = sorted((ROOT / "mmdu_analysis").rglob("*.py")) + sorted((ROOT / "scripts").glob("*.py"))
+SOURCES = [
+    path
+    for folder in ("mmdu_analysis", "scripts", "docs/_ext")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "howto").glob("*.md")),
@@ -35,6 +41,16 @@ PHRASES = [
     r"the fall within",
     r"\bmended\b",
     r"\bnothing of\b",
+    r"\b[Oo]ne (?:row|page|point|column|entry|number|line|panel|key|cell|dot|mark) an? (?!time)",
+    r"\b(?:drawn|draw) by lot\b",
+    r"\bas (?:it|they) stands?\b",
+    r"\bstands? (?:alone|behind|beside|in for)\b",
+    r"\b(?:mean|means|tell|tells) nothing\b",
+    r"(?<!there )(?<!There )\b(?:is|are) no (?!such|more|longer|usable|interval)[a-z]+ ",
+    r"\bin whatever way\b",
+    r"\bas far as\b",
+    r"\bso many\b",
+    r"\bgoes? on where\b",
 ]
 VARIABLES = {"place", "said", "about", "there", "told"}
 ALLOWED_VARIABLES = {("registry", "about")}
@@ -75,6 +91,13 @@ def test_no_phrase_of_the_list(path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_phrase_of_the_list_in_documents(path):
     text = path.read_text(encoding="utf-8")
+    assert not [phrase for phrase in PHRASES if re.search(phrase, text)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_phrase_of_the_list_in_notebooks(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells)
     assert not [phrase for phrase in PHRASES if re.search(phrase, text)]
 
 

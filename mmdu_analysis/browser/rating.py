@@ -66,7 +66,7 @@ class RatingSession(Replies):
     Attributes
     ----------
     problems : list of Problem
-        Rows of the plan that have no answer, counted, and lines of the log that are no ratings.
+        Rows of the plan that have no answer, counted, and lines of the log that are not ratings.
 
     Raises
     ------

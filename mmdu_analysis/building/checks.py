@@ -60,7 +60,7 @@ def read_pairs(
     text : str
         The reply.
     n : int
-        Pairs that were asked for; further ones are dropped.
+        Number of requested pairs; further ones are dropped.
     image : int, optional
         The image that all pairs must be about; by default each question must name at least two.
     n_images : int
@@ -80,7 +80,7 @@ def read_pairs(
     """
     pairs = [_pair(entry, number) for number, entry in enumerate(_json_list(text), 1)]
     if len(pairs) < n:
-        raise ReplyError(f"it has {len(pairs)} pairs, {n} were asked for")
+        raise ReplyError(f"it has {len(pairs)} pairs, expected {n}")
     seen = {_folded(question) for question in before}
     for number, (question, answer) in enumerate(pairs[:n], 1):
         fault = check_pair(question, answer, image=image, n_images=n_images)

@@ -27,13 +27,13 @@ class Step:
     number : int
         From 1, within the dialogue.
     kind : {"facts", "single", "multi"}
-        What is asked for.
+        Kind of the request.
     part : int
         The combination of the dialogue, from 0.
     image : int
         The image within the combination, from 1; 0 for several.
     n : int
-        Pairs that are asked for.
+        Number of requested pairs.
     """
 
     number: int

@@ -63,7 +63,7 @@ def write_dialogs(
 
     For each image the model lists key facts from its texts and writes questions and answers; then it writes
     questions about several images. All are joined into one dialogue that introduces each image where it first
-    appears. A run that was interrupted, in whatever way, continues when it is called again.
+    appears. An interrupted run is continued by the same call.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ class _Writing:
         return ""
 
     def ask(self, endpoint: Endpoint, dialog_id: str, key: Key) -> Entry:
-        """Ask for one step; a reply that breaks a rule is kept, and asked for again with the reason.
+        """Ask for one step; a reply that breaks a rule is kept, and requested again with the reason.
 
         A failed attempt is written before the next request, so that no paid reply is lost if the process is
         killed.

@@ -186,7 +186,7 @@ def gap(
     out: OutOption = None,
     form: FormatOption = Format.markdown,
 ) -> None:
-    """Print how far open models are behind closed ones, in the published Table 2 or in your scores.
+    """Print the gap between open and closed models, in the published Table 2 or in your scores.
 
     By dimension, your models are added to the published table; otherwise only your models are compared, turn
     by turn.

@@ -223,7 +223,7 @@ def rank_models(
     ``rank_low`` is 1 + the number of models that are significantly better, ``rank_high`` the number of models
     less those that are significantly worse, in paired comparisons corrected by Holm over all pairs. All
     intervals simultaneously contain the true ranks with probability `ci` (Mogstad, Romano, Shaikh and Wilhelm
-    2024, Review of Economic Studies 91:1); intervals of each rank by itself don't.
+    2024, Review of Economic Studies 91:1); intervals of single ranks don't.
     """
     scores = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric)
     shared, n_dropped = _shared_by_all(scores)

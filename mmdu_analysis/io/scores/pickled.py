@@ -18,7 +18,7 @@ def pickle_rows(path: Path, source: Source) -> list[ScoreRow]:
     Raises
     ------
     DataError
-        Unless it was asked for, or if it can't be read.
+        If pickles are not allowed, or if it can't be read.
     """
     name = short_path(path)
     if not source.allow_pickle:

@@ -68,7 +68,7 @@ def _note(chosen: str, sets: Mapping[str, int]) -> str:
 
 
 def names(path: Path, source: Source) -> tuple[str, str]:
-    """Return model and judge as asked for, else from the name of the file."""
+    """Return model and judge: the given names, else those in the name of the file."""
     output = output_name(path)
     model = source.model or (output.model if output else files.stem(path))
     return model, source.judge or (output.judge if output and output.judge else "judge")
