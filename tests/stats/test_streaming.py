@@ -334,6 +334,23 @@ def test_conditions_that_are_none_are_one_line(where):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("n_turns.to_csv('ran') != 1", "got a call, expected comparisons of columns"),
+        ("n_turns.values.tofile('ran') != 1", "got a call, expected comparisons of columns"),
+        ("n_turns.shape[0] > 1", "got a subscript, expected comparisons of columns"),
+        ("n_pictures > 2", "names 'n_pictures'; expected dialog_id, n_turns"),
+    ],
+)
+def test_a_condition_that_is_code_is_not_evaluated(tmp_path, monkeypatch, where, message):
+    lengths = dialog_lengths(load_benchmark("sample"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=message):
+        choose_dialogs(lengths, where)
+    assert not list(tmp_path.iterdir())
+
+
 @settings(max_examples=100, deadline=1000)
 @given(
     st.lists(st.sampled_from("abcd"), max_size=12), st.permutations("abce"), st.integers(0, 4), st.booleans()
