@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from mmdu_analysis.cli.options import note, show
 from mmdu_analysis.io.escape import (
     escape_csv,
     escape_latex,
@@ -20,7 +21,7 @@ from mmdu_analysis.io.escape import (
     escape_terminal,
     one_line,
 )
-from mmdu_analysis.io.tables import render_table, safe_csv
+from mmdu_analysis.io.tables import Format, render_table, safe_csv
 
 TEXTS = st.text(
     st.sampled_from("ab1 _*`[]()<>|!&~#$\\{}^%=+-@'\"\r\n\t\x1b\u2028\u200b\uff1d\uff0bé;:/."), max_size=25
@@ -94,6 +95,24 @@ def test_latex_has_no_live_commands(text):
 @given(TEXTS)
 def test_terminal_texts_have_no_control_characters(text):
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u200b]", escape_terminal(text))
+
+
+def test_latex_tables_show_the_text():
+    text = render_table(pd.DataFrame({"a_b": ["\\input{/etc/passwd}", "[x] & 5 %"], "$n$": [1, 2]}), "latex")
+    body = text.split("\\toprule\n")[1].splitlines()
+    assert body[0] == r"a\_b & \$n\$ \\"
+    assert body[2:4] == [r"\textbackslash{}input\{/etc/passwd\} & 1 \\", r"{[}x{]} \& 5 \% & 2 \\"]
+
+
+def test_what_the_commands_print_has_no_escape_sequences(capsys):
+    frame = pd.DataFrame({"model": ["\x1b]0;title\x07\x1b[2Jgone\x9b31m"], "mean": [1.0]})
+    for form in Format:
+        show(frame, form, None)
+    note("\x1b[2Jgone\x9b31m")
+    told = capsys.readouterr()
+    assert told.out.count("gone") == len(Format)
+    assert told.err == "mmdu: [2Jgone31m\n"
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", told.out + told.err)
 
 
 def test_underscores_within_words_stay_readable():

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmdu_analysis import DataError, dialog_lengths, load_benchmark
-from mmdu_analysis.io import files, locks, parquet_copy
+from mmdu_analysis.io import files, locks, parquet_copy, walk
 from mmdu_analysis.io.scaled import Pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
@@ -49,6 +49,21 @@ def test_a_record_without_end_takes_linear_time(tmp_path, case, load):
             assert "d.json.gz" in str(error)  # noqa: PT017 - it may end in a result as well
         seconds.append(time.perf_counter() - start)
     assert seconds[1] < 8 * seconds[0] + 1, seconds
+
+
+@pytest.mark.parametrize("case", ["an open text", "an open list"])
+def test_a_long_record_is_not_read_again_for_each_window(tmp_path, monkeypatch, case):
+    """With small windows, time that grows with the square of a record's length is seen at once."""
+    monkeypatch.setattr(walk, "_WINDOW", 1 << 14)
+    seconds = []
+    for size in (_MIB, 8 * _MIB):
+        path = tmp_path / "d.json.gz"
+        path.write_bytes(gzip.compress(ENDLESS[case](size), 1))
+        start = time.perf_counter()
+        with pytest.raises(DataError, match=r"d\.json\.gz"):
+            load_benchmark(path)
+        seconds.append(time.perf_counter() - start)
+    assert seconds[1] < 16 * seconds[0] + 1, seconds
 
 
 @pytest.fixture
