@@ -52,7 +52,20 @@ PHRASES = [
     r"\bso many\b",
     r"\bgoes? on where\b",
 ]
-VARIABLES = {"place", "said", "about", "there", "told"}
+VARIABLES = {
+    "place",
+    "said",
+    "about",
+    "there",
+    "told",
+    "thing",
+    "made",
+    "met",
+    "stands",
+    "got",
+    "who",
+    "spare",
+}
 ALLOWED_VARIABLES = {("registry", "about")}
 
 

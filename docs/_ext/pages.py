@@ -132,9 +132,9 @@ def _write_api(folder: Path) -> None:
         mine = sorted((name for name in names if group_of(name) == group), key=str.lower)
         lines += [f"## {group}", "", "| name | what it does |", "|---|---|"]
         for name in mine:
-            thing = getattr(mmdu_analysis, name)
-            lines.append(f"| [`{name}`]({name}.rst) | {_summary(thing)} |")
-            (folder / f"{name}.rst").write_text(_page(name, thing), encoding="utf-8")
+            member = getattr(mmdu_analysis, name)
+            lines.append(f"| [`{name}`]({name}.rst) | {_summary(member)} |")
+            (folder / f"{name}.rst").write_text(_page(name, member), encoding="utf-8")
         lines.append("")
     building = (
         importlib.import_module("mmdu_analysis.building") if "building" in mmdu_analysis.__all__ else None
@@ -142,9 +142,9 @@ def _write_api(folder: Path) -> None:
     if building is not None:
         lines += ["## Building", "", "| name | what it does |", "|---|---|"]
         for name in sorted(getattr(building, "__all__", [])):
-            thing = getattr(building, name)
-            lines.append(f"| [`building.{name}`](building.{name}.rst) | {_summary(thing)} |")
-            page = _page(f"building.{name}", thing)
+            member = getattr(building, name)
+            lines.append(f"| [`building.{name}`](building.{name}.rst) | {_summary(member)} |")
+            page = _page(f"building.{name}", member)
             (folder / f"building.{name}.rst").write_text(page, encoding="utf-8")
         lines.append("")
     lines += ["```{toctree}", ":hidden:", ":glob:", "", "*", "```", ""]

@@ -106,12 +106,12 @@ def align_answers(rows: TurnRows, answers: pd.DataFrame | None) -> dict[str, pd.
     if answers is None:
         return {}
     require_columns(answers, ["model", "dialog_id", "turn", "answer"], "a frame of answers")
-    found = {}
+    texts_by_model = {}
     for model, part in answers.groupby("model", sort=False, observed=True):
         row = rows.of(part)
         texts = pd.Series(part["answer"].to_numpy()[row >= 0], index=row[row >= 0], dtype="str")
-        found[str(model)] = texts[~texts.index.duplicated()]
-    return found
+        texts_by_model[str(model)] = texts[~texts.index.duplicated()]
+    return texts_by_model
 
 
 def align_scores(
@@ -148,10 +148,10 @@ def align_scores(
     if dimension is None and len(names) != 1 and rubric.overall not in names:
         return {}, kept
     overall = only_dimension(kept, dimension, rubric)
-    found = {}
+    points_by_model = {}
     for model, part in overall.dropna(subset="score").groupby("model", sort=False, observed=True):
         values = np.full(len(rows.turns), np.nan)
         means = part.groupby("_row")["score"].mean()
         values[means.index] = rubric.to_percent(means)
-        found[str(model)] = values
-    return found, kept
+        points_by_model[str(model)] = values
+    return points_by_model, kept

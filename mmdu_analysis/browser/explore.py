@@ -130,8 +130,8 @@ class Explorer(ipywidgets.VBox):
         selection = self.view.selection
         frame = self._shown
         same_turn = frame["turn"].isna() | (frame["turn"] == selection["turn"]).fillna(False)
-        here = (frame["dialog_id"] == selection["dialog_id"]) & same_turn
-        marked = frame.loc[here, ["x", "y"]].head(_MOST_MARKS)
+        is_open = (frame["dialog_id"] == selection["dialog_id"]) & same_turn
+        marked = frame.loc[is_open, ["x", "y"]].head(_MOST_MARKS)
         self.chart.params.here = [{"x": float(x), "y": float(y)} for x, y in marked.to_numpy()]
 
     def _ipython_display_(self) -> None:

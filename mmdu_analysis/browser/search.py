@@ -93,8 +93,8 @@ def contains(pieces: list[Any], query: str, pattern: str = "") -> np.ndarray:
     # Arrow ignores case with RE2, which is four times as fast as its plain search; one thread per chunk.
     def search(piece: Any) -> np.ndarray:
         match = pc.match_substring_regex if pattern else pc.match_substring
-        found = match(piece, pattern or query, ignore_case=True).fill_null(False)
-        return found.to_numpy(zero_copy_only=False)
+        mask = match(piece, pattern or query, ignore_case=True).fill_null(False)
+        return mask.to_numpy(zero_copy_only=False)
 
     with ThreadPoolExecutor() as pool:
         return np.concatenate(list(pool.map(search, pieces)))

@@ -298,10 +298,10 @@ def _listen(access: Access, new_session: Callable[[], Handler], site: Site) -> H
 
 def _open_window(address: str) -> None:
     with contextlib.suppress(webbrowser.Error):
-        found = webbrowser.get()
+        controller = webbrowser.get()
         # GenericBrowser itself runs in the terminal (lynx, w3m) and would take it from the server.
-        in_terminal = isinstance(found, webbrowser.GenericBrowser) and not isinstance(
-            found, webbrowser.BackgroundBrowser
+        in_terminal = isinstance(controller, webbrowser.GenericBrowser) and not isinstance(
+            controller, webbrowser.BackgroundBrowser
         )
         if not in_terminal:
-            found.open(address)
+            controller.open(address)

@@ -218,8 +218,8 @@ class Session(Replies):
         """Return the position of the selected dialogue in the list; -1 if the filters exclude it."""
         import numpy as np
 
-        here = self.index.rows.position(self.selection["dialog_id"])
-        found = np.flatnonzero(self.order == here)
+        selected = self.index.rows.position(self.selection["dialog_id"])
+        found = np.flatnonzero(self.order == selected)
         return int(found[0]) if len(found) else -1
 
     def _filter(self, message: dict[str, Any]) -> Reply:

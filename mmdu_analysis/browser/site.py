@@ -151,13 +151,13 @@ def _check_folder(target: Path) -> None:
 
 def _check_figures(figures: Mapping[str, str | Path]) -> dict[str, Path]:
     """Return the file name in the site and the source of each figure."""
-    found = {}
+    files = {}
     for number, (title, source) in enumerate(figures.items()):
         path = Path(source).expanduser()
         if not path.is_file() or path.suffix.lower() not in _PICTURES:
             raise DataError(f"figure {title!r}: {short_path(path)} is not a PNG, SVG, JPEG or WebP file")
-        found[f"figure-{number + 1}{path.suffix.lower()}"] = path
-    return found
+        files[f"figure-{number + 1}{path.suffix.lower()}"] = path
+    return files
 
 
 def _index_page(

@@ -107,11 +107,11 @@ def _reviewing(table: pd.DataFrame, accepted: int) -> list[tuple[str, Any]]:
 
 def _agreement(review: Review) -> list[str]:
     """Return the agreement of each two reviewers as a table."""
-    found = reviewer_agreement(review.table())
-    if found.empty:
+    agreement = reviewer_agreement(review.table())
+    if agreement.empty:
         return ["Fewer than two reviewers have decided: there is no agreement to compute."]
     lines = ["| Reviewers | Turns of both | Same decision | Cohen's kappa |", "|---|---:|---:|---:|"]
-    for row in found.itertuples():
+    for row in agreement.itertuples():
         kappa = f"{row.kappa:.2f}" if row.kappa == row.kappa else "not defined"
         same = f"{row.agreement:.1f} %" if row.n_turns else "not defined"
         lines.append(

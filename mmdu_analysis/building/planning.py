@@ -147,14 +147,14 @@ class Plan:
         return joined
 
     def _pairs_of(self, step: Step, entry: Mapping[str, Any]) -> list[Pair]:
-        found = []
+        pairs = []
         for question, answer in entry["pairs"]:
             pair = Pair(question, answer)
             chosen = self.parts[step.part].items
             items = [chosen[image - 1]["id"] for image in sorted(pair.images)]
             origin = {"step": step.number, "items": items, "prompt": entry["prompt"], "model": entry["model"]}
-            found.append(Pair(question, answer, origin))
-        return found
+            pairs.append(Pair(question, answer, origin))
+        return pairs
 
 
 def count_multi(n_single: int, share: float) -> int:

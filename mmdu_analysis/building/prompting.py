@@ -86,11 +86,11 @@ def load_prompts(folder: str | Path | None = None) -> Prompts:
     if folder is None:
         return Prompts(OWN_PROMPTS, templates)
     base = Path(folder).expanduser()
-    found = [name for name in _NEEDED if (base / f"{name}.txt").is_file()]
-    if not found:
+    present = [name for name in _NEEDED if (base / f"{name}.txt").is_file()]
+    if not present:
         names = ", ".join(f"{name}.txt" for name in _NEEDED)
         raise DataError(f"{short_path(base)}: no prompts; expected a folder with one of {names}")
-    for name in found:
+    for name in present:
         templates[name] = _read(base / f"{name}.txt", _NEEDED[name])
     return Prompts(base.resolve().name, templates)
 

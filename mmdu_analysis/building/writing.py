@@ -230,13 +230,13 @@ class _Writing:
         """List the dialogues with the steps that are left, the longest first."""
         for leftover in (self._request.out / PICTURES).glob(".*.tmp"):  # left by a run that was killed
             leftover.unlink(missing_ok=True)
-        found = []
+        open_tracks = []
         for plan in self._plans.values():
             entries = self.folder.entries[plan.id]
             keys = [(step.number, 1) for step in plan.steps if not is_done(entries.get((step.number, 1)))]
             if keys:
-                found.append(Track(plan.id, keys))
-        return sorted(found, key=lambda track: -len(track.keys))
+                open_tracks.append(Track(plan.id, keys))
+        return sorted(open_tracks, key=lambda track: -len(track.keys))
 
     def ends_track(self, _error: TurnError) -> str:
         """Return False: no step depends on another one; without facts, the texts of the item are shown."""

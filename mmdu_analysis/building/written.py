@@ -75,17 +75,17 @@ def read_dialogs(folder: str | Path) -> list[Written]:
     base = Path(folder).expanduser()
     if not (base / "run.json").is_file():
         raise DataError(f"{short_path(base)}: no run.json; expected a folder of mmdu.building.write_dialogs")
-    found = []
+    dialogs = []
     paths = [p for p in base.glob("*.json") if p.name != "run.json" and not p.name.startswith(".")]
     for path in sorted(paths, key=lambda path: files.natural_key(path.name)):
         try:
             record = files.decode_loosely(files.read_bytes(path))
             if "pairs" in record:
-                found.append(_written(record))
+                dialogs.append(_written(record))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             text = f"{short_path(path)}: not a written dialogue ({type(error).__name__}: {error})"
             raise DataError(text) from None
-    return found
+    return dialogs
 
 
 def _written(record: dict[str, Any]) -> Written:

@@ -12,9 +12,9 @@ def print_overlap(data: str, against: str, form: Format, out: Path | None = None
     """Print the dialogues that share pictures or text with a benchmark, and the duplicates; return whether any does."""
     from mmdu_analysis.stats.overlap import find_overlap
 
-    found = find_overlap(data, against)
-    show(found, form, out)
-    kinds = found.groupby("kind")["dialog_id"].nunique()
+    rows = find_overlap(data, against)
+    show(rows, form, out)
+    kinds = rows.groupby("kind")["dialog_id"].nunique()
     counted = ", ".join(f"{kind}: {count:,}" for kind, count in kinds.items())
     note(f"dialogues that share something with {against} or with each other: {counted or 'none'}")
-    return not found.empty
+    return not rows.empty

@@ -60,26 +60,26 @@ def validate(
     if not (answers or scores):
         data = _named(data)
     rules = rubric or os.environ.get("MMDU_RUBRIC") or None
-    found = validate_files(
+    validation = validate_files(
         data,
         answers=answers,
         scores=scores,
         rubric=Rubric.from_file(rules) if rules else MMDU,
         allow_pickle=allow_pickle,
     )
-    if len(found.problems) or form is not Format.markdown or out is not None:
-        show(found.problems if every else found.kinds, form, out)
-    for line in found.loaded:
+    if len(validation.problems) or form is not Format.markdown or out is not None:
+        show(validation.problems if every else validation.kinds, form, out)
+    for line in validation.loaded:
         note(line)
-    if not len(found.problems):
+    if not len(validation.problems):
         note("no problems")
         return
-    n_problems, n_kinds = len(found.problems), len(found.kinds)
+    n_problems, n_kinds = len(validation.problems), len(validation.kinds)
     note(
         f"{n_problems:,} problem{'s' * (n_problems != 1)} of {n_kinds} kind{'s' * (n_kinds != 1)}; what to do:"
     )
     for line in [
-        *found.advice,
+        *validation.advice,
         "the rest is loaded unchanged" + ("" if every else "; list every problem with --all"),
     ]:
         note(f"- {line}")

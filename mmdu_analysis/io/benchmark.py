@@ -203,23 +203,23 @@ def load_benchmark(
     Benchmark('synthetic sample': 110 dialogues, 1645 turns, 421 images, 0 problems, synthetic sample)
     """
     check_input_format(input_format)
-    found = resolve_source(benchmark)
-    if found is None:
+    source = resolve_source(benchmark)
+    if source is None:
         from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
     folder = None if picture_folder is None else _picture_folder(picture_folder)
-    if parquet_copy.is_copy(found):
-        made = Benchmark(**parquet_copy.read_parquet(found))
-        made = replace(made, folder=folder or found)
+    if parquet_copy.is_copy(source):
+        loaded = Benchmark(**parquet_copy.read_parquet(source))
+        loaded = replace(loaded, folder=folder or source)
     else:
-        made = _build(found, folder or (found if found.is_dir() else found.parent), input_format, ids)
-    rows = made.problems.astype(object).where(made.problems.notna(), None)
+        loaded = _build(source, folder or (source if source.is_dir() else source.parent), input_format, ids)
+    rows = loaded.problems.astype(object).where(loaded.problems.notna(), None)
     problems = [
         Problem(row.file, row.where, row.problem, row.dialog_id, row.turn) for row in rows.itertuples()
     ]
     report(problems, strict=strict, advice="benchmark.problems")
-    return made
+    return loaded
 
 
 def _picture_folder(given: str | Path) -> Path:
@@ -262,7 +262,7 @@ def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benc
     name, problems = short_path(path), list[Problem]()
     listed = find_files(path)
     size = sum(file.stat().st_size for file in listed if file.is_file())
-    made = None
+    built = None
     if size >= WORTH_SPLITTING and count_cores() > 1:
         with (
             suppress(OSError),
@@ -270,20 +270,20 @@ def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benc
         ):  # the disk is full: do the work in this process
             engine = local_engine(size, partial(import_module, "pandas"))
             work: Work = partial(_save, folder=folder, scratch=Path(scratch))
-            made = frames(map(map_columns, _values(listed, work, engine, input_format, ids, problems)))
-    if made is None:
+            built = frames(map(map_columns, _values(listed, work, engine, input_format, ids, problems)))
+    if built is None:
         problems.clear()
         work = partial(_lay_out, folder=folder)
-        made = frames(_values(listed, work, sequential, input_format, ids, problems))
-    if made.dialogs.empty:
+        built = frames(_values(listed, work, sequential, input_format, ids, problems))
+    if built.dialogs.empty:
         _raise_empty(name, problems)
-    problems += duplicate_problems(name, made.twice)
-    problems += _missing_references(made.turns, name)
-    problems += _find_by_name(made.images, folder, name)
-    problems += _missing_pictures(made.images, folder, name)
+    problems += duplicate_problems(name, built.twice)
+    problems += _missing_references(built.turns, name)
+    problems += _find_by_name(built.images, folder, name)
+    problems += _missing_pictures(built.images, folder, name)
     faults = problems_frame(problems)
     return Benchmark(
-        files.stem(path), made.dialogs, made.turns, made.images, faults, folder, path, made.forms
+        files.stem(path), built.dialogs, built.turns, built.images, faults, folder, path, built.forms
     )
 
 

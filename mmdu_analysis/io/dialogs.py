@@ -198,10 +198,10 @@ class _Pairing:
             self.dropping = False
             return ""
         if not self.waiting:
-            what = (
+            fault = (
                 "an answer follows an answer" if self.position else "an answer without a preceding question"
             )
-            return f"{what}; it is left out"
+            return f"{fault}; it is left out"
         self.waiting = False
         if message.text is None:
             for column in (self.dialog.questions, self.dialog.answers, self.positions, self.stated):

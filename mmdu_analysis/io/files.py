@@ -174,16 +174,16 @@ def json_files(folder: Path) -> list[Path]:
     """
     if not folder.exists():
         raise DataError(f"{short_path(folder)}: no such folder; check the path")
-    found = [
+    json_paths = [
         path
         for path in folder.rglob("*")
         if has_suffix(path, JSON_SUFFIXES) and path.is_file() and not is_hidden(path.relative_to(folder))
     ]
-    if not found:
+    if not json_paths:
         raise DataError(
             f"{short_path(folder)}: a folder without any JSON file; expected one JSON per dialogue"
         )
-    return sorted(found, key=lambda path: natural_key(str(path.relative_to(folder))))
+    return sorted(json_paths, key=lambda path: natural_key(str(path.relative_to(folder))))
 
 
 def is_hidden(path: Path) -> bool:

@@ -96,11 +96,11 @@ def model_files(path: Path, model: str | None, wanted: Callable[[Path], bool], p
         raise DataError(
             f"{short_path(path)}: got a folder that holds {part!r}; name {short_path(below)} instead"
         )
-    found = [ModelFile(model or _model(path, file), file) for file in sorted_files(path, wanted)]
-    if not found:
+    model_paths = [ModelFile(model or _model(path, file), file) for file in sorted_files(path, wanted)]
+    if not model_paths:
         raise DataError(f"{short_path(path)}: a folder without any JSON file; expected one JSON per dialogue")
-    _check_depth(path, [file.path for file in found])
-    return found
+    _check_depth(path, [file.path for file in model_paths])
+    return model_paths
 
 
 def sorted_files(path: Path, wanted: Callable[[Path], bool]) -> list[Path]:

@@ -152,9 +152,9 @@ def _what_is_wrong(path: Path, file: RemoteFile) -> str:
         return f"got {size:,} bytes, expected {file.size:,}"
     if file.sha256 is not None:
         with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != file.sha256:
-            return f"the checksum is {found[:12]}..., expected {file.sha256[:12]}..."
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest != file.sha256:
+            return f"the checksum is {digest[:12]}..., expected {file.sha256[:12]}..."
     return ""
 
 

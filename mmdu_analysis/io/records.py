@@ -350,7 +350,7 @@ def block_records(block: Block, number: int = 0) -> tuple[list[RawRecord], int]:
     data = read_block(block)
     if block.layout == "lines":
         lines = bytes(data).split(b"\n")
-        found = [
+        records = [
             RawRecord("lines", number + offset, line) for offset, line in enumerate(lines) if line.strip()
         ]
         count = len(lines)
@@ -359,8 +359,8 @@ def block_records(block: Block, number: int = 0) -> tuple[list[RawRecord], int]:
             items = msgspec.json.decode(data, type=list[msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UnsplitError from None
-        found = [RawRecord("list", number + at, raw) for at, raw in enumerate(items)]
+        records = [RawRecord("list", number + at, raw) for at, raw in enumerate(items)]
         count = len(items)
     if block.damage:
-        found.append(RawRecord(block.layout, number + count, b"", fault=block.damage))
-    return found, count
+        records.append(RawRecord(block.layout, number + count, b"", fault=block.damage))
+    return records, count

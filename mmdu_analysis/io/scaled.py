@@ -95,9 +95,9 @@ class Pictures:
             return Picture(b"", problem="the dialogue has no such image")
         if self.drawn:
             return _encode(draw_scene(int(dialog_id), image), side)
-        found = self.find(path)
-        if found is not None:
-            return load_picture(found, side, keep=keep)
+        path_on_disk = self.find(path)
+        if path_on_disk is not None:
+            return load_picture(path_on_disk, side, keep=keep)
         data = data_url_bytes(path) or self._embedded(dialog_id, image)
         if data:
             return scale_bytes(data, side)

@@ -36,11 +36,11 @@ class ZippedFiles:
 
     @cached_property
     def _directories(self) -> list[Directory]:
-        found = []
+        directories = []
         for archive in self.archives:
             with suppress(OSError, zipfile.BadZipFile):
-                found.append(read_directory(archive))
-        return found
+                directories.append(read_directory(archive))
+        return directories
 
     @cached_property
     def _paths(self) -> dict[str, str | None]:

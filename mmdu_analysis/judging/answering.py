@@ -233,14 +233,14 @@ class _Answering:
 
     def tracks(self) -> list[Track]:
         """List the dialogues, the longest first, so that the last ones to finish are short."""
-        found = []
+        open_tracks = []
         for dialogue in self._by_id.values():
             entries = self.folder.entries[dialogue.dialog_id]
             turns = range(1, len(dialogue.questions) + 1)
             keys = [(turn, 1) for turn in turns if not is_done(entries.get((turn, 1)))]
             if keys:
-                found.append(Track(dialogue.dialog_id, keys))
-        return sorted(found, key=lambda track: -len(track.keys))
+                open_tracks.append(Track(dialogue.dialog_id, keys))
+        return sorted(open_tracks, key=lambda track: -len(track.keys))
 
     def ends_track(self, error: TurnError) -> str:
         """Return the reason why later turns can't be asked: the missing answer is their context, or the dialogue is too long."""

@@ -291,20 +291,20 @@ class Endpoint:
 
     def _refusal(self, error: openai.APIStatusError, sent: Mapping[str, Any]) -> Exception:
         """Return the exception for a status: an unsupported parameter, a failed turn, a request that is too long, or the end of the run."""
-        found = read_error(error)
-        status, text = error.status_code, self.secrets.clean(found.text)
+        reply = read_error(error)
+        status, text = error.status_code, self.secrets.clean(reply.text)
         where = f"{self.server.address.url} ({status})"
         if 300 <= status < 400:
             return DataError(f"{where}: {self._redirect(error)}")
-        if status in (400, 422) and (advice := find_advice(found, sent)):
+        if status in (400, 422) and (advice := find_advice(reply, sent)):
             return _RefusedParameterError(*advice, text)
         if status == 401:
             return DataError(f"{where}: the server refuses the API key; set OPENAI_API_KEY")
-        if status == 404 or (status in (400, 422) and names_no_model(found)):
+        if status == 404 or (status in (400, 422) and names_no_model(reply)):
             return DataError(f"{where}: no model {self.server.model!r}: {text}{self._models()}")
-        if is_fatal(status, found):
+        if is_fatal(status, reply):
             return DataError(f"{where}: the server refuses to serve: {text}")
-        if status == 413 or (status in (400, 422) and is_too_long(found)):
+        if status == 413 or (status in (400, 422) and is_too_long(reply)):
             return TooLongError(f"longer than the model can read: {text}")
         again = (
             f", asked {self.server.retries + 1} times" if status in (408, 409, 429) or status >= 500 else ""

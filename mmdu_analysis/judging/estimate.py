@@ -122,8 +122,8 @@ def _table(
     folder.read(dict.fromkeys(dialog_id for dialog_id, _ in keys))
     left = [(dialog, key[0]) for dialog, key in keys if not is_done(folder.entries[dialog].get(key))]
     wanted = pd.DataFrame(left, columns=["dialog_id", "turn"])
-    found = wanted.merge(tokens, on=["dialog_id", "turn"])
-    prompt, completion = found["context_tokens"].sum(), found["answer_tokens"].sum()
+    left_tokens = wanted.merge(tokens, on=["dialog_id", "turn"])
+    prompt, completion = left_tokens["context_tokens"].sum(), left_tokens["answer_tokens"].sum()
     cost = request.prices.cost(prompt, completion)
     row = {
         "dialogues": wanted["dialog_id"].nunique(),

@@ -80,7 +80,7 @@ def check_folder(folder: Path) -> list[str]:
     DataError
         If there is a symbolic link, a pipe or a device.
     """
-    found = []
+    names = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -90,8 +90,8 @@ def check_folder(folder: Path) -> list[str]:
                 raise DataError(
                     f"{short_path(folder)}: {shorten(entry.name, 80)!r} is {kind}, which was not written by a run; remove it"
                 )
-            found.append(entry.name)
-    return sorted(found)
+            names.append(entry.name)
+    return sorted(names)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -78,13 +78,13 @@ def fingerprint_pictures(bench: Benchmark, dialogues: Sequence[Dialogue]) -> dic
     pictures = Pictures(bench)
     if pictures.drawn:
         return {}
-    found = {}
+    fingerprints = {}
     for dialogue in dialogues:
         images = [image for brought in dialogue.images for image in brought]
         digests = [_digest_of(pictures, dialogue.dialog_id, image) for image in images]
         if digests:
-            found[dialogue.dialog_id] = digest_texts(digests)[:16]
-    return found
+            fingerprints[dialogue.dialog_id] = digest_texts(digests)[:16]
+    return fingerprints
 
 
 def _digest_of(pictures: Pictures, dialog_id: str, image: int) -> str | None:

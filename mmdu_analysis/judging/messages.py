@@ -211,11 +211,11 @@ def question_content(
         The message's content; a text where there is no picture.
     """
     texts = _PLACEHOLDER.split(question)
-    spare = max(0, len(images) - len(texts) + 1)
+    n_leading = max(0, len(images) - len(texts) + 1)
     pieces: list[Any] = []
-    for image in [*before, *images[:spare]]:
+    for image in [*before, *images[:n_leading]]:
         pieces += [_text(f"Image{image}: "), picture(image), _text("\n")]
-    placed = iter(images[spare:])
+    placed = iter(images[n_leading:])
     for position, text in enumerate(texts):
         pieces += [picture(image) for image in islice(placed, 1 if position else 0)]
         pieces.append(_text(text))

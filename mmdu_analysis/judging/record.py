@@ -279,13 +279,13 @@ def list_degraded(folder: RunFolder, keys: Sequence[tuple[str, Key]]) -> list[Pr
     list of Problem
         Turns for which pictures were left out, or whose reply was truncated at the token limit.
     """
-    found = []
+    problems = []
     for dialog_id, key in keys:
         entry = folder.entries[dialog_id].get(key)
         if entry is not None and is_done(entry) and (text := fault_of(entry)):
             where = f"dialogue {dialog_id}, turn {key[0]}"
-            found.append(Problem(short_path(folder.path), where, text, dialog_id, key[0]))
-    return list(dict.fromkeys(found))  # a turn that is judged three times is listed once
+            problems.append(Problem(short_path(folder.path), where, text, dialog_id, key[0]))
+    return list(dict.fromkeys(problems))  # a turn that is judged three times is listed once
 
 
 def fault_of(entry: Entry) -> str:

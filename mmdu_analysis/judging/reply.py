@@ -183,8 +183,8 @@ def _parts(content: Any) -> tuple[str | None, str]:
 
 
 def _field_of_thinking(message: dict[str, Any]) -> str:
-    found = (message.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
-    return next((value for value in found if isinstance(value, str) and value.strip()), "")
+    texts = (message.get(name) for name in ("reasoning_content", "reasoning", "thinking"))
+    return next((value for value in texts if isinstance(value, str) and value.strip()), "")
 
 
 def _whole_characters(text: str) -> str:

@@ -58,7 +58,7 @@ def _entry(folder: Path, figure: Figure, result: Any) -> list[str]:
     files = [Path(file).name for file in result.files]
     pictures = [name for name in files if name.endswith((".png", ".svg"))]
     alt = f"{figure.caption} {result.title}".replace("[", "(").replace("]", ")")
-    stands = f" It corresponds to {figure.paper} of the paper." if figure.paper else ""
+    in_paper = f" It corresponds to {figure.paper} of the paper." if figure.paper else ""
     links = [f"[{Path(name).suffix[1:].upper()}]({name})" for name in files]
     code = f"mmdu_analysis/plots/{figure.module.rsplit('.', 1)[-1]}.py"
     links += [_link("code", folder, code), _link("notebook", folder, f"notebooks/{figure.notebook}.ipynb")]
@@ -67,7 +67,7 @@ def _entry(folder: Path, figure: Figure, result: Any) -> list[str]:
         f"## {figure.name}",
         "",
         *image,
-        f"{figure.caption.rstrip('.')}.{stands} {', '.join(links)}.",
+        f"{figure.caption.rstrip('.')}.{in_paper} {', '.join(links)}.",
         "",
     ]
 

@@ -56,10 +56,10 @@ def _numbers(study: Study) -> pd.DataFrame:
 
 def _relative(stated: str, difference: float) -> float:
     """Return a difference in percent of the stated number; NaN if one of them is not a number."""
-    found = _STATED.search(stated)
-    if found is None or math.isnan(difference):
+    match = _STATED.search(stated)
+    if match is None or math.isnan(difference):
         return math.nan
-    number = float(found[1].replace(",", "")) * (1000 if found[2] else 1)
+    number = float(match[1].replace(",", "")) * (1000 if match[2] else 1)
     if not number:
         return math.nan if difference else 0.0
     return 100 * difference / abs(number)

@@ -180,9 +180,9 @@ def item_difficulty(frame: pd.DataFrame, ax: Axes) -> Drawing:
     dropped = int(frame["n_dropped"].iloc[0])
     lost = f" {dropped:,} questions that not all models have are left out." if dropped else ""
     none, every = left[0], left[-1]
-    who = "both models are" if n_models == 2 else f"all {n_models} models are"
+    subject = "both models are" if n_models == 2 else f"all {n_models} models are"
     return Drawing(
-        f"{who[0].upper()}{who[1:]} right on {100 * every / total:.0f}% of the questions, none on {100 * none / total:.0f}%",
+        f"{subject[0].upper()}{subject[1:]} right on {100 * every / total:.0f}% of the questions, none on {100 * none / total:.0f}%",
         "",
         f"n={total:,} questions.{lost}",
         legend=len(order) > 1,

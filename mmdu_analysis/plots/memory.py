@@ -302,7 +302,7 @@ def _published_numbers(_: Any) -> pd.DataFrame:
         found = found.loc[
             found["predictor"] == "progress", [*columns, "n_rows", "n_dialogs", "ci", "synthetic"]
         ]
-        parts.append(found.assign(estimate=f"one row {'an' if weights == 'image' else 'a'} {weights}"))
+        parts.append(found.assign(estimate=f"one row per {weights}"))
     frame = pd.concat(parts, ignore_index=True)
     frame = frame.loc[frame["model"].isin(set.intersection(*(set(part["model"]) for part in parts)))]
     return stamped(frame.reset_index(drop=True), source_of("published_decay", "correctness"))

@@ -94,17 +94,17 @@ def write_report(
     chosen = _form_of(path, form)
     names = _section_names(sections, audit)
     left_out: list[str] = []
-    made = {}
+    parts = {}
     for name in names:
         if name != WORST:
             try:
-                made[name] = SECTIONS[name](study)
+                parts[name] = SECTIONS[name](study)
             except DataError as error:  # includes NotAvailable: the other sections are written
                 left_out.append(f"section {name!r}: {error}")
     text = (
-        _html(study, made, path, left_out, worst=WORST in names)
+        _html(study, parts, path, left_out, worst=WORST in names)
         if chosen == "html"
-        else _tables(study, made, chosen)
+        else _tables(study, parts, chosen)
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -90,9 +90,9 @@ def differences_section(study: Study) -> Section:
     scores = study.need_scores()
     if scores["model"].nunique() < 2:
         raise NotAvailable("it compares models, and there are scores of only one")
-    one = only_dimension(scores, None, rubric=study.rubric)
+    kept = only_dimension(scores, None, rubric=study.rubric)
     text = "Each pair of models on the turns that both have, with Holm's correction for the number of pairs."
-    table = compare_all_models(one, rubric=study.rubric)
+    table = compare_all_models(kept, rubric=study.rubric)
     return Section("Differences between own models", (text,), table, ("pairwise_differences",))
 
 
@@ -137,9 +137,9 @@ def coverage_section(study: Study) -> Section:
     import pandas as pd
 
     scores = study.need_scores()
-    one = only_dimension(scores, None, rubric=study.rubric)
+    kept = only_dimension(scores, None, rubric=study.rubric)
     rows = []
-    for (model, judge), part in one.groupby(["model", "judge"], observed=True):
+    for (model, judge), part in kept.groupby(["model", "judge"], observed=True):
         known = part.loc[part["score"].notna()]
         numbered = part.loc[part["turn"].notna()]
         rows.append(
@@ -155,9 +155,9 @@ def coverage_section(study: Study) -> Section:
         )
     table = pd.DataFrame(rows)
     texts = ["Scored turns, unjudged turns, and dialogues whose scores have turn numbers."]
-    lost = one.loc[one["turn"].isna(), "dialog_id"].nunique()
+    lost = kept.loc[kept["turn"].isna(), "dialog_id"].nunique()
     if lost:
-        total = one["dialog_id"].nunique()
+        total = kept["dialog_id"].nunique()
         texts.append(
             f"{lost} of {total} dialogues have no turn numbers and are left out of all figures by turn. "
             "Write null for an unjudged turn, or give every entry a 'turn' key."

@@ -85,8 +85,8 @@ def _question(study: Study, dialog_id: str, turn: int) -> str:
     if study.benchmark is None:
         return ""
     turns = study.benchmark.turns
-    found = turns.loc[(turns["dialog_id"] == dialog_id) & (turns["turn"] == turn), "question"]
-    return "Question: " + shorten(str(found.iloc[0]), _EXCERPT) if len(found) else ""
+    questions = turns.loc[(turns["dialog_id"] == dialog_id) & (turns["turn"] == turn), "question"]
+    return "Question: " + shorten(str(questions.iloc[0]), _EXCERPT) if len(questions) else ""
 
 
 def _answer(study: Study, model: str, dialog_id: str, turn: int) -> str:
@@ -94,8 +94,8 @@ def _answer(study: Study, model: str, dialog_id: str, turn: int) -> str:
         return ""
     frame = study.answers
     mine = (frame["model"] == model) & (frame["dialog_id"] == dialog_id) & (frame["turn"] == turn)
-    found = frame.loc[mine, "answer"].dropna()
-    return "Answer: " + shorten(str(found.iloc[0]), _EXCERPT) if len(found) else ""
+    texts = frame.loc[mine, "answer"].dropna()
+    return "Answer: " + shorten(str(texts.iloc[0]), _EXCERPT) if len(texts) else ""
 
 
 def write_pages(study: Study, worst: list[WorstDialog], folder: Path) -> dict[str, str]:

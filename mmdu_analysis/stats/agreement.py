@@ -251,17 +251,17 @@ def _preference(excess: np.ndarray, own: np.ndarray, reference: np.ndarray) -> d
     picks = np.array(list(combinations(range(count), n_own)))
     inside = excess[picks].sum(axis=1)
     preferences = inside / n_own - (excess.sum() - inside) / (count - n_own)
-    found = excess[own].mean() - excess[~own].mean()
+    preference = excess[own].mean() - excess[~own].mean()
     slope = float(np.polyfit(reference, excess, 1)[0]) if np.ptp(reference) > 0 else float("nan")
     smallest = 1 / len(picks)
-    notes = ["self-preference and a wider scale can't be separated"] if found > 0 and slope > 0 else []
+    notes = ["self-preference and a wider scale can't be separated"] if preference > 0 and slope > 0 else []
     if smallest > 0.05:
         notes.append(f"{count} models: p can't be below {smallest:.2g}")
     return {
         "excess_own": excess[own].mean(),
         "excess_others": excess[~own].mean(),
-        "preference": found,
-        "p_value": float((preferences >= found - 1e-9).mean()),
+        "preference": preference,
+        "p_value": float((preferences >= preference - 1e-9).mean()),
         "smallest_p": smallest,
         "n_own": n_own,
         "n_others": count - n_own,

@@ -169,16 +169,16 @@ def _coincidences(paired: pd.DataFrame) -> _Coincidences:
     size = np.diff(start, append=len(order))
     counts = np.zeros((dialog.max() + 1, len(levels)))
     np.add.at(counts, (dialog, code), 1)
-    found = []
+    parts = []
     for m in np.unique(size):
         one, other = (start[size == m, None] + position for position in np.triu_indices(m, 1))
         values = np.sort(np.stack([code[one], code[other]], axis=-1), axis=-1)
-        found.append(
+        parts.append(
             pd.DataFrame({"dialog": dialog[one].ravel(), "weight": 2 / (m - 1)}).assign(
                 low=values[..., 0].ravel(), high=values[..., 1].ravel()
             )
         )
-    sums = pd.concat(found).pivot_table("weight", "dialog", ["low", "high"], "sum", fill_value=0.0)
+    sums = pd.concat(parts).pivot_table("weight", "dialog", ["low", "high"], "sum", fill_value=0.0)
     pairs = np.array(sums.columns.to_list(), dtype=np.int64)
     return _Coincidences(levels, counts, pairs, sums.to_numpy())
 

@@ -279,13 +279,13 @@ def turns_behind(
         If there is no such bin or model.
     """
     binned = _binned(scores, by, benchmark, dimension, rubric)
-    found = binned.loc[binned["bin"].astype("str") == str(bin)]
+    selected = binned.loc[binned["bin"].astype("str") == str(bin)]
     if model is not None:
-        found = found.loc[found["model"] == model]
-    if found.empty:
+        selected = selected.loc[selected["model"] == model]
+    if selected.empty:
         bins = [str(name) for name in binned["bin"].cat.categories]
         raise DataError(f"no turn in bin {str(bin)!r} of {by}, model {model!r}; bins are {', '.join(bins)}")
-    ordered = found.sort_values("score", kind="stable", ignore_index=True)
+    ordered = selected.sort_values("score", kind="stable", ignore_index=True)
     return ordered[["model", "dialog_id", "turn", "score", "synthetic"]]
 
 

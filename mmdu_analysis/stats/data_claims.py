@@ -64,7 +64,7 @@ def _cut(whole: DatasetLengths) -> str:
 
 def _shares(whole: DatasetLengths) -> dict[str, Recomputed]:
     turns, images = whole.table["n_turns"], whole.table["n_images"]
-    found = {
+    values = {
         "data/share/turns/<=10": _share(int((turns <= 10).sum()), len(turns)),
         "data/share/turns/11-15": _share(int(turns.between(11, 15).sum()), len(turns)),
         "data/share/turns/>15": _share(int((turns > 15).sum()), len(turns)),
@@ -77,8 +77,8 @@ def _shares(whole: DatasetLengths) -> dict[str, Recomputed]:
     swapped = (counts["2"], counts["3-10"]) == _SWAPPED
     for name, count in counts.items():
         more = "; the two shares in the paper are swapped" if swapped and name != "11-20" else ""
-        found[f"data/share/images/{name}"] = _share(count, len(images), more)
-    return found
+        values[f"data/share/images/{name}"] = _share(count, len(images), more)
+    return values
 
 
 def _questions(whole: DatasetLengths) -> dict[str, Recomputed]:
@@ -99,19 +99,19 @@ def _tokens(whole: DatasetLengths) -> dict[str, Recomputed]:
     lengths = whole.table
     missing, questions = int(lengths["n_missing"].sum()), int(lengths["n_turns"].sum())
     lacking = f"{missing:,} of {questions:,} references are missing from the data" if missing else ""
-    found = {
+    values = {
         "data/tokens/average": _unless(lacking, lengths["image_text_tokens"].mean()),
         "data/tokens/maximum": _unless(lacking, lengths["image_text_tokens"].max()),
         "data/tokens/text": _unless(lacking, lengths["text_tokens"].mean()),
     }
     if lacking:
-        return found | {
+        return values | {
             f"data/share/tokens/{label}": Recomputed(note=lacking) for label, *_ in BINS["tokens"]
         }
     for row in distribution(lengths, "tokens").itertuples():
         note = f"{row.count} of {len(lengths)}"
-        found[f"data/share/tokens/{row.bin}"] = Recomputed(float(row.percent), note=note)
-    return found
+        values[f"data/share/tokens/{row.bin}"] = Recomputed(float(row.percent), note=note)
+    return values
 
 
 def _share(count: int, total: int, more: str = "") -> Recomputed:

@@ -142,8 +142,8 @@ def _fit(
     nothing = dict.fromkeys(("coef", "low", "high", "p_value", "se"), float("nan"))
     counts = {"n_rows": len(rows), "n_dialogs": n_dialogs}
     if n_dialogs < 2 or np.ptp(outcome) == 0 or np.ptp(x) == 0:
-        what = "one dialogue" if n_dialogs < 2 else "the scores or the predictor do not vary"
-        return nothing | counts | {"note": f"{what}: no estimate"}
+        reason = "one dialogue" if n_dialogs < 2 else "the scores or the predictor do not vary"
+        return nothing | counts | {"note": f"{reason}: no estimate"}
     several = (rows["n_referenced"] > 1).to_numpy(float)
     terms = [x, several] if adjust and np.ptp(several) else [x]
     model = sm.GEE(

@@ -90,10 +90,10 @@ def _paired_dialogs(
     scores: pd.DataFrame, a: str, b: str, dimension: str | None, rubric: Rubric
 ) -> tuple[pd.DataFrame, int]:
     """Return the sum and the number of paired differences of each dialogue."""
-    one = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric=rubric).dropna(
+    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric=rubric).dropna(
         subset=["score", "turn"]
     )
-    points = one.assign(points=rubric.to_percent(one["score"].astype(float)))
+    points = kept.assign(points=rubric.to_percent(kept["score"].astype(float)))
     cells = ["judge", "dialog_id", "turn"]
     sides = [points.loc[points["model"] == model].groupby(cells)["points"].mean() for model in (a, b)]
     difference = (sides[0] - sides[1]).dropna()

@@ -203,13 +203,13 @@ def access_by_model(table: pd.DataFrame, access: str | Mapping[str, str]) -> pd.
 
 def _dimensions(table: pd.DataFrame, rubric: Rubric) -> list[str]:
     short_names = [*rubric.short_names.values(), LABEL]
-    found = [short for short in short_names if short in table.columns]
-    if not found:
+    dimensions = [short for short in short_names if short in table.columns]
+    if not dimensions:
         raise DataError(
             f"a table of models: got columns {list(table.columns)}, expected some of {short_names}, the dimensions "
             f"of the rubric {rubric.name}"
         )
-    return found
+    return dimensions
 
 
 def _permutation_p(closed: np.ndarray, open_: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

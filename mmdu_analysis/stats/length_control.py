@@ -257,9 +257,9 @@ def _solve(products: np.ndarray, n_models: int) -> dict[str, np.ndarray]:
     plain, full = effects(n_models), effects(squares.shape[1] - 1)
     slope = full[:, n_models:]
     # The level of the points includes the effect of the observed sizes, whose mean per model need not be 0.
-    met = (totals[:, n_models:-2] * slope).sum(axis=1) / totals[:, -1]
+    mean_size_points = (totals[:, n_models:-2] * slope).sum(axis=1) / totals[:, -1]
     return {
         "mean": levels(plain),
-        "adjusted": levels(full[:, :n_models]) - met[:, None],
+        "adjusted": levels(full[:, :n_models]) - mean_size_points[:, None],
         "length_effect": np.broadcast_to(slope, plain.shape) if slope.shape[1] == 1 else slope,
     }

@@ -202,8 +202,8 @@ def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
             continue
         found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(str(path)) else []
         if not found:
-            what = "the pattern matches no file" if glob.has_magic(str(path)) else "no such file"
-            raise DataError(f"{short_path(path)}: {what}; check the path")
+            fault = "the pattern matches no file" if glob.has_magic(str(path)) else "no such file"
+            raise DataError(f"{short_path(path)}: {fault}; check the path")
         paths += map(Path, found)
     if not paths:
         raise DataError("no path is given; expected at least one file")

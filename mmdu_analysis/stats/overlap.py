@@ -257,12 +257,12 @@ def _shared_texts(dialog: Dialog, index: Index) -> list[tuple[str, str, int, str
         words += split_words(text)
         words.append("")  # not a word, so that no run extends across messages
     starts, owners = _shared_runs(words, index)
-    found = []
+    rows = []
     for owner, first, count in zip(*np.unique(owners, return_index=True, return_counts=True), strict=True):
         start = int(starts[first])
         example = shorten(" ".join(words[start : start + index.n]), 120)
-        found.append(("text", index.dialogs[owner], int(count), example))
-    return found
+        rows.append(("text", index.dialogs[owner], int(count), example))
+    return rows
 
 
 def _shared_runs(words: list[str], index: Index) -> tuple[np.ndarray, np.ndarray]:

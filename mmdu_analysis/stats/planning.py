@@ -92,8 +92,8 @@ def difference_components(
     DataError
         If fewer than two models or two dialogues are shared.
     """
-    one = only_dimension(as_scores(scores, repeats=True, rubric=rubric), dimension, rubric=rubric)
-    known = one.dropna(subset=["score", "turn"]).reset_index(drop=True)
+    kept = only_dimension(as_scores(scores, repeats=True, rubric=rubric), dimension, rubric=rubric)
+    known = kept.dropna(subset=["score", "turn"]).reset_index(drop=True)
     if known["judge"].nunique() > 1:
         raise DataError(f"the scores are of {known['judge'].nunique()} judges, expected one; choose it")
     known = known.assign(points=rubric.to_percent(known["score"].astype(float)))

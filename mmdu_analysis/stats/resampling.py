@@ -326,12 +326,12 @@ def sign_flip_p(sums: np.ndarray) -> float:
     import numpy as np
 
     count = len(sums)
-    found = abs(sums.sum())
+    observed = abs(sums.sum())
     tolerance = 1e-9 * np.abs(sums).sum()
-    if found >= np.abs(sums).sum() - tolerance and np.abs(sums).all():
-        return float(2.0 ** (1 - count)) if found > 0 else 1.0
+    if observed >= np.abs(sums).sum() - tolerance and np.abs(sums).all():
+        return float(2.0 ** (1 - count)) if observed > 0 else 1.0
     if count > 16:
         signs = np.random.default_rng(0).choice([-1.0, 1.0], (99_999, count))
-        return float((1 + (np.abs(signs @ sums) >= found - tolerance).sum()) / 100_000)
+        return float((1 + (np.abs(signs @ sums) >= observed - tolerance).sum()) / 100_000)
     flips = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
-    return float((np.abs((1 - 2 * flips) @ sums) >= found - tolerance).mean())
+    return float((np.abs((1 - 2 * flips) @ sums) >= observed - tolerance).mean())

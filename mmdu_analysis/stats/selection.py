@@ -159,8 +159,8 @@ def select_dialogs(
     import numpy as np
     import pandas as pd
 
-    one = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric=rubric).dropna(subset="score")
-    points = one.assign(points=rubric.to_percent(one["score"].astype(float))).astype({"dialog_id": "str"})
+    kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric=rubric).dropna(subset="score")
+    points = kept.assign(points=rubric.to_percent(kept["score"].astype(float))).astype({"dialog_id": "str"})
     means = points.pivot_table(
         index="dialog_id", columns="model", values="points", aggfunc="mean", observed=True
     )

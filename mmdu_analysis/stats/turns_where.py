@@ -96,8 +96,8 @@ def matches(values: pd.Series, condition: Condition, name: str) -> pd.Series:
         raise DataError(
             f"{name} is {condition!r}, expected a number, a comparison such as '>0.67', or (least, most)"
         )
-    met = _OPERATORS[found[1]](values, float(found[2])).fillna(False).astype(bool)
-    return met & values.notna()
+    mask = _OPERATORS[found[1]](values, float(found[2])).fillna(False).astype(bool)
+    return mask & values.notna()
 
 
 def turns_where(
@@ -189,8 +189,8 @@ def turns_where(
         mask &= percent[right] >= threshold
     if above is not None and below is not None:
         mask &= percent[above] - percent[below] >= points
-    found = facts.loc[mask].reset_index(drop=True)
-    return found.assign(synthetic=is_synthetic(scores, benchmark.turns) or bool(benchmark.synthetic))
+    selected = facts.loc[mask].reset_index(drop=True)
+    return selected.assign(synthetic=is_synthetic(scores, benchmark.turns) or bool(benchmark.synthetic))
 
 
 def model_scores(scores: pd.DataFrame, models: list[str], dimension: str | None, rubric: Rubric) -> pd.Series:

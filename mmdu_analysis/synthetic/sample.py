@@ -181,8 +181,8 @@ def sample_benchmark() -> Benchmark:
     Benchmark
         With ``synthetic=True``. The same on every call.
     """
-    made = frames([columns(_sample()[0], PictureNames([]))])
-    return Benchmark(SYNTHETIC_LABEL, made.dialogs, made.turns, made.images, forms=made.forms)
+    built = frames([columns(_sample()[0], PictureNames([]))])
+    return Benchmark(SYNTHETIC_LABEL, built.dialogs, built.turns, built.images, forms=built.forms)
 
 
 def sample_truth() -> SampleTruth:

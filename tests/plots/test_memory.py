@@ -64,7 +64,7 @@ def test_no_fall_is_said_only_if_every_model_concludes_it(by_kind):
     title = read_texts(mmdu.plots.memory_by_kind(by_kind))["title"]
     assert "excluded" not in title
     agreed = by_kind.assign(conclusion=by_kind["conclusion"].where(by_kind["part"] == "curve", "no fall"))
-    assert "a fall of 5 points is excluded" in read_texts(mmdu.plots.memory_by_kind(agreed))["title"]
+    assert "a decrease of 5 points is excluded" in read_texts(mmdu.plots.memory_by_kind(agreed))["title"]
 
 
 def test_the_shares_of_kinds_are_those_of_the_labels(by_kind):

@@ -131,10 +131,10 @@ def _messages(talk: str, entries: Any) -> tuple[Keys, Any]:
     """Return the keys of a row's messages, and the messages as records have them."""
     if talk == "texts" and isinstance(entries, list):
         pairs = [entry for entry in entries if isinstance(entry, dict)]
-        found = [
+        messages = [
             {"role": role, "content": pair.get(role)} for pair in pairs for role in ("user", "assistant")
         ]
-        return Keys("messages", "role"), found
+        return Keys("messages", "role"), messages
     named = next((entry for entry in entries or [] if isinstance(entry, dict)), {})
     keys = Keys("messages" if talk == "texts" else talk, "from" if "from" in named else "role")
     return keys, entries

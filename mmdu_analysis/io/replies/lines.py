@@ -68,14 +68,14 @@ def line_statements(text: str, names: Names, rubric: Rubric) -> list[Statement]:
         + [h.start() for h in _HEADING.finditer(text) if not _MARKED.search(h[0])]
     )
     spans = [(mention.start(), mention.end()) for mention in mentions]
-    found = []
+    statements = []
     for label in labels:
         following = bisect_right(stops, label.start)
         end = stops[following] if following < len(stops) else len(text)
         others = [(a, b) for a, b in spans[bisect_right(spans, (label.body, 0)) :] if a < end]
         if statement := _statement(text, label, end, others, rubric):
-            found.append(statement)
-    return found
+            statements.append(statement)
+    return statements
 
 
 def _label(text: str, mention: re.Match[str], names: Names, rubric: Rubric) -> _Label | None:

@@ -49,14 +49,16 @@ def table_statements(text: str, names: Names, rubric: Rubric) -> list[Statement]
     list of Statement
         A row with several numbers and no column of scores is a fault.
     """
-    found = []
+    statements = []
     for block in _BLOCK.finditer(text):
         rows = [row for row in _rows(block) if not _RULE.fullmatch(text[row.start : row.end])]
         for cell in _read(rows, names, rubric):
             score, fault = (None, cell.fault) if cell.fault else read_score(cell.text, rubric)
             if fault != "is missing":
-                found.append(Statement(cell.dimension, score, fault, "table", cell.row.start, cell.row.end))
-    return found
+                statements.append(
+                    Statement(cell.dimension, score, fault, "table", cell.row.start, cell.row.end)
+                )
+    return statements
 
 
 def _rows(block: re.Match[str]) -> list[_Row]:
@@ -77,16 +79,16 @@ def _read(rows: list[_Row], names: Names, rubric: Rubric) -> list[_Cell]:
     if sum(name is not None for name in header) > 1 and len(rows) > 1:
         return _by_column(header, rows[1:])
     columns = _score_columns(rows[0].cells) if rows and not any(header) else None
-    found = []
+    scored = []
     for row in rows:
         labels = [_name(cell, names) for cell in row.cells]
         present = {label: index for index, label in enumerate(labels) if label}
         if len(present) > 1:
-            found += [_Cell(name, row, "", "shares its row with another dimension") for name in present]
-        found += [
+            scored += [_Cell(name, row, "", "shares its row with another dimension") for name in present]
+        scored += [
             _by_row(name, at, row, columns, rubric) for name, at in present.items() if len(present) == 1
         ]
-    return found
+    return scored
 
 
 def _by_column(header: list[str | None], rows: list[_Row]) -> list[_Cell]:

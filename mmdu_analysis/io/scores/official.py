@@ -33,11 +33,11 @@ def read_entries(path: Path, source: Source) -> list[Any]:
     if isinstance(value, dict) and isinstance(value.get("scores"), list):
         value = value["scores"]
     if not isinstance(value, list):
-        got = type(value).__name__
+        type_name = type(value).__name__
         source.report(
             name,
             "$",
-            f"got {got}, expected a list with a dict of scores for each judged turn; the file is left out",
+            f"got {type_name}, expected a list with a dict of scores for each judged turn; the file is left out",
         )
         return []
     if not value:
