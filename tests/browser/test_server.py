@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import signal
@@ -140,6 +141,30 @@ def test_a_body_is_refused_before_it_is_read(server):
         except ConnectionResetError:
             pass
         assert b"200" not in received
+
+
+def test_a_body_that_is_small_but_too_large_is_not_waited_for(server):
+    port = int(server["origin"].rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 5000\r\n\r\n".encode())
+        received = b""
+        while part := client.recv(1000):  # a server that waits for the body meets the time-out
+            received += part
+    assert received == b"" or received.startswith(b"HTTP/1.1 4")
+
+
+@pytest.mark.parametrize(("size", "answer"), [(1_000, b"HTTP/1.1 403"), (20_000, b"")])
+def test_a_header_that_is_too_long_gets_no_answer(server, size, answer):
+    port = int(server["origin"].rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(
+            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nX: {'x' * size}\r\n\r\n".encode()
+        )
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while part := client.recv(1000):
+                received += part
+    assert received[:12] == answer
 
 
 def test_connections_of_strangers_are_limited(server):

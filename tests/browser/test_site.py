@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import time
@@ -58,6 +59,23 @@ def test_no_cell_is_markup(text):
         *("<table>", "<thead>", "<tr>", "<th scope='col'>", "</th>", "</tr>", "</thead>", "<tbody>"),
         *("<td>", "</td>", "</tbody>", "</table>", "</div>"),
     }
+
+
+def test_ids_and_names_of_scored_models_are_escaped_in_the_list(sample, tmp_path):
+    small = few(sample, "0")
+    parts = {
+        "dialogs": small.dialogs.rename(index={"0": HOSTILE}),
+        "turns": small.turns.assign(dialog_id=HOSTILE),
+        "images": small.images.iloc[:0],
+    }
+    scores = sample_scores().query("dialog_id == '0' and model == 'open-B'")
+    page = export_site(
+        replace(small, **parts), tmp_path / "site", scores=scores.assign(dialog_id=HOSTILE, model=HOSTILE)
+    )
+    shown = page.read_text()
+    assert shown.count(html.escape(HOSTILE[:90])[:60]) >= 2  # the id and the model
+    assert "<img src=x" not in shown
+    assert "<script>window" not in shown
 
 
 def test_hostile_texts_and_other_files(sample, tmp_path, browser):

@@ -173,6 +173,16 @@ def test_a_header_of_too_many_pixels_is_refused_also_where_a_fraction_is_decoded
     assert scale_bytes(data, 64).problem == "4,000 x 4,000 pixels are too many"
 
 
+@pytest.mark.parametrize("address", ["http://host/a.png", "file://host/a.png", "s3://host/a.png"])
+def test_an_address_is_never_a_file_of_this_machine(tmp_path, address):
+    scheme, _, rest = address.partition("://")
+    picture(tmp_path / f"{scheme}:" / rest)
+    assert find_picture(picture_roots(tmp_path), address) is None
+    bench = load(tmp_path, address)
+    assert bench.images["width"].isna().all()
+    assert "address on the web" in Pictures(bench).get("1", 1, 64).problem
+
+
 def test_a_file_is_kept_as_it_is_only_within_the_size(tmp_path):
     small = picture(tmp_path / "small.png", (30, 20))
     large = picture(tmp_path / "large.png", (300, 200))
