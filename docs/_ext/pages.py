@@ -151,16 +151,16 @@ def _write_api(folder: Path) -> None:
     (folder / "index.md").write_text("\n".join(lines), encoding="utf-8")
 
 
-def _summary(thing: object) -> str:
-    text = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
+def _summary(member: object) -> str:
+    text = (inspect.getdoc(member) or "").split("\n\n")[0].replace("\n", " ")
     return text.replace("|", "\\|").replace("``", "`")
 
 
-def _page(name: str, thing: object) -> str:
-    kind = "autoclass" if inspect.isclass(thing) else "autofunction"
+def _page(name: str, member: object) -> str:
+    kind = "autoclass" if inspect.isclass(member) else "autofunction"
     options = (
         "   :members:\n   :inherited-members: ValueError, UserWarning, Exception\n"
-        if inspect.isclass(thing)
+        if inspect.isclass(member)
         else ""
     )
     title = f"mmdu.{name}"

@@ -264,9 +264,9 @@ def _known(
         text = f"dialogue {dialog_id!r} is {has}; {len(turns)} answers of {model} are left out"
         problems.append(Problem(name, "", text, dialog_id, turns[0]))
     if sum(map(len, foreign.values())) == len(rows):
-        got, expected = next(iter(foreign))[1], next(iter(lengths), "")
+        given_id, expected_id = next(iter(foreign))[1], next(iter(lengths), "")
         raise DataError(
-            f"{name}: no answered dialogue is in the benchmark: got ids such as {got!r}, expected such as {expected!r}"
+            f"{name}: no answered dialogue is in the benchmark: got ids such as {given_id!r}, expected such as {expected_id!r}"
         )
 
 

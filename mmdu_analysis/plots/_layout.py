@@ -110,20 +110,20 @@ def panels(
         HOST_ROWS[ax] = spec.subgridspec(3, 1, height_ratios=(0.15, 1, 0.15), hspace=0)
         spec = HOST_ROWS[ax][1]
     cells = spec.subgridspec(n_rows, n_columns, **grid)
-    made: list[Axes] = []
+    panel_list: list[Axes] = []
     for number in range(n_rows * n_columns):
         row, column = divmod(number, n_columns)
         shared = {
-            "sharex": made[0] if sharex and made else None,
-            "sharey": made[0] if sharey and made else None,
+            "sharex": panel_list[0] if sharex and panel_list else None,
+            "sharey": panel_list[0] if sharey and panel_list else None,
         }
         panel = figure.add_subplot(cells[row, column], **shared)
         if sharex and row < n_rows - 1:
             panel.tick_params(labelbottom=False)
         if sharey and column > 0:
             panel.tick_params(labelleft=False)
-        made.append(panel)
-    return made
+        panel_list.append(panel)
+    return panel_list
 
 
 def columns_that_fit(ax: Axes, inches: float, most: int, total: int | None = None) -> int:

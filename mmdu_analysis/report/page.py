@@ -135,10 +135,10 @@ def _title(study: Study) -> str:
     return f"MMDU report: {one_line(subject)}"
 
 
-def _html(study: Study, made: dict[str, Section], path: Path, left_out: list[str], *, worst: bool) -> str:
+def _html(study: Study, sections: dict[str, Section], path: Path, left_out: list[str], *, worst: bool) -> str:
     import jinja2
 
-    parts = [_part(study, name, section, left_out) for name, section in made.items()]
+    parts = [_part(study, name, section, left_out) for name, section in sections.items()]
     if worst and study.scores is not None:
         try:
             parts.append(_worst_part(study, path))
@@ -190,7 +190,7 @@ def _worst_part(study: Study, path: Path) -> _Part:
     return _Part(WORST, "Dialogues with the lowest scores", [], items=items)
 
 
-def _tables(study: Study, made: dict[str, Section], form: str) -> str:
+def _tables(study: Study, sections: dict[str, Section], form: str) -> str:
     """Return the report's tables as Markdown or LaTeX, own models in bold."""
     escape = escape_markdown if form == "markdown" else escape_latex
     heading = "# {}\n" if form == "markdown" else "\\section*{{{}}}\n"
@@ -198,7 +198,7 @@ def _tables(study: Study, made: dict[str, Section], form: str) -> str:
     parts = [heading.format(escape(_title(study)))]
     if study.synthetic:
         parts.append(f"**{SYNTHETIC_LABEL}**\n" if form == "markdown" else f"\\textbf{{{SYNTHETIC_LABEL}}}\n")
-    for section in made.values():
+    for section in sections.values():
         if section.table is not None:
             bold = "own" if "own" in section.table else None
             parts += [below.format(escape(section.title)), *(escape(text) + "\n" for text in section.texts)]
