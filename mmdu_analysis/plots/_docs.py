@@ -9,13 +9,16 @@ from typing import Any
 
 _COMMON = """\
 ax : matplotlib.axes.Axes, optional
-    Axes to draw on; a new figure by default.
+    Axes to draw on; a new figure by default. In Axes that are smaller than the plot needs at matplotlib's font size,
+    the font size is reduced, to at least 6 points.
 title : bool or str, default True
     Whether to write title and subtitle, or another title.
-note : bool, default True
-    Whether to write n, definitions and source below.
+note : bool, optional
+    Whether to write n, definitions and source below: by default on a new figure, and not on given Axes. The subtitle
+    is left out with the note where given Axes are low.
 width, height : float, optional
-    Size of a new figure in inches. Without a height, the height is increased to fit the texts.
+    Size of a new figure in inches. Without a height, the height is increased to fit the texts. Without both, figures
+    for slides have 13.33 x 7.5 inches, or are larger in the same shape where a plot has many rows.
 font_size : float, optional
     Size of labels in points; by default that of the context.
 context : {"paper", "notebook", "slides"}, optional

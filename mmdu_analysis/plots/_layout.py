@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from mmdu_analysis.plots._style import points
+from mmdu_analysis.plots._style import BASE_FONT_SIZE, COLUMN, SMALLEST_FONT, Context, points, style_context
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
 HOST_ROWS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """Host of panels in a user's figure to its rows: texts above, panels, note."""
 
-_PANEL_SHAPE = 1.5
+_CELL_HEIGHT = 2.5
+"""Height in inches that a plot with title and legend needs at the base font size."""
+
+_ROOMY = 3.2
+"""Height in inches at the base font size from which a subtitle is written too."""
+
+_PANEL_SHAPE = 1.2
 """Preferred ratio of width to height of a panel."""
 
 
@@ -170,10 +178,67 @@ def inches_wide(ax: Axes) -> float:
     float
         Inches at the base font size: half as many at twice the font size.
     """
+    return cell_size(ax)[0] / points(1)
+
+
+def cell_size(ax: Axes) -> tuple[float, float]:
+    """Return the width and height of the part of a figure that Axes have with their labels, in inches.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes of a figure's grid, or free ones, whose own size is returned.
+
+    Returns
+    -------
+    tuple of float
+        Approximate: the layout gives more room to the columns and rows that have longer labels.
+    """
     figure: Any = ax.get_figure(root=True)
-    share, spec = 1.0, ax.get_subplotspec()
+    spec = ax.get_subplotspec()
+    box = ax.get_position()
+    width, height = (1.0, 1.0) if spec is not None else (box.width, box.height)
     while spec is not None:
         grid = spec.get_gridspec()
-        share *= len(spec.colspan) / grid.ncols
+        width *= _share(grid.get_width_ratios(), spec.colspan)
+        height *= _share(grid.get_height_ratios(), spec.rowspan)
         spec = getattr(grid, "_subplot_spec", None)
-    return figure.get_figwidth() * share / points(1)
+    return figure.get_figwidth() * width, figure.get_figheight() * height
+
+
+def _share(ratios: Any, cells: range) -> float:
+    return sum(ratios[cell] for cell in cells) / sum(ratios)
+
+
+@contextmanager
+def on_axes(ax: Axes, context: Context | None, font_size: float | None) -> Iterator[None]:
+    """Apply a style to a user's Axes, whose own labels follow it.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Of a user's figure.
+    context : {"paper", "notebook", "slides"}, optional
+        See `style_context`.
+    font_size : float, optional
+        Points. Without it and a context, matplotlib's font size, reduced to at least 6 points where the Axes are
+        smaller than a plot needs.
+    """
+    import matplotlib as mpl
+
+    if context is None and font_size is None:
+        width, height = cell_size(ax)
+        fitting = max(SMALLEST_FONT, BASE_FONT_SIZE * min(width / COLUMN, height / _CELL_HEIGHT))
+        font_size = fitting if fitting < float(mpl.rcParams["font.size"]) else None
+    with style_context(context, font_size):
+        if context is not None or font_size is not None:
+            ax.tick_params(axis="x", labelsize=mpl.rcParams["xtick.labelsize"])
+            ax.tick_params(axis="y", labelsize=mpl.rcParams["ytick.labelsize"])
+            for label in (ax.xaxis.label, ax.yaxis.label):
+                label.set_fontsize(mpl.rcParams["axes.labelsize"])
+        yield
+
+
+def has_room(ax: Axes) -> bool:
+    """Return whether Axes of a user's grid are high enough for more than a title, legend and plot."""
+    return cell_size(ax)[1] >= points(_ROOMY)

@@ -70,7 +70,7 @@ def interval(row: Any, estimate: str = "mean", low: str = "low", high: str = "hi
 
 def span(values: pd.Series, digits: int = 1) -> str:
     """Return the range of values as text: ``14.1 to 42.8``, or one value."""
-    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
+    low, high = f"{values.min():,.{digits}f}", f"{values.max():,.{digits}f}"
     return low if low == high else f"{low} to {high}"
 
 

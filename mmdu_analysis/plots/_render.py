@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._docs import full_docstring
-from mmdu_analysis.plots._layout import new_axes
-from mmdu_analysis.plots._style import Context, points, style_context
+from mmdu_analysis.plots._layout import has_room, new_axes, on_axes
+from mmdu_analysis.plots._style import ACCESS_LABELS, SLIDE, Context, points, style_context
 from mmdu_analysis.plots._texts import Texts, write_on_axes, write_on_figure
 from mmdu_analysis.registry import Facts, Figure, register
 from mmdu_analysis.schema import MMDU, SYNTHETIC_LABEL, is_synthetic
@@ -76,7 +76,7 @@ def figure(
     -------
     callable
         Decorator. The public function returns the Axes and has the signature ``(frame, *, ax=None,
-        title=True, note=True, width=None, height=None, font_size=None, context=None, ...)``. `title` may be a
+        title=True, note=None, width=None, height=None, font_size=None, context=None, ...)``. `title` may be a
         text; `width` and `height` are inches of the whole figure; they have no effect on given Axes. Without
         `context` and `font_size`, matplotlib's settings are used unchanged.
     """
@@ -88,23 +88,34 @@ def figure(
             *,
             ax: Axes | None = None,
             title: bool | str = True,
-            note: bool = True,
+            note: bool | None = None,
             width: float | None = None,
             height: float | None = None,
             font_size: float | None = None,
             context: Context | None = None,
             **options: Any,
         ) -> Axes:
-            with style_context(context, font_size):
-                if ax is not None:
+            if ax is not None:
+                with on_axes(ax, context, font_size):
                     before = set(ax.get_figure(root=True).axes) - {ax}  # type: ignore[union-attr]
                     drawing = draw(frame, ax, **options)
-                    write_on_axes(ax, _parts(ax, before), _texts(ax, frame, drawing, title, note, before))
+                    texts = _texts(ax, frame, drawing, title, bool(note), before)
+                    if not note and not has_room(ax):
+                        texts = replace(texts, subtitle="")
+                    write_on_axes(ax, _parts(ax, before), texts)
                     return ax
-                own = new_axes(width or points(size[0]), height or points(size[1]), grows=height is None)
+
+            def on_new_axes(width: float, height: float, *, grows: bool) -> Axes:
+                own = new_axes(width, height, grows=grows)
                 drawing = draw(frame, own, **options)
-                write_on_figure(own, _texts(own, frame, drawing, title, note, set()), grow=height is None)
+                texts = _texts(own, frame, drawing, title, note is not False, set())
+                write_on_figure(own, texts, grow=grows)
                 return own
+
+            with style_context(context, font_size):
+                if context == "slides" and width is None and height is None:
+                    return _on_slide(on_new_axes, points(size[1]))
+                return on_new_axes(width or points(size[0]), height or points(size[1]), grows=height is None)
 
         plot.__doc__ = full_docstring(draw, from_facts=facts != "never")
         plot.__signature__ = _public_signature(draw)  # type: ignore[attr-defined]
@@ -127,12 +138,22 @@ def figure(
     return decorate
 
 
+def _on_slide(draw: Callable[..., Axes], height: float) -> Axes:
+    """Draw a figure in the shape of a slide; one with many rows on a larger canvas, so that all of it fits."""
+    import matplotlib.pyplot as plt
+
+    first: Any = draw(SLIDE[0], height, grows=True).figure
+    scale = max(1.0, first.get_figheight() / SLIDE[1])
+    plt.close(first)
+    return draw(scale * SLIDE[0], scale * SLIDE[1], grows=False)
+
+
 def _common_options(
     frame: pd.DataFrame,
     *,
     ax: Axes | None = None,
     title: bool | str = True,
-    note: bool = True,
+    note: bool | None = None,
     width: float | None = None,
     height: float | None = None,
     font_size: float | None = None,
@@ -150,6 +171,17 @@ def _public_signature(draw: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature([*common, *own], return_annotation="Axes")
 
 
+def _write_out_thousands(parts: list[Axes]) -> None:
+    """Label the ticks of linear axes with ``2,000`` as the texts do."""
+    from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
+
+    for part in parts:
+        for axis in (part.xaxis, part.yaxis):
+            plain = type(axis.get_major_formatter()) is ScalarFormatter and axis.get_scale() == "linear"
+            if plain and max(map(abs, axis.get_view_interval())) >= 1000:
+                axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
 def _parts(ax: Axes, before: set[Any]) -> list[Axes]:
     """Return the Axes and all Axes that the drawing added to the figure: panels, colour bars."""
     return [part for part in ax.get_figure(root=True).axes if part not in before]  # type: ignore[union-attr]
@@ -160,6 +192,7 @@ def _texts(
 ) -> Texts:
     """Return the texts around a drawing; the synthetic mark can't be switched off."""
     parts = _parts(ax, before)
+    _write_out_thousands(parts)
     synthetic = is_synthetic(frame)
     heading = title if isinstance(title, str) else drawing.title if title else ""
     if synthetic and title is True and heading:
@@ -200,4 +233,6 @@ def _legend(parts: list[Axes], wanted: Any) -> tuple[Sequence[Any], Sequence[str
     for part in parts:
         for handle, label in zip(*part.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
-    return (list(entries.values()), list(entries)) if entries else None
+    order = list(ACCESS_LABELS.values())
+    labels = sorted(entries, key=lambda label: order.index(label) if label in order else len(order))
+    return ([entries[label] for label in labels], labels) if entries else None

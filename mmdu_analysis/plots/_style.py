@@ -21,6 +21,12 @@ FONT_SIZES: dict[str, float] = {"paper": 7.0, "notebook": 9.0, "slides": 16.0}
 BASE_FONT_SIZE = FONT_SIZES["paper"]
 """Font size to which the sizes of figures refer."""
 
+SLIDE = (13.33, 7.5)
+"""Width and height of a slide, in inches."""
+
+SMALLEST_FONT = 6.0
+"""Smallest font size, in points, that a figure chooses by itself."""
+
 COLUMN = 3.5
 """Width of a paper's column, in inches; a full page is two."""
 

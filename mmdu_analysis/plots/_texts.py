@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.plots._layout import HOST_ROWS, inches_wide
-from mmdu_analysis.plots._style import GREY, MARK, points
+from mmdu_analysis.plots._layout import HOST_ROWS, cell_size, inches_wide
+from mmdu_analysis.plots._style import GREY, MARK, SMALLEST_FONT, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 _MARGIN = 0.04
 """Margin of a figure, in inches at the base font size."""
 
+_PART_OF_CELL = 0.85
+"""Share of the width of a cell of a user's grid that texts may fill."""
+
 _KINDS = ("mark", "title", "subtitle", "note")
 
 _FINE = 600
 """Resolution at which texts are measured, in dots per inch."""
-
-_FEWEST_POINTS = 6.0
-"""Smallest font size of a note, in points."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def write_on_figure(ax: Axes, texts: Texts, *, grow: bool) -> None:
         legend[0].set_bbox_to_anchor((left, (y - gap) / height), transform=figure.transFigure)
     for text, size in below:
         text.set_position((left, (margin / 2 + size) / height))
-    _wrap_axis_labels(figure)
+    _wrap_axis_labels(figure, figure.axes)
     figure.get_layout_engine().set(
         w_pad=margin,
         h_pad=margin,
@@ -91,10 +92,10 @@ def write_on_figure(ax: Axes, texts: Texts, *, grow: bool) -> None:
     )
 
 
-def _wrap_axis_labels(figure: Any) -> None:
+def _wrap_axis_labels(figure: Any, parts: Sequence[Axes]) -> None:
     """Break axis labels that are longer than their axis."""
     long = []
-    for part in figure.axes:
+    for part in parts:
         room = inches_wide(part) * points(1) / 2, figure.get_figheight() / 3
         for label, limit, side in (
             (part.xaxis.label, room[0], "width"),
@@ -128,7 +129,7 @@ def _text_options(kind: str) -> dict[str, Any]:
         "mark": base,
         "title": mpl.rcParams["axes.titlesize"],
         "subtitle": 0.93 * base,
-        "note": max(_FEWEST_POINTS, 0.86 * base),
+        "note": max(SMALLEST_FONT, 0.86 * base),
     }
     weight = {"mark": "bold", "title": mpl.rcParams["axes.titleweight"]}.get(kind, "normal")
     ordinary = mpl.rcParams["text.color"]
@@ -227,24 +228,44 @@ def write_on_axes(ax: Axes, parts: Sequence[Axes], texts: Texts) -> None:
         The texts.
     """
     figure: Any = ax.get_figure(root=True)
+    _wrap_axis_labels(figure, parts)
     figure.draw_without_rendering()  # sizes are known only after the layout
     boxes = [box for part in parts if (box := part.get_tightbbox()) is not None]
     scale = 72 / figure.dpi
     over = max([0.0, *(box.y1 - ax.bbox.y1 for box in boxes)]) * scale + points(3)
     under = max([0.0, *(ax.bbox.y0 - box.y0 for box in boxes)]) * scale + points(3)
+    left = max([0.0, *(ax.bbox.x0 - box.x0 for box in boxes)]) * scale  # texts begin where the labels begin
     if ax not in HOST_ROWS:
-        _stack_above(ax, texts, over)
+        _stack_above(ax, texts, over, left)
         if texts.note:
-            _annotated(ax, "note", texts.note, -under, 0, "top")
+            _annotated(ax, "note", texts.note, (-left, -under), 0, "top")
     else:
         _write_around_panels(ax, parts, texts)
+    _fit_rows(figure, parts)
+
+
+def _fit_rows(figure: Any, parts: Sequence[Axes]) -> None:
+    """Make the texts of rows smaller that are closer together than their labels are high."""
+    figure.draw_without_rendering()
+    for part in parts:
+        labels = [label for label in part.get_yticklabels() if label.get_text()]
+        boxes = [label.get_window_extent() for label in labels if label.get_visible()]
+        if len(boxes) < 2 or not part.axison:
+            continue
+        middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
+        pitch = min(upper - lower for lower, upper in itertools.pairwise(middles))
+        share = pitch / max(box.height for box in boxes)
+        if 0 < share < 1:
+            beside = [text for text in part.texts if text.get_gid() not in _KINDS]
+            for text in (*labels, *beside):
+                text.set_fontsize(share * text.get_fontsize())
 
 
 def _write_around_panels(ax: Axes, panels_: Sequence[Axes], texts: Texts) -> None:
     """Write the texts into the rows above and below the panels of a host."""
     figure: Any = ax.get_figure(root=True)
     top = _stack_above(ax, texts, points(3))
-    note = _annotated(ax, "note", texts.note, 0, 0, "bottom") if texts.note else None
+    note = _annotated(ax, "note", texts.note, (0, 0), 0, "bottom") if texts.note else None
     bottom = _height(note) + points(3) if note else 0.0
     for text in (text for text in ax.texts if text.get_gid() in _KINDS):
         text.set_in_layout(False)
@@ -267,13 +288,13 @@ def _write_around_panels(ax: Axes, panels_: Sequence[Axes], texts: Texts) -> Non
         upper, lower = upper + max(0.0, top - free_above), lower + max(0.0, bottom - free_below)
 
 
-def _stack_above(ax: Axes, texts: Texts, offset: float) -> float:
+def _stack_above(ax: Axes, texts: Texts, offset: float, left: float = 0.0) -> float:
     """Write legend, subtitle, title and mark above Axes, from below; return their upper end in points."""
     if texts.legend:
-        offset += _axes_legend(ax, texts.legend, offset)
+        offset += _axes_legend(ax, texts.legend, offset, left)
     for kind, content in (("subtitle", texts.subtitle), ("title", texts.title), ("mark", texts.mark)):
         if content:
-            offset += _height(_annotated(ax, kind, content, offset, 1, "bottom")) + points(2)
+            offset += _height(_annotated(ax, kind, content, (-left, offset), 1, "bottom")) + points(2)
     return offset
 
 
@@ -283,14 +304,17 @@ def _height(text: Text) -> float:
     return text.get_window_extent().height * 72 / figure.dpi
 
 
-def _annotated(ax: Axes, kind: str, content: str, offset: float, edge: int, va: str) -> Any:
-    figure: Any = ax.get_figure(root=True)
+def _width_of_texts(ax: Axes) -> float:
+    """Return the width in inches that texts around a user's Axes may have: other Axes may still take room."""
+    return _PART_OF_CELL * cell_size(ax)[0]
+
+
+def _annotated(ax: Axes, kind: str, content: str, offset: tuple[float, float], edge: int, va: str) -> Any:
     options = _text_options(kind)
-    cell = 0.8 * inches_wide(ax) * points(1)  # other Axes of the grid may still need space
     text = ax.annotate(
-        wrap(content, min(ax.bbox.width / figure.dpi, cell), options["fontproperties"]),
+        wrap(content, _width_of_texts(ax), options["fontproperties"]),
         (0, edge),
-        (0, offset),
+        offset,
         "axes fraction",
         "offset points",
         va=va,
@@ -303,14 +327,14 @@ def _annotated(ax: Axes, kind: str, content: str, offset: float, edge: int, va: 
     return text
 
 
-def _lifted(ax: Axes, offset: float) -> Any:
-    """Return the coordinates of Axes, shifted upwards by points."""
+def _lifted(ax: Axes, offset: float, left: float = 0.0) -> Any:
+    """Return the coordinates of Axes, shifted upwards and to the left by points."""
     from matplotlib.transforms import offset_copy
 
-    return offset_copy(ax.transAxes, ax.get_figure(root=True), y=offset, units="points")
+    return offset_copy(ax.transAxes, ax.get_figure(root=True), x=-left, y=offset, units="points")
 
 
-def _axes_legend(ax: Axes, entries: tuple[Sequence[Any], Sequence[str]], offset: float) -> float:
+def _axes_legend(ax: Axes, entries: tuple[Sequence[Any], Sequence[str]], offset: float, left: float) -> float:
     """Draw a legend above Axes; return its height in points."""
     figure: Any = ax.get_figure(root=True)
     handles, labels = entries
@@ -320,14 +344,14 @@ def _axes_legend(ax: Axes, entries: tuple[Sequence[Any], Sequence[str]], offset:
             labels,
             loc="lower left",
             bbox_to_anchor=(0, 1),
-            bbox_transform=_lifted(ax, offset),
+            bbox_transform=_lifted(ax, offset, left),
             ncols=columns,
             frameon=False,
             borderpad=0,
             borderaxespad=0,
         )
         extent = legend.get_window_extent()
-        if extent.width <= ax.bbox.width:
+        if extent.width <= _width_of_texts(ax) * figure.dpi:
             break
     return extent.height * 72 / figure.dpi + points(4)
 

@@ -135,7 +135,10 @@ def _dots_of_bins(frame: pd.DataFrame, ax: Axes) -> Drawing:
         )
         ax.plot(x, line["mean"], style["marker"], color=style["color"], ms=points(4), label=model)
     counts = kept.groupby("bin")["n_turns"].max()
-    labels = [f"{label}\nn={counts[name]:,}" for label, name in zip(wrap_labels(bins, 10), bins, strict=True)]
+    labels = [
+        f"{label}\nn={counts[name]:,}"
+        for label, name in zip(wrap_labels(bins, 10 if len(bins) > 3 else 20), bins, strict=True)
+    ]
     ax.set_xticks(range(len(bins)), labels)
     ax.set_xlim(-0.5, len(bins) - 0.5)
     ax.set_ylim(0, 100)

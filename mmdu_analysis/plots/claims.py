@@ -111,9 +111,9 @@ def audit(frame: pd.DataFrame, ax: Axes) -> Drawing:
     beyond = int((frame["difference_percent"].abs() > _LINEAR).sum())
     return Drawing(
         f"Of {len(frame)} claims of the paper {summary}",
-        f"One mark per claim with a number; {beyond} differ by more than {_LINEAR:g} %",
-        "In brackets: claims that hold, of those that can be checked. The axis is linear within 1 % and logarithmic "
-        "beyond. Claims without numbers are counted in the brackets only; differences within 1 % are due to rounding or to one "
+        f"One mark per claim with a number; {beyond} differ by more than {_LINEAR:g}%",
+        "In brackets: claims that hold, of those that can be checked. The axis is linear within 1% and logarithmic "
+        "beyond. Claims without numbers are counted in the brackets only; differences within 1% are due to rounding or to one "
         "unit.",
         legend=True,
     )
@@ -124,7 +124,8 @@ _WORDS = {"holds": "hold", "differs": "differ", "needs data": "need data"}
 
 def _label(frame: pd.DataFrame, kind: str) -> str:
     verdicts = frame.loc[frame["kind"] == kind, "verdict"]
-    return f"{kind} ({(verdicts == 'holds').sum()}/{(verdicts != 'needs data').sum()})"
+    checked = int((verdicts != "needs data").sum())
+    return f"{kind} ({(verdicts == 'holds').sum()}/{checked})" if checked else f"{kind} (needs data)"
 
 
 def _spread(rows: pd.DataFrame) -> list[float]:

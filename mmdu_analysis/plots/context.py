@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import load_published, published_tables
 from mmdu_analysis.plots._layout import panels
-from mmdu_analysis.plots._marks import write_out_powers
+from mmdu_analysis.plots._marks import beside, spread_labels, write_out_powers
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import DASHES, GREY, OURS, points, small
+from mmdu_analysis.plots._style import DASHES, GREY, OURS, points
 from mmdu_analysis.schema import NotAvailable, is_synthetic
 
 if TYPE_CHECKING:
@@ -120,14 +120,7 @@ def context_growth(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_ylim(frame["context_tokens"].min() / 1.3, 1.5 * max(LIMITS["32k"], frame["context_tokens"].max()))
     for name, value in LIMITS.items():
         ax.axhline(value, color=GREY, ls="--", lw=points(0.8), zorder=1)
-        ax.annotate(
-            name,
-            (1, value),
-            (points(3), points(1.5)),
-            textcoords="offset points",
-            fontsize=small(),
-            va="bottom",
-        )
+        beside(ax, name, value)
     ax.set_xlabel("turn")
     ax.set_ylabel("tokens to read (logarithmic)")
     ax.locator_params(axis="x", integer=True)
@@ -181,7 +174,12 @@ def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:
             ms=points(2.2),
             label=f"> {name}",
         )
-    lower.set_ylim(-4, 104)
+    top = max(20.0, 1.15 * max(float(share.max()) for share in shares.values()))
+    names = list(shares)[::-1]  # of equal shares the largest limit is the lowest
+    heights = spread_labels([float(shares[name].iloc[-1]) for name in names], 0.15 * top)
+    for name, height in zip(names, heights, strict=True):
+        beside(lower, f"> {name}", height)
+    lower.set_ylim(-0.04 * top, min(104.0, top))
     lower.set_ylabel("% over")
     lower.set_xlabel("turn")
     lower.locator_params(axis="x", integer=True)

@@ -50,7 +50,7 @@ def distributions(frame: pd.DataFrame, ax: Axes) -> Drawing:
         ``data``.
     """
     found = [panel for panel in PANELS if (frame["panel"] == panel).any()]
-    columns = columns_that_fit(ax, 3.0, 2, len(found))
+    columns = columns_that_fit(ax, 2.8, 2, len(found))
     parts = panels(ax, -(-len(found) // columns), columns, row_height=1.8)
     for part, panel in zip(parts, found, strict=False):
         _share_bars(part, frame.loc[frame["panel"] == panel], panel)
@@ -130,7 +130,7 @@ def images_named(frame: pd.DataFrame, ax: Axes) -> Drawing:
     _share_bars(ax, frame, "named")
     return Drawing(
         "Questions by the number of images that they are about",
-        f"Share in percent, {_data(frame)}",
+        f"Share in percent ({_data(frame)})",
         "Each question counts once; an image is counted where the question names it, alone or in a range. "
         + _counts(frame),
     )
@@ -254,7 +254,7 @@ def figure4_donuts(frame: pd.DataFrame, ax: Axes) -> Drawing:
     kinds = list(dict.fromkeys(frame["distribution"]))
     columns = columns_that_fit(ax, 1.65, len(kinds))
     columns = 2 if columns == 3 else columns
-    parts = panels(ax, -(-len(kinds) // columns), columns, row_height=1.5)
+    parts = panels(ax, -(-len(kinds) // columns), columns, row_height=1.15)
     for part, kind in zip(parts, kinds, strict=True):
         _ring(part, frame.loc[frame["distribution"] == kind])
         part.set_title(kind, loc="center", fontweight="bold", fontsize=points(7), pad=points(1))
@@ -275,7 +275,7 @@ def _ring(ax: Axes, rows: pd.DataFrame) -> None:
     """Draw one ring."""
     colors = [list(_RING.values())[index % len(_RING)] for index in range(len(rows))]
     names = wrap_labels([str(label).replace(" related", "") for label in rows["bin"]], 7)
-    labels = [f"{name}\n{printed:.1f} %" for name, printed in zip(names, rows["printed"], strict=True)]
+    labels = [f"{name}\n{printed:.1f}%" for name, printed in zip(names, rows["printed"], strict=True)]
     drawn = ax.pie(
         rows["arc"].astype(float).to_numpy(),
         labels=labels,
@@ -286,10 +286,10 @@ def _ring(ax: Axes, rows: pd.DataFrame) -> None:
         wedgeprops={"width": 0.42, "edgecolor": "white", "linewidth": points(0.8)},
         textprops={"fontsize": small(), "linespacing": 1.0},
     )
-    ax.set_xlim(-3, 3)
-    ax.set_ylim(-1.5, 1.5)
+    ax.set_xlim(-2.6, 2.6)
+    ax.set_ylim(-1.4, 1.4)
     for text, row in zip(drawn[1], rows.itertuples(), strict=True):
         text.set_in_layout(False)
         if abs(row.printed - row.arc) > _APART:
-            text.set_text(f"{text.get_text()}\narc {row.arc:.1f} %")
+            text.set_text(f"{text.get_text()}\narc {row.arc:.1f}%")
             text.set_color(MARK)

@@ -141,8 +141,8 @@ def finetuning_benchmarks(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """
     _deltas(ax, frame)
     return Drawing(
-        f"Other benchmarks: {frame['gain'].min():+.1f} to {frame['gain'].max():+.1f} points, median "
-        f"{frame['gain'].median():+.1f}",
+        f"Fine-tuning on MMDU-45k and other benchmarks: {frame['gain'].min():+.1f} to {frame['gain'].max():+.1f} points, "
+        f"median {frame['gain'].median():+.1f}",
         f"{_beyond(frame)} of {len(frame)} changes are outside the band.",
         f"Band: differences that two equally good models show in 95% of tests on {frame['noise_basis'].iloc[0]} "
         "answered independently; the paper states neither errors nor numbers of questions.",
@@ -202,18 +202,19 @@ def context_ablation(frame: pd.DataFrame, ax: Axes) -> Drawing:
                 fontsize=small(),
             )
     training = frame.loc[frame["effect"] == "training"]
+    base_end = settings.index(steps.loc[steps["model"] == steps["model"].iloc[0], "after"].iloc[-1])
     for line in training.to_dict("records"):
         x = settings.index(line["at"])
         ax.vlines(x, line["from_score"], line["to_score"], color=GREY, lw=points(0.8), ls=":")
         ax.annotate(
             f"{line['gain']:+.1f}",
             (x, (line["from_score"] + line["to_score"]) / 2),
-            (points(-5), 0),
+            (points(5 if x >= base_end else -5), 0),
             textcoords="offset points",
             fontsize=small(),
             color=GREY,
             va="center",
-            ha="right",
+            ha="left" if x >= base_end else "right",
         )
     ax.set_xticks(range(len(settings)), settings)
     ax.set_xlim(-0.35, len(settings) - 0.7)

@@ -277,6 +277,8 @@ def score_and_size(frame: pd.DataFrame, ax: Axes) -> Drawing:
             ms=points(4.5),
             label=style["label"],
         )
+    own = sized.loc[sized["own"].astype(bool)]
+    ax.plot(own["parameters_b"], own["mean"], "o", color="black", mfc="none", ms=points(8), mew=points(0.8))
     unknown = frame.loc[frame["parameters_b"].isna() & (frame["access"] == "closed")]
     heights = spread_labels(unknown["mean"].tolist(), 8.0)
     for number, (row, height) in enumerate(zip(unknown.to_dict("records"), heights, strict=True)):
@@ -305,10 +307,15 @@ def score_and_size(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.grid(axis="y", color="#E2E2E2")
     first = frame.iloc[0]
     count = int((sized["access"] == "open").sum())
+    sizeless = frame.loc[
+        frame["own"].astype(bool) & ~frame.index.isin([*sized.index, *unknown.index]), "model"
+    ]
+    not_drawn = f"Not drawn, without a known size: {', '.join(sizeless)}. " if len(sizeless) else ""
+    mine = own_note(frame.drop(sizeless.index)).replace("in bold", "in a ring")
     note = (
-        f"Slope: least squares over {count} open models, {100 * float(first['size_ci']):g} % interval; Spearman "
+        f"Slope: least squares over {count} open models, {100 * float(first['size_ci']):g}% interval; Spearman "
         f"{first['spearman']:.2f} (p = {first['p_value']:.2f}). Access and size can't be separated, since closed models' "
-        f"sizes are not published. {own_note(frame)}"
+        f"sizes are not published. {not_drawn}{mine}"
     )
     return Drawing(
         f"Open models: {interval(first, 'slope', 'slope_low', 'slope_high')} points for twice the parameters",

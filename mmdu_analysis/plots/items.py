@@ -75,8 +75,8 @@ def right_wrong(frame: pd.DataFrame, ax: Axes) -> Drawing:
         colors: Any = ListedColormap([_WRONG, _RIGHT])
     else:
         colors = LinearSegmentedColormap.from_list("mmdu_points", [_WRONG, "#F3D9C9", _RIGHT])
-    colors.set_bad(_EMPTY)
-    parts = panels(ax, len(models), 1, sharex=True, row_height=0.75)
+    colors = colors.with_extremes(bad=_EMPTY)
+    parts = panels(ax, len(models), 1, sharex=True, row_height=0.65 + 0.3 / len(models))
     n_dialogs, n_turns = int(frame["position"].max()), int(frame["turn"].max())
     for part, model in zip(parts, models, strict=True):
         cells = np.full((n_turns, n_dialogs), np.nan)

@@ -27,6 +27,9 @@ _NAMES = {
     "refusal": "refusal",
 }
 
+_FEWEST_ANSWERS = 20
+"""Answers of a kind of question below which it is not drawn."""
+
 
 def _numbers(study: Any) -> pd.DataFrame:
     from mmdu_analysis.facts.tables import load_published
@@ -70,6 +73,7 @@ def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
         From `metric_validity`: ``model``, ``kind``, ``metric``, ``auc``, ``low``, ``high``, ``n_right``,
         ``n_wrong``, ``ci``.
     """
+    frame, left_out = _with_enough(frame)
     metrics = [name for name in _NAMES if name in set(frame["metric"])]
     kinds, models = list(dict.fromkeys(frame["kind"])), sorted(frame["model"].unique())
     styles = model_styles(models)
@@ -100,9 +104,17 @@ def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
         f"{len(apart)} of {len(metrics)} metrics separate right from wrong answers in all models and kinds of questions",
         "AUC: probability that a right answer has the higher value than a wrong one; 0.5: no separation.",
         f"{level_note(frame)} Separate: the interval excludes 0.5 on the same side everywhere. n={_counts(frame)} right and "
-        "wrong answers of a model and kind.",
+        f"wrong answers of a model and kind.{left_out}",
         legend=True,
     )
+
+
+def _with_enough(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows of kinds with enough answers, and a note on the others."""
+    totals = (frame["n_right"] + frame["n_wrong"]).groupby(frame["kind"]).max()
+    few = totals.index[totals < min(_FEWEST_ANSWERS, totals.max())].tolist()
+    note = f" Left out, with fewer than {_FEWEST_ANSWERS} answers: {', '.join(few)}." if few else ""
+    return frame.loc[~frame["kind"].isin(few)], note
 
 
 def _separating(frame: pd.DataFrame) -> list[str]:

@@ -228,5 +228,5 @@ def judge_slopes(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
 
 def _greys(count: int) -> list[str]:
-    """Return dark colours that alternate, since labels at the lines name the models."""
-    return [("#000000", "#7A4B00", "#4B2E83", GREY)[number % 4] for number in range(count)]
+    """Return two greys that alternate, since labels at the lines name the models."""
+    return [("black", GREY)[number % 2] for number in range(count)]

@@ -190,7 +190,7 @@ def memory_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """
     curve, change = (frame.loc[frame["part"] == part] for part in ("curve", "change"))
     models = list(dict.fromkeys(change["model"]))
-    parts = panels(ax, len(models), 2, width_ratios=(1, 1), row_height=1.05)
+    parts = panels(ax, len(models), 2, width_ratios=(1, 1), row_height=0.95 + 0.3 / len(models))
     reach = 1.1 * float(change[["low", "high"]].abs().max().max())
     for row, model in enumerate(models):
         left, right = parts[2 * row], parts[2 * row + 1]

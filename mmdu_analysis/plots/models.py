@@ -14,6 +14,7 @@ from mmdu_analysis.plots._marks import (
     level_note,
     name_rows,
     own_note,
+    plural,
     score_label,
     span,
 )
@@ -71,10 +72,12 @@ def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.grid(axis="x")
     ax.set_xlabel(score_label(frame["dimension"]))
     arrows = "Arrows: from a base model to the same model fine-tuned on MMDU-45k." if tuned else ""
-    notes = (f"n={len(frame)} models.", arrows, level_note(frame), own_note(frame))
+    notes = (f"n={plural(len(frame), 'model')}.", arrows, level_note(frame), own_note(frame))
     return Drawing(
         _ranges(frame),
-        "In brackets: billions of parameters, if published.",
+        "In brackets: billions of parameters, if published."
+        if frame["parameters_b"].notna().any()
+        else "",
         " ".join(text for text in notes if text),
         legend=True,
     )

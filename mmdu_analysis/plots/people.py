@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmdu_analysis.plots._marks import span
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import GREY, HIGHLIGHT, OURS, PAPER, points, small
 
@@ -47,7 +48,7 @@ def power_curve(frame: pd.DataFrame, ax: Axes) -> Drawing:
 
     x = frame["n_dialogs"].to_numpy(float)
     for column, label, color, dash in (
-        ("detectable", "detected with 80 % power", OURS, "-"),
+        ("detectable", "detected with 80% power", OURS, "-"),
         ("equivalence", "margin for showing equivalence", GREY, "--"),
     ):
         sns.lineplot(
@@ -203,7 +204,7 @@ def rating_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         "Agreement of raters",
         subtitle=f"{first['level']} alpha, {first['ci']:.0%} intervals over dialogues",
-        note=f"{frame['n_units'].min()} to {frame['n_units'].max()} answers with two ratings or more a dimension. "
+        note=f"{span(frame['n_units'], 0)} answers with two ratings or more a dimension. "
         f"The paper reports a Pearson correlation of {first['paper_pearson']:.2f} between GPT-4o and people, which is "
         "computed over models, not answers.",
         legend=True,

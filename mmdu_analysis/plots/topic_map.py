@@ -87,7 +87,7 @@ def topics(frame: pd.DataFrame, ax: Axes) -> Drawing:
         f"{len(numbers)} groups of dialogues by their words",
         f"Words: the three with the highest weight in a group; mean silhouette {mean:.2f} (-1 to 1)",
         f"TF-IDF, k-means and t-SNE over n={n} dialogues: neighbours are similar, large distances are not interpretable. The paper "
-        f"reports {frame['paper_accuracy'].iloc[0]:.0f} % accuracy of its own clusters, judged by people.",
+        f"reports {frame['paper_accuracy'].iloc[0]:.0f}% accuracy of its own clusters, judged by people.",
     )
 
 

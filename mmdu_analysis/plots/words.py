@@ -24,6 +24,9 @@ Field = Literal["question", "answer"]
 _SHOWN = 60
 """Number of words of a cloud."""
 
+_FEWEST_WORDS, _SMALLEST = 20, 5.0
+"""Words that a cloud has at least, and the size in points at the base font size below which others are left out."""
+
 _SIDES = (OURS, "#8C6D31")
 """Colours of words of questions and of answers."""
 
@@ -111,15 +114,33 @@ def _cloud(frame: pd.DataFrame, ax: Axes) -> Drawing:
     if not beside:
         set_plot_height(ax, 0.9 * inches_wide(ax) + 0.6)
     left, right = panels(ax, 1 if beside else 2, 2 if beside else 1, **shape)
-    _draw_cloud(left, frame, font)
+    shown = frame.head(_readable(frame.set_index("word")["count"], inches_wide(left) * points(1)))
+    _draw_cloud(left, shown, font)
     _ranking(right, frame.head(15 if beside else 12), font)
     first = frame.iloc[0]
     return Drawing(
         f"Most frequent words of the {first['texts']}: {', '.join(frame['word'].astype(str).head(3))}",
         "Cloud: letter heights are proportional to the counts",
-        f"The {len(frame)} most frequent of {first['n_words']:,} words ({first['n_occurrences']:,} occurrences); stop "
+        f"The {len(shown)} most frequent of {first['n_words']:,} words ({first['n_occurrences']:,} occurrences); stop "
         "words and image names are left out, plurals are counted with singulars.",
     )
+
+
+def _readable(counts: pd.Series, inches: float) -> int:
+    """Return how many words a cloud of a width can show without letters of less than 5 points at the base font size."""
+    most, scale = float(counts.max()), 0.85 * inches * 72 / _CANVAS[0]  # labels beside the cloud take room
+    for number in range(len(counts), _FEWEST_WORDS, -1):
+        smallest = _KEPT * _largest(counts.head(number)) * scale * float(counts.iloc[number - 1]) / most
+        if smallest >= points(_SMALLEST):
+            return number
+    return min(len(counts), _FEWEST_WORDS)
+
+
+def _largest(counts: pd.Series) -> float:
+    """Return the size of the most frequent word with which words fill about half of the canvas."""
+    shares = counts.astype(float) / float(counts.max())
+    area = (0.6 * counts.index.astype(str).str.len().to_numpy().clip(min=2) * shares.to_numpy() ** 2).sum()
+    return float(min(240.0, (0.5 * _CANVAS[0] * _CANVAS[1] / area) ** 0.5))
 
 
 def _draw_cloud(ax: Axes, frame: pd.DataFrame, font: Path) -> None:
@@ -152,8 +173,7 @@ def _layout(frame: pd.DataFrame, font: Path) -> list[tuple[str, float, tuple[int
 
     counts = dict(zip(frame["word"].astype(str), frame["count"].astype(float), strict=True))
     most = max(counts.values())
-    area = sum(0.6 * max(2, len(word)) * (count / most) ** 2 for word, count in counts.items())
-    largest = min(240.0, (0.5 * _CANVAS[0] * _CANVAS[1] / area) ** 0.5)  # words fill about half of the canvas
+    largest = _largest(frame.set_index("word")["count"])
     for _ in range(6):
         cloud = WordCloud(
             font_path=str(font), width=_CANVAS[0], height=_CANVAS[1], max_words=len(counts), random_state=0,

@@ -55,7 +55,9 @@ def test_settings_of_matplotlib_are_respected_without_a_context(frame):
         assert ax.figure.get_figwidth() == pytest.approx(14)
         assert ax.figure.axes[1].spines["right"].get_visible()
         assert {text.get_color() for text in ax.figure.texts} == {"#112233"}
-    assert mmdu.plots.benchmark_comparison(frame, context="slides").figure.get_figwidth() == pytest.approx(16)
+    assert mmdu.plots.benchmark_comparison(frame, context="slides").figure.get_figwidth() == pytest.approx(
+        13.33
+    )
     assert mmdu.plots.benchmark_comparison(frame, font_size=7).figure.get_figwidth() == pytest.approx(7)
 
 
