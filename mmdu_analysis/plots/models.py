@@ -75,9 +75,7 @@ def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:
     notes = (f"n={plural(len(frame), 'model')}.", arrows, level_note(frame), own_note(frame))
     return Drawing(
         _ranges(frame),
-        "In brackets: billions of parameters, if published."
-        if frame["parameters_b"].notna().any()
-        else "",
+        "In brackets: billions of parameters, if published." if frame["parameters_b"].notna().any() else "",
         " ".join(text for text in notes if text),
         legend=True,
     )

@@ -84,9 +84,9 @@ def test_rings_show_the_arcs_and_print_the_labels(facts):
     assert angles == pytest.approx((360 * frame["arc"] / sums).tolist(), abs=1e-3)
     marked = [text.get_text() for panel in panels for text in panel.texts if text.get_color() == MARK]
     assert [text.split("\n")[-2:] for text in marked] == [
-        ["47.3 %", "arc 46.4 %"],
-        ["46.3 %", "arc 47.4 %"],
-        ["62.9 %", "arc 73.0 %"],
+        ["47.3%", "arc 46.4%"],
+        ["46.3%", "arc 47.4%"],
+        ["62.9%", "arc 73.0%"],
     ]
     assert read_texts(ax)["title"].startswith("3 of 13 labels")
 

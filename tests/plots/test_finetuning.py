@@ -38,3 +38,9 @@ def test_the_ablation_is_table_5():
     for model, part in table.groupby("model"):
         assert [y for _, y in marked_points(ax, model)] == part["Avg"].tolist()
     assert "22.3 to 37.1" in read_texts(ax)["title"]
+
+
+def test_no_line_crosses_the_gain_where_the_base_model_ends():
+    ax = mmdu.Study().plot("context_ablation", context="paper")
+    sides = {text.get_text(): text.get_ha() for text in ax.texts if text.get_text().startswith("+")}
+    assert sides == {"+1.4": "right", "+4.9": "left"}

@@ -73,3 +73,15 @@ def test_sizes_and_scores_are_those_of_the_table(table):
     lines = sorted(line.get_ydata()[0] for line in ax.lines if line.get_ls() == "--")
     assert lines == sorted(table.loc[table["access"] == "closed", "Avg"])
     assert "+0.0 [-9.6, +9.6]" in read_texts(ax)["title"]
+
+
+def test_an_own_model_has_a_ring_if_its_size_is_known_and_a_note_if_not():
+    frame = mmdu.Study().numbers("score_and_size")
+    own = frame.assign(own=frame["model"].isin(["Monkey", "Yi-VL"]))
+    own.loc[own["model"] == "Yi-VL", "parameters_b"] = float("nan")
+    ax = mmdu.plots.score_and_size(own)
+    (ring,) = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    assert ring.get_xydata().tolist() == [[10, 14.1]]
+    note = read_texts(ax)["note"]
+    assert "Not drawn, without a known size: Yi-VL." in note
+    assert "Own models in a ring" in note

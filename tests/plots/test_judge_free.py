@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -41,3 +42,10 @@ def test_a_metric_separates_only_if_it_does_so_everywhere(frame):
     chosen = frame["metric"] == "rouge_l"
     clear = frame.assign(low=frame["low"].where(~chosen, 0.6), high=frame["high"].where(~chosen, 0.8))
     assert read_texts(mmdu.plots.judge_free_metrics(clear))["title"].startswith("1 of 8 metrics")
+
+
+def test_a_kind_of_few_answers_is_named_and_not_drawn(frame):
+    rare = frame.query("kind == 'single image'").assign(kind="no image", n_right=1, n_wrong=1)
+    ax = mmdu.plots.judge_free_metrics(pd.concat([frame, rare]))
+    assert "no image" not in {part.get_title() or part.get_title("left") for part in ax.figure.axes}
+    assert "Left out, with fewer than 20 answers: no image." in read_texts(ax)["note"]

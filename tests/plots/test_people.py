@@ -16,7 +16,7 @@ def test_the_power_curve_shows_the_plan():
     frame = Study().numbers("power_curve")
     ax = plots.power_curve(frame)
     lines = {line.get_label(): line for line in ax.get_lines()}
-    detected = lines["detected with 80 % power"]
+    detected = lines["detected with 80% power"]
     assert detected.get_xdata().tolist() == frame["n_dialogs"].tolist()
     assert detected.get_ydata() == pytest.approx(frame["detectable"].to_numpy())
     assert lines["margin for showing equivalence"].get_ydata() == pytest.approx(

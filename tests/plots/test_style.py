@@ -77,3 +77,15 @@ def test_logarithmic_axes_have_numbers_for_powers(name):
     texts = [label.get_text() for label in axis.get_ticklabels()]
     assert "1,000" in texts
     assert not any("$" in text for text in texts)
+
+
+def test_thousands_are_written_as_in_texts():
+    ax = mmdu.Study().plot("tokens_by_estimator", context="paper")
+    ax.figure.canvas.draw()
+    assert "10,000" in [label.get_text() for label in ax.get_xticklabels()]
+
+
+def test_legends_of_access_have_one_order():
+    figure = mmdu.Study().plot("dimension_profiles", context="paper").figure
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == list(style.ACCESS_LABELS.values())

@@ -7,13 +7,14 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 import mmdu_analysis as mmdu
+from mmdu_analysis.plots._texts import read_texts
 from mmdu_analysis.plots.words import font_for
 
 
 @pytest.mark.parametrize("name", ["wordcloud_questions", "wordcloud_answers"])
 def test_heights_of_words_are_proportional_to_counts(facts, name):
     frame = facts.numbers(name)
-    cloud = getattr(mmdu.plots, name)(frame).figure.axes[1]
+    cloud = getattr(mmdu.plots, name)(frame, width=16, context="paper").figure.axes[1]
     counts = frame.set_index("word")["count"]
     font = FontProperties(fname=font_for("a"))
     scale = {}
@@ -26,7 +27,9 @@ def test_heights_of_words_are_proportional_to_counts(facts, name):
 
 
 def test_words_of_a_cloud_do_not_cover_each_other(facts):
-    cloud = mmdu.plots.wordcloud_questions(facts.numbers("wordcloud_questions")).figure.axes[1]
+    cloud = mmdu.plots.wordcloud_questions(
+        facts.numbers("wordcloud_questions"), width=16, context="paper"
+    ).figure.axes[1]
     paths = [patch.get_path() for patch in cloud.patches]
     assert len(paths) == 60
     for place, one in enumerate(paths):
@@ -54,3 +57,14 @@ def test_a_script_without_a_font_is_named():
     assert font_for("bird").name == "DejaVuSans.ttf"
     with pytest.raises(mmdu.DataError, match="no installed font"):
         font_for("\U0001f7ff\U000e0041")
+
+
+@pytest.mark.parametrize(("width", "fewest", "most"), [(3.3, 20, 40), (7, 40, 60)])
+def test_a_cloud_has_only_words_that_can_be_read(width, fewest, most):
+    ax = mmdu.Study().plot("wordcloud_questions", width=width, context="paper")
+    words = [patch for part in ax.figure.axes for patch in part.patches if patch.get_gid()]
+    assert fewest <= len(words) <= most
+    assert read_texts(ax)["note"].startswith(f"The {len(words)} most frequent")
+    ax.figure.canvas.draw()
+    heights = [patch.get_window_extent().height / ax.figure.dpi * 72 for patch in words]
+    assert min(heights) > 2.3  # an x of 5 points without ascenders
