@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdu_analysis.io.benchmark import load_benchmark
+from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.requirements import REQUIREMENTS
 from mmdu_analysis.schema import (
     SYNTHETIC_LABEL,
@@ -83,7 +83,7 @@ class Study(StudyResults):
     @classmethod
     def from_options(
         cls,
-        benchmark: str | None = None,
+        benchmark: str | Benchmark | None = None,
         answers: Sequence[str | Path] | None = None,
         scores: Sequence[str | Path] | None = None,
         ratings: Sequence[str | Path] | None = None,
@@ -94,7 +94,7 @@ class Study(StudyResults):
         allow_pickle: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> Study:
-        """Return a study from paths; missing arguments are taken from the environment.
+        """Return a study from paths or a loaded benchmark; missing arguments are taken from the environment.
 
         Parameters
         ----------

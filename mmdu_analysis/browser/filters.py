@@ -98,6 +98,10 @@ class Filters:
         of_dialogs = {"turns", "images", "order", "model", "fields", "points", "whole_word", "regex"}
         return bool(self.changed().keys() - of_dialogs)
 
+    def needs_texts(self) -> bool:
+        """Return whether a filter or the order needs all texts, which a large set loads last."""
+        return bool(self.changed().keys() & {"query", "kind", "about", "distance"}) or self.order == "tokens"
+
 
 def _read(value: Any, default: Any) -> Any:
     if isinstance(default, bool):

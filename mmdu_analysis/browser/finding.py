@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.browser.aligned import TurnRows, align_answers, align_scores
 from mmdu_analysis.browser.filters import MANY, Filters
 from mmdu_analysis.browser.search import contains, pattern_of, pieces_of, text_bytes
 from mmdu_analysis.browser.where import Given
-from mmdu_analysis.schema import MMDU, QUESTION_KINDS, Rubric
+from mmdu_analysis.schema import MMDU, QUESTION_KINDS, Rubric, is_synthetic
 from mmdu_analysis.stats.tokens import count_tokens, without_placeholders
 from mmdu_analysis.stats.turns_where import turn_facts
 
@@ -40,6 +41,8 @@ class Index:
         Of the scores.
     dimension : str, optional
         See `align_scores`.
+    whole : bool, default True
+        False where the references of the benchmark are still to be loaded.
 
     Raises
     ------
@@ -55,7 +58,11 @@ class Index:
         where: pd.DataFrame | None = None,
         rubric: Rubric = MMDU,
         dimension: str | None = None,
+        *,
+        whole: bool = True,
     ) -> None:
+        self.whole = whole
+        self.synthetic = bool(benchmark.synthetic) or is_synthetic(answers, scores)
         self.rows = TurnRows(benchmark)
         self.ids, self.turns = self.rows.ids, self.rows.turns
         self.dialog, self.starts = self.rows.dialog, self.rows.starts
@@ -66,6 +73,7 @@ class Index:
         self.given = Given(self.rows, where) if where is not None else None
         self.n_turns = benchmark.dialogs["n_turns"].to_numpy()
         self.n_images = benchmark.dialogs["n_images"].to_numpy()
+        self._counting = Lock()
 
     @cached_property
     def exact_tokens(self) -> bool:
@@ -90,9 +98,14 @@ class Index:
         questions = count_tokens(without_placeholders(self.turns["question"].iloc[rows]))
         return questions + count_tokens(without_placeholders(self.turns["answer"].iloc[rows].fillna("")))
 
-    @cached_property
+    @property
     def facts(self) -> pd.DataFrame:
-        """Images that each question is about, progress and distance; computed when first needed."""
+        """Images that each question is about, and distance; counted once, by the first thread that needs it."""
+        with self._counting:
+            return self._facts
+
+    @cached_property
+    def _facts(self) -> pd.DataFrame:
         found = turn_facts(self.rows.benchmark)
         return found.iloc[self.rows.order_of_rows].reset_index(drop=True)
 
@@ -244,11 +257,13 @@ class Index:
             mask &= self.facts["n_images"].between(low, high).to_numpy()
         for column, wanted, everything in (
             ("n_images", filters.about, Filters.about),
-            ("progress", filters.progress, Filters.progress),
             ("distance", filters.distance, Filters.distance),
         ):
             if wanted != everything:
                 mask &= self.facts[column].between(*wanted).fillna(False).to_numpy(dtype=bool)
+        if filters.progress != Filters.progress:
+            progress = self.turns["turn"].to_numpy() / self.n_turns[self.dialog]
+            mask &= (progress >= filters.progress[0]) & (progress <= filters.progress[1])
         return mask
 
     def _by_key(self, tagged: Iterable[tuple[str, int]]) -> np.ndarray:

@@ -19,7 +19,7 @@ class PagePictures(Pictures):
     Parameters
     ----------
     benchmark : Benchmark
-        Pictures are read only from its folder.
+        Pictures are read only from its folder, or from the archive that stands for one.
     """
 
     def __init__(self, benchmark: Benchmark) -> None:
@@ -28,7 +28,9 @@ class PagePictures(Pictures):
 
     @cached_property
     def _zipped(self) -> ZippedFiles:
-        return ZippedFiles(sorted(self._folder.glob("*.zip")) if self._folder else [])
+        if self._folder is None:
+            return ZippedFiles([])
+        return ZippedFiles([self._folder] if self._folder.is_file() else sorted(self._folder.glob("*.zip")))
 
     def get(self, dialog_id: str, image: int, side: int, *, keep: bool = False) -> Picture:
         """Return one picture, scaled; see `Pictures.get`."""

@@ -30,6 +30,7 @@ MAX_BODY = 4_096  # bytes; no request has a body
 MAX_HEADER = 16_384
 MAX_MESSAGE = 1 << 20
 _IDLE_SECONDS = 30
+_CHECK_SECONDS = 0.3
 _CODE_SECONDS = 120.0  # how long the code in the command line of the web browser is valid
 _FILES: dict[str, tuple[str, Callable[[], str]]] = {
     "browser.js": ("text/javascript", script),
@@ -218,6 +219,7 @@ def serve(
     port: int = 0,
     open_browser: bool = True,
     ready: Callable[[str], None],
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve the browser on loopback until Ctrl-C.
 
@@ -233,13 +235,15 @@ def serve(
         Open the page in the user's web browser, unless that browser runs in the terminal.
     ready : callable
         Called with the address and its code, which is valid for one request, once the server listens.
+    check : callable, optional
+        Called several times a second; the server ends with the exception that it raises.
 
     Raises
     ------
     DataError
         If the port can't be used.
     """
-    asyncio.run(_serve(new_session, site, port, open_browser, ready))
+    asyncio.run(_serve(new_session, site, port, open_browser, ready, check))
 
 
 async def _serve(
@@ -248,6 +252,7 @@ async def _serve(
     port: int,
     open_browser: bool,
     ready: Callable[[str], None],
+    check: Callable[[], None],
 ) -> None:
     try:
         sockets = bind_sockets(port, "127.0.0.1")
@@ -264,10 +269,16 @@ async def _serve(
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # not available on Windows, where Ctrl-C raises
             loop.add_signal_handler(name, ended.set)
-    with contextlib.suppress(asyncio.CancelledError):
-        await ended.wait()
-    server.stop()
-    await server.close_all_connections()
+    try:
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _CHECK_SECONDS)
+            check()
+    except asyncio.CancelledError:
+        pass
+    finally:
+        server.stop()
+        await server.close_all_connections()
 
 
 def _listen(access: Access, new_session: Callable[[], Handler], site: Site) -> HTTPServer:

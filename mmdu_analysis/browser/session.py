@@ -17,7 +17,7 @@ from mmdu_analysis.browser.pictures import PagePictures
 from mmdu_analysis.browser.replies import SIZES, Replies, Reply
 from mmdu_analysis.browser.texts import cut, word_differences
 from mmdu_analysis.browser.views import answer_text, draw_answers, draw_images, draw_turns, list_rows
-from mmdu_analysis.schema import MMDU, QUESTION_KINDS, SYNTHETIC_LABEL, DataError, Rubric, is_synthetic
+from mmdu_analysis.schema import MMDU, QUESTION_KINDS, SYNTHETIC_LABEL, DataError, Rubric
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["SIZES", "Reply", "Session"]
 
 _MOST_ROWS = 200
+LOADING = "the references are being loaded"
 
 
 class Session(Replies):
@@ -60,14 +61,23 @@ class Session(Replies):
         rubric: Rubric = MMDU,
         dimension: str | None = None,
     ) -> None:
-        self.benchmark = benchmark
-        self.index = Index(benchmark, answers, scores, where, rubric, dimension)
-        self.pictures = PagePictures(benchmark)
-        self.notes = Notes(notes, benchmark.name)
-        self.synthetic = bool(benchmark.synthetic) or is_synthetic(answers, scores)
+        self._begin(Index(benchmark, answers, scores, where, rubric, dimension), notes)
+
+    @classmethod
+    def of(cls, index: Index, notes: str | Path | None = None) -> Session:
+        """Return a session of turns that are indexed already."""
+        session = cls.__new__(cls)
+        session._begin(index, notes)
+        return session
+
+    def _begin(self, index: Index, notes: str | Path | None) -> None:
+        self.index, self.benchmark = index, index.rows.benchmark
+        self.pictures = PagePictures(self.benchmark)
+        self.notes = Notes(notes, self.benchmark.name)
+        self.synthetic = index.synthetic
+        given = index.given
         self._within: Any = None
         self.selection: dict[str, Any] = {}
-        given = self.index.given
         model = given.model if given and given.model in self.index.models else ""
         self.filters = Filters(model=model, order="given" if given else "file")
         self.mask, self.order = self.index.find(self.filters)
@@ -75,6 +85,11 @@ class Session(Replies):
             self.select(*given.first)
         else:
             self.select(str(self.index.ids[self.order[0]]), None)
+
+    def complete(self, index: Index) -> None:
+        """Continue with the same dialogues and their references, which were still to be loaded."""
+        self.index, self.benchmark = index, index.rows.benchmark
+        self.filter(self.filters)
 
     # --- the reader's position
 
@@ -97,7 +112,15 @@ class Session(Replies):
         self.selection = {"dialog_id": str(dialog_id), "turn": int(turn)}
 
     def filter(self, filters: Filters) -> None:
-        """Apply filters; the selection moves to the first match, unless the selected turn matches and the order is unchanged."""
+        """Apply filters; the selection moves to the first match, unless the selected turn matches and the order is unchanged.
+
+        Raises
+        ------
+        DataError
+            If the filters need texts that are still to be loaded, or hold an expression that can't be read.
+        """
+        if not self.index.whole and filters.needs_texts():
+            raise DataError(f"{LOADING}; what you look for is applied as soon as they are there")
         tagged = self.notes.tagged(filters.tag) if filters.tag else ()
         mask, order = self.index.find(filters, tagged, self._within)
         reordered = filters.order != self.filters.order
@@ -187,7 +210,8 @@ class Session(Replies):
             "models": [cut(name, 300, "…") for name in index.models],
             "scored": [cut(name, 300, "…") for name in index.scores],
             "answered": bool(index.answers),
-            "referenced": index.share_referenced,
+            "referenced": index.share_referenced if index.whole else None,
+            "loading": "" if index.whole else LOADING,
             "kinds": list(QUESTION_KINDS),
             "orders": offered,
             "fields": list(FIELDS),

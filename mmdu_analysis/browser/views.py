@@ -11,6 +11,7 @@ from mmdu_analysis.stats.tokens import context_tokens, count_tokens, without_pla
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from mmdu_analysis.browser.finding import Index
 
@@ -44,7 +45,7 @@ def list_rows(
             "dialog_id": cut(dialog_id),
             "turns": int(index.n_turns[position]),
             "images": int(index.n_images[position]),
-            "tokens": int(index.tokens[position]),
+            "tokens": int(index.tokens[position]) if index.whole else None,
             "hits": int(mask[start:stop].sum()) if narrowed else None,
             "words": first_words(index.turns["question"].iloc[start]) if stop > start else "no turns",
             "image": int(images.iloc[0]) if len(images) else None,
@@ -58,13 +59,11 @@ def list_rows(
 def draw_turns(
     index: Index, dialog_id: str, mask: np.ndarray, noted: set[int], model: str
 ) -> list[dict[str, Any]]:
-    """Return the turns of a dialogue, without the models' answers."""
+    """Return the turns of a dialogue, without the models' answers; without tokens before all texts are loaded."""
     start, stop = index.rows.span(dialog_id)
     rows = index.turns.iloc[start:stop]
     have = index.rows.images(dialog_id)["image"].tolist()
-    questions = count_tokens(without_placeholders(rows["question"]))
-    answers = count_tokens(without_placeholders(rows["answer"].fillna("")))
-    context = _context(index, dialog_id, start, stop, questions, answers)
+    lengths = _lengths(index, dialog_id, rows) if index.whole else dict[str, list[int]]()
     scores = index.turn_scores(model)
     turns = []
     for at, row in enumerate(rows.itertuples(index=False)):
@@ -76,9 +75,7 @@ def draw_turns(
                 "reference": render_markdown(row.answer) if isinstance(row.answer, str) else None,
                 "about": asked,
                 "so_far": int(row.images_so_far),
-                "question_tokens": int(questions[at]),
-                "answer_tokens": int(answers[at]),
-                "context": context[at],
+                **{name: values[at] for name, values in lengths.items()},
                 "hit": bool(mask[start + at]),
                 "noted": int(row.turn) in noted,
                 "score": None if scores is None else _number(scores[start + at]),
@@ -87,13 +84,19 @@ def draw_turns(
     return turns
 
 
-def _context(index: Index, dialog_id: str, start: int, stop: int, questions: Any, answers: Any) -> list[int]:
-    keys = index.turns.iloc[start:stop][["dialog_id", "turn"]]
-    images = index.rows.images(dialog_id)
+def _lengths(index: Index, dialog_id: str, rows: pd.DataFrame) -> dict[str, list[int]]:
+    """Return tokens of the question, of the reference and of the context, of each turn."""
+    keys = rows[["dialog_id", "turn"]]
+    questions = count_tokens(without_placeholders(rows["question"]))
+    answers = count_tokens(without_placeholders(rows["answer"].fillna("")))
     counted = context_tokens(
-        keys.assign(question_tokens=questions), keys.assign(answer_tokens=answers), images
+        keys.assign(question_tokens=questions),
+        keys.assign(answer_tokens=answers),
+        index.rows.images(dialog_id),
     )
-    return [int(value) for value in counted["context_tokens"]]
+    context = counted["context_tokens"]
+    columns = {"question_tokens": questions, "answer_tokens": answers, "context": context}
+    return {name: [int(value) for value in values] for name, values in columns.items()}
 
 
 def draw_images(index: Index, dialog_id: str) -> list[dict[str, Any]]:

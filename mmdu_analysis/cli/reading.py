@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,10 @@ from mmdu_analysis.cli.options import (
 )
 from mmdu_analysis.schema import DataError
 
+if TYPE_CHECKING:
+    from mmdu_analysis.browser.rating import RatingSession
+    from mmdu_analysis.study import Study
+
 
 class ReportFormat(StrEnum):
     """Form of a report."""
@@ -36,6 +40,14 @@ def browse(
     data: DataOption = None,
     answers: AnswersOption = None,
     scores: ScoresOption = None,
+    picture_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--picture-folder",
+            help="Folder or zip archive of the pictures; by default the folder of the data. "
+            "An archive is not unpacked.",
+        ),
+    ] = None,
     rubric: RubricOption = None,
     notes: Annotated[
         Path, typer.Option("--notes", help="JSON Lines file for tags and notes; created with the first one.")
@@ -61,26 +73,18 @@ def browse(
     ] = 0,
 ) -> None:
     """Read the dialogues in a web browser, with models' answers and scores, or rate them; Ctrl-C ends it."""
-    from mmdu_analysis.browser.export import export_page
-    from mmdu_analysis.browser.rating import RatingSession, read_plan
-    from mmdu_analysis.browser.session import Session
-
     if rate is None and plan is not None:
         raise DataError("--plan lists turns to rate; name the rater with --rate")
-    study = study_of(data, answers, scores, None, None, rubric)
-    bench = study.benchmark
-    if bench is None:
+    benchmark = data or os.environ.get("MMDU_DATA")
+    if not benchmark:
         raise DataError(
             "no benchmark was given; name one with --data, or the synthetic sample with --data sample"
         )
+    from mmdu_analysis.browser.opening import Opening, Source, Window
+
+    source = Source(benchmark, picture_folder, answers, scores, rubric)
     if export is not None:
-        page = out or Path(f"dialogue-{Path(export).name}.html")
-        if page.is_dir():
-            raise DataError(f"{page}: got a folder, expected a file for the page")
-        export_page(Session(bench, study.answers, study.scores, rubric=study.rubric), export, page)
-        print(
-            f"{page}: dialogue {export} of {bench.name}{' (synthetic, not MMDU)' if bench.synthetic else ''}"
-        )
+        _export(source.study(), export, out)
         return
     from mmdu_analysis.browser.server import serve
 
@@ -88,33 +92,51 @@ def browse(
         print(address, flush=True)
         note("Ctrl-C ends it")
 
-    new_session: Callable[[], Session | RatingSession] = partial(
-        Session, bench, study.answers, study.scores, notes=notes, rubric=study.rubric
-    )
     if rate is not None:
-        if study.answers is None:
-            raise DataError("rating needs answers; name them with --answers")
-        planned = read_plan(plan) if plan else None
-        rating = partial(
-            RatingSession,
-            bench,
-            study.answers,
-            rater=rate,
-            path=ratings,
-            plan=planned,
-            seed=seed,
-            rubric=study.rubric,
-        )
+        rating = _rating(source.study(), rate, ratings, plan, seed)
         for problem in rating().problems:  # report what can't be rated before the window opens
             note(str(problem))
-        new_session = rating
-    serve(
-        new_session,
-        port=port,
-        open_browser=window,
-        ready=ready,
-    )
+        serve(rating, port=port, open_browser=window, ready=ready)
+    else:
+        opening = Opening(source)
+        try:
+            serve(
+                lambda: Window(opening, notes),
+                port=port,
+                open_browser=window,
+                ready=ready,
+                check=opening.check,
+            )
+        finally:
+            opening.close()
     note("ended")
+
+
+def _export(study: Study, dialog_id: str, out: Path | None) -> None:
+    from mmdu_analysis.browser.export import export_page
+    from mmdu_analysis.browser.session import Session
+
+    bench = study.need_benchmark()
+    page = out or Path(f"dialogue-{Path(dialog_id).name}.html")
+    if page.is_dir():
+        raise DataError(f"{page}: got a folder, expected a file for the page")
+    export_page(Session(bench, study.answers, study.scores, rubric=study.rubric), dialog_id, page)
+    mark = " (synthetic, not MMDU)" if bench.synthetic else ""
+    print(f"{page}: dialogue {dialog_id} of {bench.name}{mark}")
+
+
+def _rating(
+    study: Study, rater: str, ratings: Path, plan: Path | None, seed: int
+) -> Callable[[], RatingSession]:
+    """Return what makes the session of a window in which a person rates."""
+    from mmdu_analysis.browser.rating import RatingSession, read_plan
+
+    if study.answers is None:
+        raise DataError("rating needs answers; name them with --answers")
+    bench, answers, planned = study.need_benchmark(), study.answers, read_plan(plan) if plan else None
+    return lambda: RatingSession(
+        bench, answers, rater=rater, path=ratings, plan=planned, seed=seed, rubric=study.rubric
+    )
 
 
 def report(

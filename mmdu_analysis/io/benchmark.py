@@ -19,7 +19,16 @@ from mmdu_analysis.io.formats import InputFormat, check_input_format
 from mmdu_analysis.io.frames import Columns, columns, frames, map_columns, save_columns
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores
 from mmdu_analysis.io.pictures import find_by_name, names_of, picture_roots, picture_size, why_no_picture
-from mmdu_analysis.io.stream import Engine, Work, find_files, local_engine, sequential, stream, with_prefix
+from mmdu_analysis.io.stream import (
+    Engine,
+    Progress,
+    Work,
+    find_files,
+    local_engine,
+    sequential,
+    stream,
+    with_prefix,
+)
 from mmdu_analysis.schema import DataError, Problem, is_synthetic, problems_frame, report, short_path, shorten
 
 if TYPE_CHECKING:
@@ -157,6 +166,7 @@ def load_benchmark(
     picture_folder: str | Path | None = None,
     input_format: InputFormat | None = None,
     ids: Literal["keep", "prefix"] = "keep",
+    progress: Progress | None = None,
 ) -> Benchmark:
     """Load a benchmark into frames.
 
@@ -169,12 +179,14 @@ def load_benchmark(
     strict : bool, default False
         Raise the first problem instead of collecting them.
     picture_folder : str or path, optional
-        Folder of the pictures. By default the folder of the file.
+        Folder of the pictures. By default the folder of the file. The browser takes a zip archive, too.
     input_format : str, optional
         ``mmdu``, ``llava``, ``llama-factory``, ``ms-swift``, ``openai``, ``internvl``, ``mantis``,
         ``parquet``, ``mmdu-tsv``; by default it is recognised by the content.
     ids : {"keep", "prefix"}, default "keep"
         With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
+    progress : object, optional
+        Its method ``update`` gets the number of bytes of each part that was read, such as a bar of tqdm.
 
     Returns
     -------
@@ -208,12 +220,14 @@ def load_benchmark(
         from mmdu_analysis.synthetic.sample import sample_benchmark
 
         return sample_benchmark()
-    folder = None if picture_folder is None else _picture_folder(picture_folder)
+    folder = None if picture_folder is None else picture_source(picture_folder)
     if parquet_copy.is_copy(source):
-        loaded = Benchmark(**parquet_copy.read_parquet(source))
+        loaded = Benchmark(**parquet_copy.read_parquet(source, progress=progress))
         loaded = replace(loaded, folder=folder or source)
     else:
-        loaded = _build(source, folder or (source if source.is_dir() else source.parent), input_format, ids)
+        loaded = _build(
+            source, folder or (source if source.is_dir() else source.parent), input_format, ids, progress
+        )
     rows = loaded.problems.astype(object).where(loaded.problems.notna(), None)
     problems = [
         Problem(row.file, row.where, row.problem, row.dialog_id, row.turn) for row in rows.itertuples()
@@ -222,10 +236,17 @@ def load_benchmark(
     return loaded
 
 
-def _picture_folder(given: str | Path) -> Path:
+def picture_source(given: str | Path) -> Path:
+    """Return the folder or the zip archive of pictures at a path.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
     folder = Path(given).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"{short_path(folder)}: no such folder of pictures; check the path")
+    if not folder.is_dir() and not (folder.suffix == ".zip" and folder.is_file()):
+        raise DataError(f"{short_path(folder)}: no such folder or zip archive of pictures; check the path")
     return folder
 
 
@@ -257,7 +278,9 @@ def resolve_source(source: str | Path | None) -> Path | None:
     return Path(source).expanduser()
 
 
-def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benchmark:
+def _build(
+    path: Path, folder: Path, input_format: str | None, ids: str, progress: Progress | None
+) -> Benchmark:
     """Build the frames of all dialogues and find their pictures."""
     name, problems = short_path(path), list[Problem]()
     listed = find_files(path)
@@ -270,11 +293,13 @@ def _build(path: Path, folder: Path, input_format: str | None, ids: str) -> Benc
         ):  # the disk is full: do the work in this process
             engine = local_engine(size, partial(import_module, "pandas"))
             work: Work = partial(_save, folder=folder, scratch=Path(scratch))
-            built = frames(map(map_columns, _values(listed, work, engine, input_format, ids, problems)))
+            built = frames(
+                map(map_columns, _values(listed, work, engine, input_format, ids, problems, progress))
+            )
     if built is None:
         problems.clear()
         work = partial(_lay_out, folder=folder)
-        built = frames(_values(listed, work, sequential, input_format, ids, problems))
+        built = frames(_values(listed, work, sequential, input_format, ids, problems, progress))
     if built.dialogs.empty:
         _raise_empty(name, problems)
     problems += duplicate_problems(name, built.twice)
@@ -294,10 +319,11 @@ def _values(
     input_format: str | None,
     ids: str,
     problems: list[Problem],
+    progress: Progress | None,
 ) -> Iterator[Any]:
     """Yield the result of the work for all dialogues; problems are added to `problems`."""
     work = partial(with_prefix, work=work) if ids == "prefix" else work
-    for part in stream(listed, work, engine, input_format=input_format):
+    for part in stream(listed, work, engine, input_format=input_format, progress=progress):
         problems += part.problems
         yield from part.results
 

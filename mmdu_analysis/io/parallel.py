@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,18 @@ WORTH_SPLITTING = 16 << 20
 def count_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin_worker(parent: int) -> None:
+    gc.disable()
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process once its parent was killed: it would wait for tasks forever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def in_order(
@@ -65,7 +78,10 @@ def in_order(
     waiting: deque[tuple[T, Any]] = deque()
     source, cores = iter(tasks), count_cores()
     prepare()
-    with warnings.catch_warnings(), ProcessPoolExecutor(cores, context, gc.disable) as pool:
+    with (
+        warnings.catch_warnings(),
+        ProcessPoolExecutor(cores, context, _begin_worker, (os.getpid(),)) as pool,
+    ):
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         try:
             while True:

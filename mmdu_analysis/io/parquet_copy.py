@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mmdu_analysis.io.benchmark import Benchmark
+    from mmdu_analysis.io.stream import Progress
 
 META = "benchmark.meta.json"
 _COLUMNS = {
@@ -112,8 +113,19 @@ def is_copy(path: Path) -> bool:
     return (path / META).is_file()
 
 
-def read_parquet(folder: Path) -> dict[str, Any]:
+def read_parquet(
+    folder: Path, *, references: bool = True, progress: Progress | None = None
+) -> dict[str, Any]:
     """Read the fields of a `Benchmark` from a folder of `write_parquet`.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The copy.
+    references : bool, default True
+        Read the references, nine tenths of the bytes; otherwise they are NA.
+    progress : Progress, optional
+        Is told of the bytes of the turns that were read.
 
     Returns
     -------
@@ -131,7 +143,9 @@ def read_parquet(folder: Path) -> dict[str, Any]:
         parts = {part: str(file) for part, file in dict(content["files"]).items() if part in _COLUMNS}
         if not {"dialogs", "turns", "images", "problems"} <= set(parts):
             raise ValueError(f"it names only {sorted(parts)}")
-        fields: dict[str, Any] = {part: _read_part(folder, part, file) for part, file in parts.items()}
+        fields: dict[str, Any] = {
+            part: _read_part(folder, part, file, references, progress) for part, file in parts.items()
+        }
     except DataError:
         raise
     except (
@@ -147,12 +161,17 @@ def read_parquet(folder: Path) -> dict[str, Any]:
     }
 
 
-def _read_part(folder: Path, part: str, file: str) -> pd.DataFrame:
+def _read_part(
+    folder: Path, part: str, file: str, references: bool, progress: Progress | None
+) -> pd.DataFrame:
     import pandas as pd
 
     if not _PART.fullmatch(file):
         raise ValueError(f"{file[:40]!r} is not a file of a copy")
-    frame = pd.read_parquet(folder / file)
+    if part == "turns":
+        frame = _read_turns(folder / file, references, progress)
+    else:
+        frame = pd.read_parquet(folder / file)
     require_columns(frame, _COLUMNS[part], f"{short_path(folder)}: {part}")
     if part in ("dialogs", "forms"):
         frame.index = frame.index.astype("str").rename("dialog_id")
@@ -164,3 +183,28 @@ def _read_part(folder: Path, part: str, file: str) -> pd.DataFrame:
         if kind != "str" and not whole(frame[column].dtype):
             raise ValueError(f"{column} is {frame[column].dtype}, expected {kind}")
     return frame.astype(types)
+
+
+def _read_turns(path: Path, references: bool, progress: Progress | None) -> pd.DataFrame:
+    """Read the turns, one row group after another, so that the reader can be told of it and can end it."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    groups = []
+    with pq.ParquetFile(path) as file:
+        names = [name for name in file.schema_arrow.names if references or name != "answer"]
+        for number in range(file.num_row_groups):
+            groups.append(file.read_row_group(number, columns=names))
+            if progress is not None:
+                progress.update(_packed_size(file.metadata.row_group(number)))
+        empty = file.schema_arrow.empty_table().select(names)
+    table = pa.concat_tables(groups) if groups else empty
+    frame = table.to_pandas(types_mapper={pa.large_string(): pd.StringDtype(na_value=float("nan"))}.get)
+    if not references:
+        frame["answer"] = pd.array(pa.nulls(len(frame), pa.large_string()), dtype="str")
+    return frame
+
+
+def _packed_size(group: Any) -> int:
+    return sum(group.column(number).total_compressed_size for number in range(group.num_columns))

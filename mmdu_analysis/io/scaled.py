@@ -66,9 +66,14 @@ class Pictures:
         self.drawn = bench.synthetic and bench.folder is None  # the sample itself, which has no files
         self.roots = picture_roots(bench.folder) if bench.folder else []
         self.source = bench.path if bench.path is not None and bench.path.is_file() else None
+        self._images = bench.images
+
+    @cached_property
+    def paths(self) -> dict[tuple[str, int], str]:
+        """The listed path of each dialogue's images, by dialogue and number."""
         # As lists, since iterating over 135,000 Arrow strings takes a second.
-        ids, numbers, paths = (bench.images[name].tolist() for name in ("dialog_id", "image", "path"))
-        self.paths = dict(zip(zip(ids, numbers, strict=True), paths, strict=True))
+        ids, numbers, paths = (self._images[name].tolist() for name in ("dialog_id", "image", "path"))
+        return dict(zip(zip(ids, numbers, strict=True), paths, strict=True))
 
     def get(self, dialog_id: str, image: int, side: int, *, keep: bool = False) -> Picture:
         """Return one picture, scaled.

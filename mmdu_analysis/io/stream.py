@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from mmdu_analysis.io import files, records
 from mmdu_analysis.io.decode import Place, decode_block, decode_records, fault_problems
@@ -22,9 +22,6 @@ from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores, in_order
 from mmdu_analysis.io.pictures import names_of
 from mmdu_analysis.io.walk import exact_records
 from mmdu_analysis.schema import DataError, Problem, short_path
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 Work: TypeAlias = Callable[[list[Dialog], Path], Any]
 """The work on a batch of dialogues of a file: a callable that can be pickled."""
@@ -89,6 +86,13 @@ class Part(NamedTuple):
 
     results: list[Any]
     problems: list[Problem]
+
+
+class Progress(Protocol):
+    """What is told of the bytes that are read, such as a bar of tqdm."""
+
+    def update(self, n: float, /) -> object:
+        """Add bytes; an exception that it raises ends the pass."""
 
 
 Do: TypeAlias = Callable[[Task], Result]
@@ -165,7 +169,7 @@ def stream(
     engine: Engine,
     *,
     input_format: str | None = None,
-    progress: tqdm | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Part]:
     """Apply a function to all dialogues of several files in one pass.
 
@@ -179,8 +183,8 @@ def stream(
         `sequential`, `local_engine`, or Dask's.
     input_format : str, optional
         Format of the files; by default each is recognised.
-    progress : tqdm, optional
-        Progress bar in bytes.
+    progress : Progress, optional
+        Gets the bytes of each task.
 
     Yields
     ------
@@ -234,16 +238,21 @@ def _themselves(dialogs: list[Dialog], _path: Path) -> list[Dialog]:
 
 
 def _parts(
-    tasks: Iterable[Task], layouts: dict[Path, records.Layout], engine: Engine, do: Do, progress: tqdm | None
+    tasks: Iterable[Task],
+    layouts: dict[Path, records.Layout],
+    engine: Engine,
+    do: Do,
+    progress: Progress | None,
 ) -> Iterator[Part]:
     """Run tasks, number their faults by file, and split blocks with incomplete records record by record."""
     path: Path | None = None
-    count, stopped = 0, None
+    count, stopped, read = 0, None, 0
     with closing(engine(tasks, do)) as results:  # type: ignore[type-var]
         for task, result in results:
             if isinstance(task, Group) or task.path != path:
                 yield from _rest(path, stopped, count, layouts, engine, do)
                 path, count, stopped = None if isinstance(task, Group) else task.path, 0, None
+                read = 0
             if isinstance(task, records.Block) and (result.unsplit or stopped is not None):
                 stopped = task.start if stopped is None else stopped
                 continue
@@ -251,7 +260,11 @@ def _parts(
                 base = count if isinstance(task, records.Block) else 0  # split records have their positions
                 result.problems.extend(fault_problems(task.path, result.faults, base))
                 count += result.places
-            _advance(progress, task)
+            if progress is not None and isinstance(task, Group):
+                progress.update(sum(path.stat().st_size for path in task.paths))
+            elif progress is not None and isinstance(task, records.Block):
+                progress.update(task.read - read)
+                read = task.read
             yield Part(result.results, result.problems)
     yield from _rest(path, stopped, count, layouts, engine, do)
 
@@ -270,17 +283,6 @@ def _rest(
     layout = layouts[path]
     rest = _split_tasks(path, exact_records(path, layout, stopped, count), layout.keys)
     yield from _parts(rest, layouts, engine, do, None)
-
-
-def _advance(progress: tqdm | None, task: Task) -> None:
-    if progress is None:
-        return
-    if isinstance(task, Group):
-        progress.update(sum(path.stat().st_size for path in task.paths))
-    elif isinstance(task, records.Block):
-        before = getattr(progress, "in_file", (task.path, 0))
-        progress.update(task.read - (before[1] if before[0] == task.path else 0))
-        progress.in_file = (task.path, task.read)
 
 
 def _tasks(

@@ -63,11 +63,28 @@ class Page {
   }
 
   async start() {
-    await this.reopen();
     await this.finder.fill(true);
-    this.finder.showRow();
+    await this.reopen();
     // Keys work at once in a page of its own; in a notebook the focus stays where it is.
     if (this.transport.address && document.activeElement === document.body) this.root.focus({ preventScroll: true });
+    if (this.about.loading) await this.complete();
+  }
+
+  // What is shown so far lacks the references: wait for them, then draw it anew.
+  async complete() {
+    this.say(`${this.about.loading} …`);
+    let about = this.about;
+    while (about.loading) {
+      await pause();
+      about = await this.ask({ kind: "start" });
+    }
+    if (about.kind === "error") return this.say(about.text);
+    this.about = about;
+    this.say("");
+    if (this.finder.waiting) return this.finder.apply();
+    await this.finder.fill(true);
+    const answer = await this.ask({ kind: "open", ...about.selection });
+    return this.reader.show(answer);
   }
 
   fold(open = this.panel.hidden) {
@@ -164,6 +181,26 @@ function listen(page) {
   if (page.transport.address) document.addEventListener("keydown", (event) => event.target === document.body && page.key(event));
 }
 
+const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+// Ask until the dialogues are there; meanwhile show how much has been read.
+async function begin(root, start) {
+  const text = h("p", {}, "");
+  const bar = h("progress", { max: 1, "aria-label": "bytes read" });
+  const note = h("div", { class: "loading", role: "status" }, text, bar);
+  let about = await start();
+  while (about.kind === "loading") {
+    text.textContent = about.text;
+    if (about.size && about.read < about.size) bar.value = about.read / about.size;
+    else bar.removeAttribute("value");
+    if (!note.isConnected) root.append(note);
+    await pause();
+    about = await start();
+  }
+  note.remove();
+  return about;
+}
+
 // Draw the page into an element. `transport` has send(message) and receive(callback(message, buffers)); with `address`
 // the page is alone in its window, and its state is in the address.
 export function mount(element, transport, css) {
@@ -192,7 +229,7 @@ export function mount(element, transport, css) {
     }
   });
   const link = transport.address ? location.hash.slice(1) : "";
-  ask({ kind: "start", link }).then((about) => {
+  begin(root, () => ask({ kind: "start", link })).then((about) => {
     if (about.kind === "error") return root.append(h("p", { role: "alert" }, about.text));
     page = about.rate ? new Rater(root, ask, about, transport) : new Page(root, ask, about, transport);
     return page;

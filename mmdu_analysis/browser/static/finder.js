@@ -135,7 +135,8 @@ class Finder {
     this.latest = wanted;
     const answer = await this.page.ask({ kind: "filter", filters });
     if (this.latest !== wanted) return;
-    this.query.setAttribute("aria-invalid", String(answer.kind === "error"));
+    this.waiting = answer.kind === "error" && Boolean(this.page.about.loading); // it is applied once all is loaded
+    this.query.setAttribute("aria-invalid", String(answer.kind === "error" && !this.waiting));
     if (answer.kind === "error") return this.page.say(answer.text);
     this.page.say("");
     await this.refresh();
@@ -178,8 +179,8 @@ class Finder {
   }
 
   drawRow(row, place, answer) {
-    const tokens = `${answer.exact ? "" : "~"}${thousands(row.tokens)}k`;
-    const parts = [`${row.turns} turns`, `${row.images} img`, tokens];
+    const parts = [`${row.turns} turns`, `${row.images} img`];
+    if (row.tokens !== null) parts.push(`${answer.exact ? "" : "~"}${thousands(row.tokens)}k`);
     if (row.hits !== null && row.hits !== undefined) parts.unshift(`${row.hits} found`);
     const score = row.score === undefined ? null : h("span", { class: "score", title: "mean score, 0-100" }, h("i", { class: "swatch", style: `background:${scoreColour(row.score)}` }), row.score === null ? "–" : row.score.toFixed(0));
     const picture = h("span", { class: "mini" });

@@ -40,7 +40,7 @@ class Reader {
       else question.append(part.image === null ? h("span", { class: "lost" }, "[image not listed]") : this.figure(part.image));
     }
     const about = turn.about.length ? ` · asks about ${list(turn.about)}` : "";
-    const numbers = `${turn.question_tokens + turn.answer_tokens} tokens · context ${thousands(turn.context)}k${about}`;
+    const numbers = turn.context === undefined ? "" : `${turn.question_tokens + turn.answer_tokens} tokens · context ${thousands(turn.context)}k${about}`;
     const column = this.drawReference(turn);
     const absent = column || !this.page.about.referenced ? "" : " · no reference"; // quiet where the set has none
     const compare = h("div", { class: "compare", tabindex: 0, role: "group", "aria-label": `reference and answers of turn ${turn.turn}` }, column);
@@ -111,7 +111,8 @@ class Reader {
     const { dialog_id, selection, turns } = this.dialog;
     const turn = this.turn?.turn;
     const kinds = turn?.about.length ? ` · asks about ${list(turn.about)}` : "";
-    this.title.textContent = `dialogue ${dialog_id} · turn ${selection.turn} of ${turns.length}` + (turn ? ` · context ${thousands(turn.context)}k tokens${kinds}` : "");
+    const context = turn?.context === undefined ? "" : ` · context ${thousands(turn.context)}k tokens`;
+    this.title.textContent = `dialogue ${dialog_id} · turn ${selection.turn} of ${turns.length}${context}${kinds}`;
   }
 
   columns(answers) {
