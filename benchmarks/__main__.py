@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import judging, scale
+from benchmarks import browsing, corpus, judging, scale
 from benchmarks.results import Result, write_results
 from mmdu_analysis.io.benchmark import Benchmark
 
@@ -120,15 +120,15 @@ def many_dialogues(count: int = 45_000, turns: int = 9) -> Benchmark:
     return Benchmark(
         "synthetic: the sample's turns repeated",
         pd.DataFrame(
-            {"n_turns": turns, "n_images": 3, "synthetic": True},
+            {"n_turns": turns, "n_images": 3, "system": None, "synthetic": True},
             index=pd.Index(ids, name="dialog_id", dtype="str"),
-        ),
+        ).astype({"system": "str"}),
         pd.DataFrame(keys).assign(
-            question=text["question"], answer=text["answer"], new_images=0, images_so_far=3
+            question=text["question"], answer=text["answer"], new_images=0, images_so_far=3, synthetic=True
         ),
         pd.DataFrame(images)
-        .assign(path="x.png", first_turn=1, width=640, height=480)
-        .astype({"path": "str"}),
+        .assign(path=[f"/p/{n}.jpg" for n in range(3 * count)], first_turn=1, width=640, height=480)
+        .astype({"path": "str", "first_turn": "Int64", "width": "Int64", "height": "Int64"}),
     )
 
 
@@ -161,6 +161,28 @@ def dialogue_browser() -> Iterator[Result]:
     yield Result(f"browser: open {size}", "", opening)
     yield Result("browser: step", "", step)
     yield Result("browser: search", "pandas' own search", search, pandas)
+    facts = median_seconds(lambda: Session(bench).handle({"kind": "filter", "filters": {"about": [2, 3]}}))
+    yield Result("browser: first filter by images asked about", "", facts)
+
+
+def browse_command() -> Iterator[Result]:
+    """Start ``mmdu browse`` on 45,000 dialogues: until the page answers, and until it has the first list."""
+    from mmdu_analysis import load_benchmark
+
+    source = corpus.corpus(kind="prose")
+    with tempfile.TemporaryDirectory() as folder:
+        copy, archive = Path(folder) / "copy", Path(folder) / "pictures.zip"
+        bench = load_benchmark(source)
+        bench.to_parquet(copy)
+        browsing.write_pictures(archive, bench.images["path"].unique().tolist())
+        for what, data in (
+            ("its Parquet copy", copy),
+            (f"{source.stat().st_size / 1e9:.1f} GB of JSON", source),
+        ):
+            runs = [browsing.first_list("--data", data, "--picture-folder", archive) for _ in range(RUNS)]
+            page, listed = (statistics.median(times) for times in zip(*runs, strict=True))
+            yield Result(f"mmdu browse, {what}: the page", "", page)
+            yield Result(f"mmdu browse, {what}: the first list", "", listed)
 
 
 def commands() -> Iterator[Result]:
@@ -181,6 +203,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "tokens": token_counts,
     "scores": score_summaries,
     "browser": dialogue_browser,
+    "browse": browse_command,
     "commands": commands,
     "limits": scale.limits,
     "pass": scale.streamed_pass,
