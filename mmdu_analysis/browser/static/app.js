@@ -43,7 +43,7 @@ class Page {
   build() {
     const { about, finder } = this;
     const mark = about.synthetic ? h("strong", { class: "synthetic" }, about.synthetic) : null;
-    const problems = about.problems && !about.alone ? h("span", { class: "count" }, `${about.problems} problems in the data, see benchmark.problems`) : null;
+    const problems = about.problems && !about.alone ? h("span", { class: "count" }, `${about.problems} ${about.problems === 1 ? "problem" : "problems"} in the data, see benchmark.problems`) : null;
     this.filtersButton = pressed("filters (f)", false, () => this.fold());
     const finding = about.alone ? [] : [finder.drawSearch(), this.filtersButton];
     const right = h("span", { class: "right" }, ...finding, button("?", () => this.help.showModal(), { "aria-label": "help on keys" }));
@@ -128,6 +128,7 @@ class Page {
     event.stopPropagation();
     const typing = event.composedPath()[0].closest?.("input:not([type=checkbox]), textarea, select");
     if (event.key === "Escape" && typing) {
+      event.preventDefault(); // else a search field is emptied, and the filter stays
       typing.blur();
       return this.root.focus({ preventScroll: true });
     }

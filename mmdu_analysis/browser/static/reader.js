@@ -39,16 +39,16 @@ class Reader {
       if (part.text !== undefined) question.append(h("span", {}, part.text));
       else question.append(part.image === null ? h("span", { class: "lost" }, "[image not listed]") : this.figure(part.image));
     }
-    const about = turn.about.length ? ` · asks about ${list(turn.about)}` : "";
-    const numbers = turn.context === undefined ? "" : `${turn.question_tokens + turn.answer_tokens} tokens · context ${thousands(turn.context)}k${about}`;
+    const numbers = turn.context === undefined ? [] : [`${turn.question_tokens + turn.answer_tokens} tokens`, `context ${thousands(turn.context)}k`];
+    if (turn.about.length) numbers.push(`asks about ${list(turn.about)}`);
     const column = this.drawReference(turn);
-    const absent = column || !this.page.about.referenced ? "" : " · no reference"; // quiet where the set has none
+    if (!column && this.page.about.referenced) numbers.push("no reference"); // quiet where the set has none
     const compare = h("div", { class: "compare", tabindex: 0, role: "group", "aria-label": `reference and answers of turn ${turn.turn}` }, column);
     const extra = h("div", { class: "extra" });
     const element = h(
       "article",
       { class: turn.hit ? "turn" : "turn other", "data-turn": turn.turn },
-      h("h3", {}, `turn ${turn.turn}`, h("small", {}, ` ${numbers}${absent}`), turn.noted ? h("span", { class: "flag", title: "noted" }, " ●") : null),
+      h("h3", {}, `turn ${turn.turn}`, h("small", {}, ` ${numbers.join(" · ")}`), turn.noted ? h("span", { class: "flag", title: "noted" }, " ●") : null),
       question,
       compare,
       extra,
