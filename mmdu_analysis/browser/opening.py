@@ -73,7 +73,8 @@ class Source:
 
     def _questions(self) -> Index | None:
         from mmdu_analysis.io import parquet_copy
-        from mmdu_analysis.io.benchmark import Benchmark, picture_source, resolve_source
+        from mmdu_analysis.io.benchmark import Benchmark, resolve_source
+        from mmdu_analysis.io.pictures import picture_source
 
         path = resolve_source(self.benchmark)
         models = (

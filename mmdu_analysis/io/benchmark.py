@@ -18,7 +18,14 @@ from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.formats import InputFormat, check_input_format
 from mmdu_analysis.io.frames import Columns, columns, frames, map_columns, save_columns
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores
-from mmdu_analysis.io.pictures import find_by_name, names_of, picture_roots, picture_size, why_no_picture
+from mmdu_analysis.io.pictures import (
+    find_by_name,
+    names_of,
+    picture_roots,
+    picture_size,
+    picture_source,
+    why_no_picture,
+)
 from mmdu_analysis.io.stream import (
     Engine,
     Progress,
@@ -234,20 +241,6 @@ def load_benchmark(
     ]
     report(problems, strict=strict, advice="benchmark.problems")
     return loaded
-
-
-def picture_source(given: str | Path) -> Path:
-    """Return the folder or the zip archive of pictures at a path.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    folder = Path(given).expanduser()
-    if not folder.is_dir() and not (folder.suffix == ".zip" and folder.is_file()):
-        raise DataError(f"{short_path(folder)}: no such folder or zip archive of pictures; check the path")
-    return folder
 
 
 def resolve_source(source: str | Path | None) -> Path | None:

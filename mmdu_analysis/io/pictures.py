@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes
 
-from mmdu_analysis.schema import shorten
+from mmdu_analysis.schema import DataError, short_path, shorten
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """Formats that are opened; Pillow supports more, some of which start other programs."""
@@ -35,6 +35,20 @@ def picture_roots(folder: Path) -> list[Path]:
     except OSError:
         return []
     return [folder, *map(Path, children)]
+
+
+def picture_source(given: str | Path) -> Path:
+    """Return the folder or the zip archive of pictures at a path.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    folder = Path(given).expanduser()
+    if not folder.is_dir() and not (folder.suffix == ".zip" and folder.is_file()):
+        raise DataError(f"{short_path(folder)}: no such folder or zip archive of pictures; check the path")
+    return folder
 
 
 def is_url(path: str) -> bool:
