@@ -153,7 +153,7 @@ def _marks(points: Points, brush: Any) -> Any:
             1.2 * _SIZE[0] / max(1, circles["x"].nunique())
         )  # circles of neighbouring points hardly overlap
         largest = min(400.0, max(40.0, 0.785 * width**2))
-        size = alt.Size("points:Q", title="points", scale=alt.Scale(range=[15, largest]))
+        size = alt.Size("points:Q", title="points", scale=alt.Scale(range=[15, largest], zero=False))
     pick = alt.selection_point(name="pick", fields=["id"], on="click", clear=False, toggle=False, empty=False)
     opacity = alt.condition(brush, alt.value(0.75), alt.value(0.15))
     return (
