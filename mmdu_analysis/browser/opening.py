@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.browser.filters import from_link
 from mmdu_analysis.browser.replies import Reply
+from mmdu_analysis.io.pictures import picture_source
 from mmdu_analysis.schema import DataError, ProblemWarning, shorten
 
 if TYPE_CHECKING:
@@ -74,7 +75,6 @@ class Source:
     def _questions(self) -> Index | None:
         from mmdu_analysis.io import parquet_copy
         from mmdu_analysis.io.benchmark import Benchmark, resolve_source
-        from mmdu_analysis.io.pictures import picture_source
 
         path = resolve_source(self.benchmark)
         models = (
@@ -165,6 +165,8 @@ class Opening:
 
     def __init__(self, source: Source) -> None:
         size = source.size()
+        if source.picture_folder is not None:
+            picture_source(source.picture_folder)  # one that doesn't exist is told at once
         self.index: Index | None = None
         self.error: Exception | None = None
         self._failed_at = 0.0

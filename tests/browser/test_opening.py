@@ -176,6 +176,8 @@ def test_what_is_small_or_missing_is_told_at_once(tmp_path):
     for path in (tmp_path / "bad.json", tmp_path / "none.json"):
         with pytest.raises(DataError):
             Opening(Source(str(path)))
+    with pytest.raises(DataError, match="no such folder or zip archive of pictures"):
+        Opening(Source("sample", picture_folder=tmp_path / "none.zip"))
     assert Opening(Source("sample")).index.whole
 
 
