@@ -261,14 +261,14 @@ async def _serve(
     access = Access(sockets[0].getsockname()[1])
     server = _listen(access, new_session, site)
     server.add_sockets(sockets)
-    ready(access.address())
-    if open_browser:
-        threading.Thread(target=_open_window, args=(access.address(_CODE_SECONDS),), daemon=True).start()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # not available on Windows, where Ctrl-C raises
             loop.add_signal_handler(name, ended.set)
+    ready(access.address())
+    if open_browser:
+        threading.Thread(target=_open_window, args=(access.address(_CODE_SECONDS),), daemon=True).start()
     try:
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):

@@ -204,8 +204,8 @@ def test_bytes_are_counted_and_a_load_can_be_stopped(tmp_path):
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """A JSON file of 48 MB, whose name is hostile."""
-    path = tmp_path_factory.mktemp("large") / "<img src=x onerror=alert(1)>.json"
+    """A JSON file of 48 MB."""
+    path = tmp_path_factory.mktemp("large") / "large.json"
     answer = "A sentence about a fountain. " * 60
     turns = [
         part
@@ -214,11 +214,6 @@ def large(tmp_path_factory):
     ]
     path.write_text(json.dumps([{"id": n, "image": [], "conversations": turns} for n in range(5_400)]))
     return path
-
-
-def start(*arguments, folder):
-    command = [sys.executable, "-m", "mmdu_analysis.cli", "browse", "--no-open", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
 
 
 def left_of(process):
@@ -248,35 +243,55 @@ def test_ending_during_the_load_leaves_nothing(large, tmp_path, number, seconds)
     assert "Traceback" not in process.stderr.read()
 
 
-def test_the_page_says_what_is_loaded(browser, large, tmp_path):
-    process = start("--data", str(large), folder=tmp_path)
-    page = browser.new_page()
-    told = watch(page)
-    page.goto(process.stdout.readline().strip())
-    text = page.locator(".loading p").inner_text(timeout=20_000)
-    assert text.startswith("<img src=x onerror=alert(1)>.json")
-    assert page.locator(".loading progress").count() == 1
-    page.wait_for_selector(".row .words", timeout=60_000)
-    assert page.locator(".loading").count() == 0
-    assert page.locator(".row .words").first.inner_text() == "What?"
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
-    assert "Traceback" not in process.stderr.read()
-    assert [line for line in told if "WebSocket" not in line] == []
-    page.close()
-
-
 SERVER = """
 import sys, threading
+from pathlib import Path
 from mmdu_analysis.browser import opening
 from mmdu_analysis.browser.server import serve
 opening._SMALL = 0
 go, real = threading.Event(), opening.Source.study
 opening.Source.study = lambda self, progress=None: (go.wait(60), real(self, progress))[1]
 threading.Thread(target=lambda: (sys.stdin.readline(), go.set()), daemon=True).start()
-found = opening.Opening(opening.Source(sys.argv[1], picture_folder=sys.argv[2]))
+found = opening.Opening(opening.Source(sys.argv[1], picture_folder=Path(sys.argv[2])))
 serve(lambda: opening.Window(found, None), open_browser=False, ready=lambda a: print(a, flush=True))
 """
+
+
+def held(path, pictures):
+    """Start the server; what comes after the first list is loaded once it is released."""
+    command = [sys.executable, "-W", "ignore", "-c", SERVER, str(path), str(pictures)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, text=True, **pipes)
+
+
+def release(process):
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def end(process):
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert "Traceback" not in process.stderr.read()
+
+
+def test_the_page_says_what_is_loaded(browser, tmp_path):
+    path = tmp_path / "<img src=x onerror=alert(1)>.json"
+    write(path, [[(question, "yes")] for question in QUESTIONS])
+    process = held(path, tmp_path)
+    page = browser.new_page()
+    told = watch(page)
+    page.goto(process.stdout.readline().strip())
+    text = page.locator(".loading p").inner_text(timeout=20_000)
+    assert text == "<img src=x onerror=alert(1)>.json is being loaded (0 MB)"
+    assert page.locator(".loading progress").count() == 1
+    release(process)
+    page.wait_for_selector(".row .words", timeout=20_000)
+    assert page.locator(".loading").count() == 0
+    assert page.locator(".row .words").nth(3).inner_text() == "<b>x</b>"
+    end(process)
+    assert [line for line in told if "WebSocket" not in line] == []
+    page.close()
 
 
 def test_the_page_is_completed_and_applies_what_was_asked_for(browser, copy, tmp_path):
@@ -286,13 +301,7 @@ def test_the_page_is_completed_and_applies_what_was_asked_for(browser, copy, tmp
     with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
         for path in bench.images["path"].unique():
             archive.writestr(f"deeper/{path.lstrip('/')}", picture.getvalue())
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(copy), str(tmp_path / "pictures.zip")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = held(copy, tmp_path / "pictures.zip")
     page = browser.new_page()
     told = watch(page)
     page.goto(process.stdout.readline().strip())
@@ -303,8 +312,7 @@ def test_the_page_is_completed_and_applies_what_was_asked_for(browser, copy, tmp
     page.fill("input[type=search]", "fountain")
     wait_until(lambda: "applied as soon as" in page.locator(".message").inner_text())
     assert "110 of 110 dialogues" in page.locator("header .count").first.inner_text()
-    process.stdin.write("go\n")
-    process.stdin.flush()
+    release(process)
     wait_until(lambda: "turns" in page.locator("header .count").first.inner_text())
     expected = Session(bench)
     ask(expected, "filter", filters={"query": "fountain"})
@@ -312,7 +320,6 @@ def test_the_page_is_completed_and_applies_what_was_asked_for(browser, copy, tmp
     wait_until(lambda: "tokens" in page.locator(".title").inner_text())
     assert page.locator(".message").inner_text() == ""
     assert page.locator("article.focus .column").count() >= 1
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    end(process)
     assert [line for line in told if "WebSocket" not in line] == []
     page.close()
