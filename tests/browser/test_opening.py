@@ -164,9 +164,9 @@ def test_the_error_of_a_load_is_shown_and_raised(copy, monkeypatch):
     opening = Opening(Source(str(copy)))
     wait_until(lambda: opening.error is not None)
     answer = ask(Window(opening, None), "start")
-    assert (answer["kind"], "not a whole Parquet copy" in answer["text"]) == ("error", True)
+    assert (answer["kind"], "not a complete Parquet copy" in answer["text"]) == ("error", True)
     time.sleep(0.4)
-    with pytest.raises(DataError, match="not a whole Parquet copy"):
+    with pytest.raises(DataError, match="not a complete Parquet copy"):
         opening.check()
     opening.close()
 
