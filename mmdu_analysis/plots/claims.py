@@ -124,8 +124,7 @@ _WORDS = {"holds": "hold", "differs": "differ", "needs data": "need data"}
 
 def _label(frame: pd.DataFrame, kind: str) -> str:
     verdicts = frame.loc[frame["kind"] == kind, "verdict"]
-    checked = int((verdicts != "needs data").sum())
-    return f"{kind} ({(verdicts == 'holds').sum()}/{checked})" if checked else f"{kind} (needs data)"
+    return f"{kind} ({(verdicts == 'holds').sum()}/{(verdicts != 'needs data').sum()})"
 
 
 def _spread(rows: pd.DataFrame) -> list[float]:

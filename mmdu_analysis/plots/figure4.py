@@ -254,7 +254,7 @@ def figure4_donuts(frame: pd.DataFrame, ax: Axes) -> Drawing:
     kinds = list(dict.fromkeys(frame["distribution"]))
     columns = columns_that_fit(ax, 1.65, len(kinds))
     columns = 2 if columns == 3 else columns
-    parts = panels(ax, -(-len(kinds) // columns), columns, row_height=1.15)
+    parts = panels(ax, -(-len(kinds) // columns), columns, row_height=1.25)
     for part, kind in zip(parts, kinds, strict=True):
         _ring(part, frame.loc[frame["distribution"] == kind])
         part.set_title(kind, loc="center", fontweight="bold", fontsize=points(7), pad=points(1))
@@ -286,8 +286,8 @@ def _ring(ax: Axes, rows: pd.DataFrame) -> None:
         wedgeprops={"width": 0.42, "edgecolor": "white", "linewidth": points(0.8)},
         textprops={"fontsize": small(), "linespacing": 1.0},
     )
-    ax.set_xlim(-2.6, 2.6)
-    ax.set_ylim(-1.4, 1.4)
+    ax.set_xlim(-2.8, 2.8)
+    ax.set_ylim(-1.4, 1.75)
     for text, row in zip(drawn[1], rows.itertuples(), strict=True):
         text.set_in_layout(False)
         if abs(row.printed - row.arc) > _APART:
