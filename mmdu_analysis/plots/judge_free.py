@@ -6,10 +6,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._inputs import own_source, source_of, stamped
-from mmdu_analysis.plots._layout import panels
+from mmdu_analysis.plots._layout import inches_wide, panels
 from mmdu_analysis.plots._marks import level_note
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import model_styles, points, small
+from mmdu_analysis.plots._style import model_styles, points, small, wrap_labels
 from mmdu_analysis.schema import DataError, DataWarning, NotAvailable
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def judge_free_metrics(frame: pd.DataFrame, ax: Axes) -> Drawing:
         part.axvline(0.5, color="black", lw=points(0.7))
         part.set_xlim(0, 1)
         part.set_xticks([0, 0.5, 1])
-        part.set_title("" if kind == "all" else kind, fontsize=small(), fontweight="normal")
+        title = "" if kind == "all" else wrap_labels([kind], 7 if inches_wide(ax) < 3 else 20)[0]
+        part.set_title(title, fontsize=small(), fontweight="normal")
         part.set_xlabel("AUC")
     parts[0].set_yticks(range(len(metrics)), [_NAMES[name] for name in metrics])
     parts[0].set_ylim(len(metrics) - 0.5, -0.5)
