@@ -78,7 +78,7 @@ def test_the_command_prints_kinds_and_what_to_do(files):
     assert sum(kind["count"] for kind in kinds) == 3
     assert {kind["dialog_id"] for kind in kinds} == {"1", None}
     assert (
-        done.stderr.splitlines()[-1] == "mmdu: - the rest is loaded as it is; list every problem with --all"
+        done.stderr.splitlines()[-1] == "mmdu: - the rest is loaded unchanged; list every problem with --all"
     )
     assert "mmdu: 3 problems of 3 kinds; what to do:" in done.stderr
     every = run(files / "b.json", *parts, "--format", "json", "--all")

@@ -184,7 +184,7 @@ def test_replies_that_are_cut_or_empty_are_reported(small, tmp_path):
         )
     assert done.returncode == 1
     assert "1 answers were cut at the limit of tokens" in done.stderr
-    assert "dialogue x, turn 2: the reply was cut at the limit of tokens" in done.stderr
+    assert "dialogue x, turn 2: the reply was truncated at the token limit" in done.stderr
     assert "dialogue 9, turn 2: the reply is empty (finish_reason 'stop')" in done.stderr
     found = texts(mmdu.load_answers(tmp_path / "a", strict=True))
     assert found["x", 2] == "A cut"
@@ -325,7 +325,7 @@ def test_a_cut_reply_of_a_model_without_opening_marker_is_missing(small, tmp_pat
 def test_a_model_that_only_thinks_is_given_up(sample_files, tmp_path):
     fault = Fault(message=CUT_IN_THINKING["field"], finish="length")
     with ChatServer(lambda number, body: fault) as server:
-        with pytest.raises(DataError, match=r"10 turns in a row failed.*ends inside its thinking"):
+        with pytest.raises(DataError, match=r"10 consecutive turns failed.*ends inside its thinking"):
             mmdu.answer(sample_files / "benchmark.json", tmp_path / "a", "m", base_url=server.url)
         asked = len(server.requests)
         assert asked <= 14

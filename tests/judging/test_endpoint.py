@@ -88,7 +88,7 @@ def test_what_can_t_succeed_stops_at_once_in_one_line(small, tmp_path, status, b
 
 
 def test_a_server_that_fails_forever_is_given_up(sample_files, tmp_path):
-    message = r"10 turns in a row failed, the last: HTTP 500.*continues"
+    message = r"10 consecutive turns failed, the last: HTTP 500.*continues"
     with ChatServer(lambda number, _: Fault(500)) as server, pytest.raises(DataError, match=message):
         mmdu.answer(sample_files / "benchmark.json", tmp_path / "a", "m", base_url=server.url, retries=0)
     assert len(server.requests) <= 14
@@ -152,7 +152,7 @@ def test_a_dripping_reply_ends_at_the_deadline(small, tmp_path, flow):
         run = mmdu.answer(small, tmp_path / "a", "m", **options)
         assert time.monotonic() - started < 6
         assert server.statuses[flow] == 2
-    assert problems(run.missing) == {("9", 2): "no whole reply within 0.6 s, asked 2 times"}
+    assert problems(run.missing) == {("9", 2): "no complete reply within 0.6 s, asked 2 times"}
 
 
 def test_a_byte_in_between_does_not_postpone_the_deadline():

@@ -120,7 +120,7 @@ def test_the_shipped_measurements_are_those_of_the_real_data(real):
 
 def test_the_real_data_has_its_images_the_other_way_round(frame):
     assert frame.loc["data/share/images/2", "recomputed"] == "46.36 %"
-    assert "other way round" in frame.loc["data/share/images/2", "note"]
+    assert "are swapped" in frame.loc["data/share/images/2", "note"]
     assert frame.loc["data/questions/single", "verdict"] == "differs"
     assert frame.loc["data/qa_pairs", "verdict"] == "needs data"
     assert frame.loc["data/images/count", "note"] == "419 different files"

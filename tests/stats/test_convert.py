@@ -393,7 +393,7 @@ def test_the_file_that_is_read_is_never_written(data, tmp_path, link):
     ("arguments", "message"),
     [
         ({"to": "coco"}, "no format 'coco' to write"),
-        ({"to": "ms-swift"}, r"ms-swift is written to a file that ends in \.jsonl"),
+        ({"to": "ms-swift"}, r"ms-swift is written to files with the suffix \.jsonl"),
         ({"to": "llava", "pictures": "move"}, "pictures is 'move'"),
         ({"to": "llava", "max_tokens": 0}, "max_tokens is 0"),
         ({"to": "llava", "image_model": "x"}, "no image-token model"),
