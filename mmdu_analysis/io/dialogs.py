@@ -152,7 +152,11 @@ def pair_messages(messages: Sequence[Utterance], dialog: Dialog, json_path: str)
             dialog.faults.append(Fault(f"{json_path}[{number}]", text, turn))
     if _rise(state.stated):
         dialog.stated_turns = state.stated
-    elif state.positions != list(range(1, len(dialog.questions) + 1)):
+        return
+    if any(state.stated):
+        text = "the stated turns are not whole numbers that rise from answer to answer; positions are used"
+        dialog.faults.append(Fault(json_path, text))
+    if state.positions != list(range(1, len(dialog.questions) + 1)):
         dialog.stated_turns = state.positions
 
 

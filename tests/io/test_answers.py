@@ -240,3 +240,14 @@ def test_a_duplicated_dialogue_is_reported(tmp_path):
 def test_the_real_answers(shared):
     frame = load_answers(shared / "data" / "mmdu" / "answers", strict=True)
     assert set(frame.groupby("model").size()) == {1615}
+
+
+@pytest.mark.parametrize("turns", [(2, 1), (1, 1), (0, 1), (-1, 2), (None, 3), (1, 2**31)])
+def test_stated_turns_that_cannot_be_are_reported(tmp_path, turns):
+    answers = [{"from": "gpt", "value": text, "turn": turn} for text, turn in zip("ab", turns, strict=True)]
+    questions = [{"from": "human", "value": "Which?"}] * 2
+    talk = [message for pair in zip(questions, answers, strict=True) for message in pair]
+    (tmp_path / "m.json").write_text(json.dumps([{"id": "1", "conversations": talk}]), encoding="utf-8")
+    frame, problems = load_answers(tmp_path / "m.json", return_problems=True)
+    assert frame[["turn", "answer"]].to_numpy().tolist() == [[1, "a"], [2, "b"]]
+    assert problems["problem"].str.contains("the stated turns are not").sum() == 1
