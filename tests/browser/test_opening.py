@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -224,7 +225,7 @@ def left_of(process):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-def test_ending_during_the_load_leaves_nothing(large, tmp_path, number, seconds):
+def test_ending_during_the_load_leaves_nothing(request, large, tmp_path, number, seconds):
     command = [sys.executable, "-m", "mmdu_analysis.cli", "browse", "--no-open", "--data", str(large)]
     process = subprocess.Popen(
         command,
@@ -232,8 +233,10 @@ def test_ending_during_the_load_leaves_nothing(large, tmp_path, number, seconds)
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # a killed process leaves its scratch files
         start_new_session=True,
     )
+    request.addfinalizer(process.kill)
     assert process.stdout.readline().startswith("http://127.0.0.1:")
     time.sleep(seconds)
     process.send_signal(number)
@@ -257,11 +260,18 @@ serve(lambda: opening.Window(found, None), open_browser=False, ready=lambda a: p
 """
 
 
-def held(path, pictures):
+@pytest.fixture
+def held(request):
     """Start the server; what comes after the first list is loaded once it is released."""
-    command = [sys.executable, "-W", "ignore", "-c", SERVER, str(path), str(pictures)]
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(command, text=True, **pipes)
+
+    def start(path, pictures):
+        command = [sys.executable, "-W", "ignore", "-c", SERVER, str(path), str(pictures)]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        process = subprocess.Popen(command, text=True, **pipes)
+        request.addfinalizer(process.kill)
+        return process
+
+    return start
 
 
 def release(process):
@@ -275,7 +285,7 @@ def end(process):
     assert "Traceback" not in process.stderr.read()
 
 
-def test_the_page_says_what_is_loaded(browser, tmp_path):
+def test_the_page_says_what_is_loaded(browser, held, tmp_path):
     path = tmp_path / "<img src=x onerror=alert(1)>.json"
     write(path, [[(question, "yes")] for question in QUESTIONS])
     process = held(path, tmp_path)
@@ -294,7 +304,7 @@ def test_the_page_says_what_is_loaded(browser, tmp_path):
     page.close()
 
 
-def test_the_page_is_completed_and_applies_what_was_asked_for(browser, copy, tmp_path):
+def test_the_page_is_completed_and_applies_what_was_asked_for(browser, held, copy, tmp_path):
     picture = io.BytesIO()
     Image.new("RGB", (40, 30), "navy").save(picture, "PNG")
     bench = load_benchmark(copy)
