@@ -123,7 +123,7 @@ def _move_apart(ax: Axes, labels: list) -> None:
     inverse = ax.transData.inverted()
     taken: list = []
     for label in labels:
-        box = label.get_window_extent().padded(1)
+        box = label.get_window_extent().expanded(1, 1.25)  # texts above and below still make the plot lower
         box = box.translated(
             max(0.0, ax.bbox.x0 - box.x0) - max(0.0, box.x1 - ax.bbox.x1),
             max(0.0, ax.bbox.y0 - box.y0) - max(0.0, box.y1 - ax.bbox.y1),
