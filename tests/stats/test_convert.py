@@ -228,7 +228,7 @@ def test_what_one_trainer_rejects_is_left_out_with_the_reason(tmp_path, to, entr
 
 def test_internvl_reads_plain_lines_only(data, tmp_path):
     """`LazySupervisedDataset` opens the file as text and asserts that its name ends in jsonl."""
-    with pytest.raises(DataError, match=r"ends in \.jsonl"):
+    with pytest.raises(DataError, match=r"with the suffix \.jsonl"):
         convert(data, tmp_path / "o.jsonl.gz", "internvl")
 
 
@@ -272,7 +272,7 @@ def test_a_folder_gets_a_file_with_the_name_of_the_data(data, tmp_path, to, name
     assert done.path == tmp_path / "train" / name
     assert done.sidecar.parent == done.path.parent
     assert convert("sample", tmp_path / "train", "parquet").path.name == "sample.parquet"
-    with pytest.raises(DataError, match="ends in"):
+    with pytest.raises(DataError, match="with the suffix"):
         convert(data, tmp_path / "train.txt", to)
 
 

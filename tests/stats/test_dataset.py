@@ -295,7 +295,7 @@ def test_other_bins_say_what_lies_outside(sample):
     frame = distribution(sample, "turns", [5, 10, 20])
     assert frame["count"].sum() + frame["n_outside"].iloc[0] == 110
     for bins in ([3], [5, 5], [9, 1]):
-        with pytest.raises(DataError, match="rising"):
+        with pytest.raises(DataError, match="increasing"):
             distribution(sample, "turns", bins)
 
 
