@@ -68,13 +68,13 @@ def parse_judge_reply(text: str, *, rubric: Rubric = MMDU, finish_reason: str | 
     The published scripts pass the reply to ``eval``; this decodes it. The rules:
 
     1. The thinking part is removed: everything up to the last closing tag. A reply that ends inside it has no
-    scores.
+       scores.
     2. Scores are read from these forms only: complete JSON or Python structures, Markdown tables,
        and lines or headings that begin with the name of a dimension. Texts inside structures are
        explanations, and quotations are texts of others; neither is read.
     3. All statements about a dimension must agree.
     4. A score must be final: a number after it that is not itself a score in one of these forms makes it
-    ambiguous, unless the number is harmless (of a picture, a count such as ``2 of 3``, above the scale).
+       ambiguous, unless the number is harmless (of a picture, a count such as ``2 of 3``, above the scale).
 
     Examples
     --------

@@ -14,14 +14,9 @@ import mmdu_analysis as mmdu
 from mmdu_analysis.plots._texts import read_texts
 from mmdu_analysis.registry import all_figures
 
-LARGE = {
-    "dimension_profiles",
-    "memory_by_kind",
-}  # panels in three rows or more need higher Axes, as the guide says
+LARGE = {"dimension_profiles", "memory_by_kind", "own_model", "score_distribution"}
+"""Figures of many rows or panels, which need larger Axes, as the guide says."""
 NAMES = [name for name in all_figures() if name not in LARGE]
-CROWDED = {"main_results", "own_model"}
-"""First figures of groups in which constrained layout leaves panels too little of their row."""
-
 GROUPS = [NAMES[start : start + 4] for start in range(0, len(NAMES), 4)]
 
 
@@ -76,11 +71,7 @@ def faults_between(figure, owned):
         for rank, names in enumerate(GROUPS)
     ],
 )
-def test_four_figures_share_a_grid_of_7_by_5_inches(names, request):
-    if names[0] in CROWDED:
-        request.applymarker(
-            pytest.mark.xfail(reason="panels beside a plot with several lines of texts above it")
-        )
+def test_four_figures_share_a_grid_of_7_by_5_inches(names):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="constrained_layout not applied")
         figure, owned = drawn(names, (2, 2), (7, 5))
