@@ -35,7 +35,7 @@ FOR_EXTRA: dict[str, tuple[str, ...]] = {
     "explore": ("python -c 'import mmdu_analysis as m; m.Study.sample().explore()._repr_mimebundle_()'",),
     "judging": ("python -c 'from mmdu_analysis import answer, judge; import openai, filelock'",),
     "topics": ("python -c 'import mmdu_analysis as m; print(m.topic_groups(\"sample\"))'",),
-    "chinese": ("python -c 'import mmdu_analysis as m; print(m.word_frequencies([\"图片中的红色汽车\"]))'",),
+    "chinese": ("python chinese.py",),
     "dask": ("python cluster.py",),
     "building": ("mmdu build sample --out items", "mmdu build cluster items/items.jsonl"),
 }
@@ -46,6 +46,16 @@ import mmdu_analysis as m
 
 if __name__ == "__main__":
     assert m.dialog_lengths("demo/benchmark.json", "dask").equals(m.dialog_lengths("demo/benchmark.json"))
+"""
+
+
+CHINESE = """
+import json
+import mmdu_analysis as m
+
+talk = [{"from": "user", "value": "<image> 图片中的红色汽车"}, {"from": "assistant", "value": "汽车"}]
+json.dump([{"id": 1, "image": ["a.jpg"], "conversations": talk}], open("chinese.json", "w"))
+assert "汽车" in set(m.word_frequencies("chinese.json")["word"])
 """
 
 
@@ -66,6 +76,7 @@ def check(source: list[str], extra: str, python: str, folder: Path) -> None:
     pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check"]
     run([*pip, "install", "-q", "-c", constraints, *wanted], folder)
     (folder / "cluster.py").write_text(CLUSTER, encoding="utf-8")
+    (folder / "chinese.py").write_text(CHINESE, encoding="utf-8")
     chosen = FOR_EXTRA if extra == "all" else {extra: FOR_EXTRA.get(extra, ())}
     own = [command for commands in chosen.values() for command in commands]
     for command in ("mmdu sample --out demo", *CORE, *own):
