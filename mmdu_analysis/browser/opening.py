@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SMALL = 16 << 20  # bytes; what is smaller is loaded before the page opens
 _SECONDS_TO_SHOW = 1.0  # the rest waits so long for the first list, which needs the cores as well
+_SECONDS_TO_END = 5.0  # what is not read part by part can't be stopped
 _SECONDS_TO_TELL = 2.0  # the page asks several times within it
 
 
@@ -55,6 +56,8 @@ class Source:
 
         parts: dict[str, Any] = {"answers": self.answers, "scores": self.scores, "rubric": self.rubric}
         if self.benchmark == "sample":
+            if self.picture_folder is not None:
+                raise DataError("the sample has pictures of its own; leave the folder of pictures out")
             return Study.from_options("sample", **parts)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ProblemWarning)  # the study warns once for all its parts
@@ -133,7 +136,7 @@ class Reading:
     def state(self) -> dict[str, Any]:
         """Return what is being loaded, for the page."""
         read = min(self.read, self.size)
-        if not read:  # a copy is not read part by part
+        if not read:
             text = f"{self.name} is being loaded ({self.size / 1e6:,.0f} MB)"
         elif read < self.size:
             text = f"{self.name}: {read / 1e6:,.0f} of {self.size / 1e6:,.0f} MB read"
@@ -192,7 +195,7 @@ class Opening:
             except _Stopped:
                 return
             except Exception as error:  # raised by `check`, in the thread of the server
-                self.error, self._failed_at = error, time.monotonic()
+                self._failed_at, self.error = time.monotonic(), error
             finally:
                 self._ended.set()
             if self.index is not None and self.error is None:
@@ -209,7 +212,7 @@ class Opening:
         """End the loading."""
         self.reading.stopped = True
         self.listed.set()
-        self._ended.wait()
+        self._ended.wait(_SECONDS_TO_END)
 
 
 class Window:

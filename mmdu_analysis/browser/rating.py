@@ -267,7 +267,7 @@ class RatingSession(Replies):
         """Withdraw the score that was given last, and go back to its turn."""
         if not self.history:
             raise DataError("nothing to undo")
-        last = self.history.pop()
+        last = self.history[-1]
         append_ratings(self.path, [last._replace(score=None, time="")])
         self._read()
         for index, task in enumerate(self.tasks):

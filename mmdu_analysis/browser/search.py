@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_PIECE = 50_000  # number of number of texts that one thread searches at a time
+_PIECE = 50_000  # number of texts that one thread searches at a time
 
 
 def pieces_of(texts: pd.Series) -> list[Any]:

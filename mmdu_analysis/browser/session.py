@@ -88,7 +88,10 @@ class Session(Replies):
 
     def complete(self, index: Index) -> None:
         """Continue with the same dialogues and their references, which were still to be loaded."""
-        self.index, self.benchmark = index, index.rows.benchmark
+        before, self.index, self.benchmark = self.index, index, index.rows.benchmark
+        if before.ids.tolist() != index.ids.tolist() or before.n_turns.tolist() != index.n_turns.tolist():
+            self.mask, self.order = index.find(Filters())  # the file was written anew meanwhile
+            self.select(str(index.ids[self.order[0]]), None)
         self.filter(self.filters)
 
     # --- the reader's position
@@ -120,7 +123,7 @@ class Session(Replies):
             If the filters need texts that are still to be loaded, or hold an expression that can't be read.
         """
         if not self.index.whole and filters.needs_texts():
-            raise DataError(f"{LOADING}; what you look for is applied as soon as they are there")
+            raise DataError(f"{LOADING}; the search is applied once they are loaded")
         tagged = self.notes.tagged(filters.tag) if filters.tag else ()
         mask, order = self.index.find(filters, tagged, self._within)
         reordered = filters.order != self.filters.order

@@ -169,7 +169,7 @@ class RatingBrowser(PageWidget):
 
     @property
     def problems(self) -> pd.DataFrame:
-        """Rows of the plan that have no answer, counted, and lines of the log that are no ratings."""
+        """Rows of the plan that have no answer, counted, and lines of the log that are not ratings."""
         return problems_frame(self._session.problems)
 
 

@@ -296,7 +296,7 @@ def finish(run: Run | pd.DataFrame, out: Path) -> None:
         note(f"{info['turns_with_thinking']:,} replies had a thinking part, which is stored separately")
     for name, what in (
         ("turns_with_lost_pictures", "turns lost pictures (n_lost_images in the results)"),
-        ("turns_cut", "answers were cut at the limit of tokens"),
+        ("turns_cut", "answers were truncated at the token limit"),
     ):
         if info[name]:
             note(f"warning: {info[name]:,} {what}")

@@ -220,7 +220,7 @@ def _dialog_rows(file: ModelFile, problems: list[Problem]) -> Iterator[AnswerRow
 def _without_failures(rows: list[AnswerRow], name: str, problems: list[Problem]) -> Iterator[AnswerRow]:
     """Yield the rows that are answers, without their thinking parts.
 
-    A failed request, or an answer that was cut inside its thinking, is a missing answer; an empty one is
+    A failed request, or an answer that was truncated inside its thinking, is a missing answer; an empty one is
     reported.
     """
     for row in rows:

@@ -17,15 +17,9 @@ from mmdu_analysis.io import export, files, parquet_copy
 from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.formats import InputFormat, check_input_format
 from mmdu_analysis.io.frames import Columns, columns, frames, map_columns, save_columns
+from mmdu_analysis.io.lost_pictures import find_missing, size_by_name
 from mmdu_analysis.io.parallel import WORTH_SPLITTING, count_cores
-from mmdu_analysis.io.pictures import (
-    find_by_name,
-    names_of,
-    picture_roots,
-    picture_size,
-    picture_source,
-    why_no_picture,
-)
+from mmdu_analysis.io.pictures import names_of, picture_source
 from mmdu_analysis.io.stream import (
     Engine,
     Progress,
@@ -186,7 +180,8 @@ def load_benchmark(
     strict : bool, default False
         Raise the first problem instead of collecting them.
     picture_folder : str or path, optional
-        Folder of the pictures. By default the folder of the file. The browser takes a zip archive, too.
+        Folder of the pictures. By default the folder of the file. A zip archive is accepted for the browser;
+        the sizes of its pictures are unknown.
     input_format : str, optional
         ``mmdu``, ``llava``, ``llama-factory``, ``ms-swift``, ``openai``, ``internvl``, ``mantis``,
         ``parquet``, ``mmdu-tsv``; by default it is recognised by the content.
@@ -297,8 +292,8 @@ def _build(
         _raise_empty(name, problems)
     problems += duplicate_problems(name, built.twice)
     problems += _missing_references(built.turns, name)
-    problems += _find_by_name(built.images, folder, name)
-    problems += _missing_pictures(built.images, folder, name)
+    problems += size_by_name(built.images, folder, name)
+    problems += find_missing(built.images, folder, name)
     faults = problems_frame(problems)
     return Benchmark(
         files.stem(path), built.dialogs, built.turns, built.images, faults, folder, path, built.forms
@@ -355,42 +350,3 @@ def _missing_references(turns: pd.DataFrame, name: str) -> list[Problem]:
     if missing.empty:
         return []
     return [Problem(name, "", f"{len(missing):,} of {len(turns):,} references are empty; they are NA")]
-
-
-def _find_by_name(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]:
-    """Add the sizes of pictures that are found by their file name alone, and report them as one problem."""
-    lost = images["width"].isna()
-    if not lost.any():
-        return []
-    found = find_by_name(folder, images["path"], images.loc[lost, "path"])
-    sizes = {path: size for path, file in found.items() if (size := picture_size(file))}
-    used = lost & images["path"].isin(sizes)
-    if not used.any():
-        return []
-    for column, side in (("width", 0), ("height", 1)):
-        images.loc[used, column] = images.loc[used, "path"].map({p: size[side] for p, size in sizes.items()})
-    first = images.loc[used].iloc[0]
-    text = (
-        f"{int(used.sum()):,} pictures were found by their file name alone, the first: "
-        f"{shorten(first['path'], 60)} -> {shorten(short_path(found[first['path']]), 100)}"
-    )
-    return [Problem(name, f"dialogue {first['dialog_id']}, image {first['image']}", text, first["dialog_id"])]
-
-
-def _missing_pictures(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]:
-    """Report each missing picture; if all are missing, report their number."""
-    lost = images.loc[images["width"].isna()]
-    if len(lost) > 1 and len(lost) == len(images):
-        where = shorten(short_path(folder), 80)
-        text = f"none of the {len(lost):,} pictures was found below {where}; unpack their archive there"
-        return [Problem(name, "", text)]
-    roots = picture_roots(folder)
-    return [
-        Problem(
-            name,
-            f"dialogue {row.dialog_id}, image {row.image}",
-            f"picture {shorten(row.path, 80)} is missing or unreadable: {why_no_picture(roots, row.path)}",
-            row.dialog_id,
-        )
-        for row in lost.itertuples()
-    ]

@@ -125,7 +125,7 @@ def read_parquet(
     references : bool, default True
         Read the references, nine tenths of the bytes; otherwise they are NA.
     progress : Progress, optional
-        Is told of the bytes of the turns that were read.
+        Gets the bytes that were read.
 
     Returns
     -------
@@ -172,6 +172,8 @@ def _read_part(
         frame = _read_turns(folder / file, references, progress)
     else:
         frame = pd.read_parquet(folder / file)
+        if progress is not None:
+            progress.update((folder / file).stat().st_size)
     require_columns(frame, _COLUMNS[part], f"{short_path(folder)}: {part}")
     if part in ("dialogs", "forms"):
         frame.index = frame.index.astype("str").rename("dialog_id")
@@ -191,13 +193,16 @@ def _read_turns(path: Path, references: bool, progress: Progress | None) -> pd.D
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    groups = []
+    groups, counted = [], list[int]()
     with pq.ParquetFile(path) as file:
         names = [name for name in file.schema_arrow.names if references or name != "answer"]
         for number in range(file.num_row_groups):
             groups.append(file.read_row_group(number, columns=names))
             if progress is not None:
-                progress.update(_packed_size(file.metadata.row_group(number)))
+                counted.append(_packed_size(file.metadata.row_group(number)))
+                progress.update(counted[-1])
+        if progress is not None:
+            progress.update(path.stat().st_size - sum(counted))
         empty = file.schema_arrow.empty_table().select(names)
     table = pa.concat_tables(groups) if groups else empty
     frame = table.to_pandas(types_mapper={pa.large_string(): pd.StringDtype(na_value=float("nan"))}.get)

@@ -46,7 +46,7 @@ def picture_source(given: str | Path) -> Path:
         If there is none.
     """
     folder = Path(given).expanduser()
-    if not folder.is_dir() and not (folder.suffix == ".zip" and folder.is_file()):
+    if not folder.is_dir() and not (folder.suffix.lower() == ".zip" and folder.is_file()):
         raise DataError(f"{short_path(folder)}: no such folder or zip archive of pictures; check the path")
     return folder
 

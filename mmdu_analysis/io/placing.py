@@ -102,6 +102,8 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
 
 def _is_reached(path: str, base: Path) -> bool:
     """Return whether a listed path leads to a picture from the folder of the written file."""
+    if os.path.isabs(path) and os.path.isfile(path):  # no folder is joined to an absolute path
+        return True
     names = names_of(base)
     return names.may_exist(path) and find_picture(names.roots, path) is not None
 

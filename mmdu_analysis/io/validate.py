@@ -34,7 +34,7 @@ _ADVICE = (
         "turn numbers|turn is NA|which turn",
         "write null for turns that were not judged, or a 'turn' key in every entry",
     ),
-    ("counted from|turn is", "number the turns from 1"),
+    ("counted from|turn is|stated turns", "number the turns from 1"),
     (
         "outside|not out of|on this scale",
         "check the scale: convert the scores, or name the rubric that they are on",

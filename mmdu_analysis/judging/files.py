@@ -88,7 +88,7 @@ def check_folder(folder: Path) -> list[str]:
             if not entry.is_file(follow_symlinks=False):
                 kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
                 raise DataError(
-                    f"{short_path(folder)}: {shorten(entry.name, 80)!r} is {kind}, which was not written by a run; remove it"
+                    f"{short_path(folder)}: {shorten(entry.name, 80)!r} is {kind}; runs write regular files only, so remove it"
                 )
             names.append(entry.name)
     return sorted(names)

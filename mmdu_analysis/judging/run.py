@@ -189,7 +189,7 @@ class Runner:
         try:
             while self._queue and not self._stopping:
                 self._follow(endpoint, self._queue.popleft())
-        except (StoppedError, IndexError):  # the end, or another thread took the last one one
+        except (StoppedError, IndexError):  # the end, or another thread took the last one
             pass
         except Exception as error:  # no request can succeed, the disk is full, or a bug
             self._error = self._error or error

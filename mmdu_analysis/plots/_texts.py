@@ -159,14 +159,18 @@ def wrap(text: str, inches: float, font: FontProperties) -> str:
     str
         A word that is wider than a line is not broken.
     """
+    import matplotlib as mpl
+
     limit = 0.93 * inches * _FINE  # hinting makes lines up to 6 % wider at low resolutions
-    space = _advance(" ", font) / 2
+    settings: Any = mpl.rcParams
+    families = tuple(str(settings[f"font.{family}"]) for family in ("sans-serif", "serif", "monospace"))
+    space = _advance("", font, families)
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line: list[str] = []
         width = 0.0
         for word in paragraph.split():
-            advance = _advance(word, font)
+            advance = _advance(word, font, families)
             if line and width + advance - space > limit:
                 lines.append(" ".join(line))
                 line, width = [], 0.0
@@ -177,7 +181,7 @@ def wrap(text: str, inches: float, font: FontProperties) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _advance(word: str, font: FontProperties) -> float:
+def _advance(word: str, font: FontProperties, _families: tuple[str, ...]) -> float:
     """Return the width of a word and the space after it, in dots at the resolution `_FINE`."""
     from matplotlib.backends.backend_agg import RendererAgg
 

@@ -129,11 +129,15 @@ def calibration(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set_xlabel("mean score, points on 0-100")
     ax.grid(axis="x")
     first = frame.iloc[0]
+    rated = (
+        f"{span(frame['n_rated'], 0)} of {first['n_dialogs']} dialogues rated, sampled at random; with the judge they are "
+        f"worth {frame['gain'].min():.1f} to {frame['gain'].max():.1f} times as many."
+    )
+    notes = [note for note in frame["note"].dropna().unique() if note]
     return Drawing(
         "Means of a judge, of people, and of both combined",
         subtitle=f"{first['dimension']}, {first['ci']:.0%} intervals",
-        note=f"{first['n_rated']} of {first['n_dialogs']} dialogues rated, sampled at random; with the judge they are worth "
-        f"{frame['gain'].min():.1f} to {frame['gain'].max():.1f} times as many.",
+        note=" ".join((rated, *(f"{note[:1].upper()}{note[1:]}." for note in notes))),
         legend=True,
     )
 
@@ -204,7 +208,7 @@ def rating_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     return Drawing(
         "Agreement of raters",
         subtitle=f"{first['level']} alpha, {first['ci']:.0%} intervals over dialogues",
-        note=f"{span(frame['n_units'], 0)} answers with two ratings or more a dimension. "
+        note=f"{span(frame['n_units'], 0)} answers with two or more ratings per dimension. "
         f"The paper reports a Pearson correlation of {first['paper_pearson']:.2f} between GPT-4o and people, which is "
         "computed over models, not answers.",
         legend=True,

@@ -207,6 +207,7 @@ def _ranking(ax: Axes, top: pd.DataFrame, font: Path) -> None:
     ax.set_xlabel("occurrences")
     ax.set_ylabel("")
     ax.set_xlim(0, top["count"].max() * 1.2)
+    ax.locator_params(axis="x", nbins=4)  # the bars have their numbers
 
 
 def _contrast(study: Study) -> pd.DataFrame:

@@ -200,7 +200,10 @@ def _alpha(ratings: _Coincidences, weights: np.ndarray, level: Level) -> np.ndar
     count = counts.sum(axis=1)
     expected = 2 * (count * (counts * numbers**2).sum(axis=1) - (counts * numbers).sum(axis=1) ** 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(expected > 1e-9 * count, 1 - (count - 1) * observed / expected, np.nan)
+        alpha = 1 - (count - 1) * observed / expected
+    return np.where(
+        np.count_nonzero(counts, axis=1) > 1, alpha, np.nan
+    )  # one value has no disagreement to expect
 
 
 def _resampled(

@@ -151,14 +151,15 @@ def _report_left_out(left_out: list[str], others: bool) -> None:
 
 def _coverage_notes(judged: pd.DataFrame, rated: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return a note for each model and dimension whose random sample of dialogues is rated only in part."""
-    drawn = set(rated["dialog_id"])
-    turns = judged.loc[judged["dialog_id"].isin(drawn)].groupby(["model", "dimension"], observed=True).size()
-    done = rated.groupby(["model", "dimension"], observed=True).size()
+    keys = ["model", "dimension"]
+    drawn = rated[[*keys, "dialog_id"]].drop_duplicates()
+    turns = judged.merge(drawn, on=[*keys, "dialog_id"]).groupby(keys, observed=True).size()
+    n_dialogs = drawn.groupby(keys, observed=True).size()
     return {
-        key: f"only {count:,} of {turns[key]:,} judged turns of the {len(drawn)} rated dialogues are rated: the rated "
-        "part of a plan is a random sample only if it was rated in random order"
-        for key, count in done.items()
-        if count < turns[key]
+        key: f"only {count:,} of {turns[key]:,} judged turns of {n_dialogs[key]} rated dialogues are rated: they "
+        "must be a random sample of these turns"
+        for key, count in rated.groupby(keys, observed=True).size().items()
+        if count < turns.get(key, 0)
     }
 
 

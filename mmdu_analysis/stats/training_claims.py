@@ -98,7 +98,7 @@ def _same_outcome(tables: Tables, _: str) -> Recomputed:
     return Recomputed(float(apart["Avg"]), note=f"most in {apart.idxmax()}: {apart.max():.1f}")
 
 
-# --- tables against each other
+# --- consistency of tables
 
 
 @claim("same/continue_training")

@@ -182,12 +182,19 @@ def test_what_is_small_or_missing_is_told_at_once(tmp_path):
     assert Opening(Source("sample")).index.whole
 
 
-def test_closing_ends_the_load(copy):
+def test_closing_ends_the_load(copy, monkeypatch):
     threads = threading.active_count()
+    go = hold(monkeypatch)
     opening = Opening(Source(str(copy)))
-    opening.close()
+    wait_until(lambda: opening.index is not None)
+    closing = threading.Thread(target=opening.close)
+    closing.start()
+    wait_until(lambda: opening.reading.stopped)
+    go.set()
+    closing.join(20)
     wait_until(lambda: threading.active_count() == threads)
     assert opening.error is None
+    assert not opening.index.whole  # it didn't go on to the references
 
 
 def test_bytes_are_counted_and_a_load_can_be_stopped(tmp_path):
@@ -320,7 +327,7 @@ def test_the_page_is_completed_and_applies_what_was_asked_for(browser, held, cop
     wait_until(lambda: "references are being loaded" in page.locator(".message").inner_text())
     assert "tokens" not in page.locator(".title").inner_text()
     page.fill("input[type=search]", "fountain")
-    wait_until(lambda: "applied as soon as" in page.locator(".message").inner_text())
+    wait_until(lambda: "is applied once" in page.locator(".message").inner_text())
     assert "110 of 110 dialogues" in page.locator("header .count").first.inner_text()
     release(process)
     wait_until(lambda: "turns" in page.locator("header .count").first.inner_text())

@@ -7,6 +7,7 @@ import io
 import json
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -230,3 +231,13 @@ def test_a_record_keeps_its_pictures_as_text_null_or_nothing(tmp_path):
     bench = load_benchmark(tmp_path / "b.json")
     assert bench.dialogs["n_images"].tolist() == [1, 0, 0, 0]
     assert bench.images["path"].tolist() == ["one.png"]
+
+
+def test_pictures_in_a_named_archive_are_not_missing(tmp_path):
+    talk = [{"from": "user", "value": "<image><image> Alike?"}, {"from": "assistant", "value": "Yes."}]
+    entry = {"id": 1, "image": ["/pics/a.png", "/pics/b.png"], "conversations": talk}
+    (tmp_path / "d.json").write_text(json.dumps([entry]), encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "P.ZIP", "w") as archive:
+        archive.writestr("pics/a.png", b"any")
+    bench = load_benchmark(tmp_path / "d.json", picture_folder=tmp_path / "P.ZIP")
+    assert bench.problems["problem"].str.contains("b.png is missing").tolist() == [True]

@@ -183,7 +183,7 @@ def test_replies_that_are_cut_or_empty_are_reported(small, tmp_path):
             "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
         )
     assert done.returncode == 1
-    assert "1 answers were cut at the limit of tokens" in done.stderr
+    assert "1 answers were truncated at the token limit" in done.stderr
     assert "dialogue x, turn 2: the reply was truncated at the token limit" in done.stderr
     assert "dialogue 9, turn 2: the reply is empty (finish_reason 'stop')" in done.stderr
     found = texts(mmdu.load_answers(tmp_path / "a", strict=True))

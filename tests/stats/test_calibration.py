@@ -161,4 +161,4 @@ def test_a_plan_that_is_rated_in_part_has_a_note():
     assert calibrate_scores(long(judge), ratings)["note"].tolist() == [""]
     part = ratings.loc[(ratings["dialog_id"] != "7") | (ratings["turn"] <= 5)]
     note = calibrate_scores(long(judge), part)["note"].iloc[0]
-    assert note.startswith("only 290 of 300 judged turns of the 20 rated dialogues are rated")
+    assert note.startswith("only 290 of 300 judged turns of 20 rated dialogues are rated")

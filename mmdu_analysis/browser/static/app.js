@@ -79,12 +79,14 @@ class Page {
       about = await this.ask({ kind: "start" });
     }
     if (about.kind === "error") return this.say(about.text);
+    const field = this.root.querySelector(".note :focus"); // a note that is being written is not drawn anew
+    if (field) await new Promise((resolve) => field.addEventListener("blur", resolve, { once: true }));
     this.about = about;
     this.say("");
-    if (this.finder.waiting) return this.finder.apply();
+    if (this.finder.waiting) await this.finder.apply();
     await this.finder.fill(true);
-    const answer = await this.ask({ kind: "open", ...about.selection });
-    return this.reader.show(answer);
+    const { selection } = await this.ask({ kind: "start" });
+    return this.reader.show(await this.ask({ kind: "open", ...selection }));
   }
 
   fold(open = this.panel.hidden) {
