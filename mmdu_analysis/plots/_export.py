@@ -232,7 +232,8 @@ def _start_worker(study: Study) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    gc.freeze()  # what was inherited is not looked through again and again
+    gc.freeze()  # objects inherited from the parent need no further checks
+    gc.set_threshold(100_000)  # a figure has many objects and few cycles
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _start(study)
