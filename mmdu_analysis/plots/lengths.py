@@ -72,7 +72,7 @@ def _draw(frame: pd.DataFrame, ax: Axes, what: str) -> Drawing:
     lines: dict[str, tuple[float, str, Any]] = {
         f"mean {tokens.mean():,.0f}": (tokens.mean(), OURS, DASHES[1])
     }
-    for name, column, dash in (("mean", "published_mean", 1), ("longest", "published_maximum", 2)):
+    for name, column, dash in (("mean", "published_mean", 3), ("longest", "published_maximum", 2)):
         value = float(first[column])
         if value == value:
             lines[f"published {name} of {first['published']}: {value:,.0f}"] = (value, GREY, DASHES[dash])

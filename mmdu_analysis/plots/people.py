@@ -47,16 +47,16 @@ def power_curve(frame: pd.DataFrame, ax: Axes) -> Drawing:
     import seaborn as sns
 
     x = frame["n_dialogs"].to_numpy(float)
-    for column, label, color, dash in (
-        ("detectable", "detected with 80% power", OURS, "-"),
-        ("equivalence", "margin for showing equivalence", GREY, "--"),
+    for column, label, color, dash, marker in (
+        ("detectable", "detected with 80% power", OURS, "-", "o"),
+        ("equivalence", "margin for showing equivalence", GREY, "--", "s"),
     ):
         sns.lineplot(
             x=x,
             y=frame[column].to_numpy(float),
             color=color,
             linestyle=dash,
-            marker="o",
+            marker=marker,
             label=label,
             legend=False,
             ax=ax,
