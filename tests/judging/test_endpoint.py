@@ -126,6 +126,18 @@ def test_redirects_are_refused_in_one_line_that_names_both_hosts(small, tmp_path
     assert len(server.requests) <= 4
 
 
+def test_the_host_of_a_redirect_never_shows_the_key(small, tmp_path, monkeypatch):
+    key = "abcdefghij1234567890"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    location = {"Location": f"https://{key}.example.org/v1"}
+    with ChatServer(lambda number, body: Fault(307, "x", location)) as server:
+        done = command(
+            "answer", "--data", small.path, "--base-url", server.url, "--model", "m", "--out", tmp_path / "a"
+        )  # fmt: skip
+    one_line_error(done, "redirects to", "example.org", "not followed")
+    assert key not in done.stderr
+
+
 def test_a_server_on_this_machine_is_never_asked_through_a_proxy(small, tmp_path, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
