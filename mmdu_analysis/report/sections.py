@@ -52,9 +52,17 @@ def scores_section(study: Study) -> Section:
         ranked = places.place_among_published(summary, load_published("main_results"), access=study.access)
         texts = (*(_place_text(ranked, model) for model in ranked.loc[ranked["own"], "model"]), _caveat())
         return Section("Rank among the published models", texts, ranked, ("own_model", "main_results"))
-    return Section(
-        "Scores by model", ("Own models; published scores are on another rubric.",), table, ("main_results",)
-    )
+    text = f"The own models alone: {_why_alone(study, table)}."
+    return Section("Scores by model", (text,), table, ("main_results",))
+
+
+def _why_alone(study: Study, table: pd.DataFrame) -> str:
+    """Return the reason why own models are not ranked among the published ones."""
+    if table["synthetic"].any():
+        return "simulated models are not ranked among published ones"
+    if study.rubric != MMDU:
+        return "the published scores are on another rubric"
+    return "without an overall score of a judge they are not comparable with the published ones"
 
 
 def _caveat() -> str:

@@ -44,3 +44,18 @@ def test_tables_for_a_paper_are_escaped(study, tmp_path, name, shown):
     text = (tmp_path / name).read_text(encoding="utf-8")
     assert text.count(shown) >= 2  # in the title and in the table
     assert re.search(r"(?<!\\)<img", text) is None
+
+
+def test_the_reason_why_own_models_stand_alone_is_theirs(study, tmp_path):
+    labels = study.scores.loc[study.scores["dimension"] == "Creativity"].assign(synthetic=False)
+    rubric = mmdu.Rubric("own", study.rubric.dimensions, study.rubric.scale, study.rubric.overall)
+    cases = {
+        "simulated models are not ranked among published ones": study,
+        "without an overall score of a judge they are not comparable": mmdu.Study(scores=labels),
+        "the published scores are on another rubric": mmdu.Study(
+            scores=study.scores.assign(synthetic=False), rubric=rubric
+        ),
+    }
+    for reason, one in cases.items():
+        mmdu.write_report(one, tmp_path / "r.md", sections=["scores"])
+        assert reason in (tmp_path / "r.md").read_text(encoding="utf-8")
