@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,10 +24,10 @@ from mmdu_analysis.io.stream import (
     Progress,
     Work,
     find_files,
-    local_engine,
+    parallel,
     sequential,
     stream,
-    with_prefix,
+    total_size,
 )
 from mmdu_analysis.schema import DataError, Problem, is_synthetic, problems_frame, report, short_path, shorten
 
@@ -272,17 +271,17 @@ def _build(
     """Build the frames of all dialogues and find their pictures."""
     name, problems = short_path(path), list[Problem]()
     listed = find_files(path)
-    size = sum(file.stat().st_size for file in listed if file.is_file())
     built = None
-    if size >= WORTH_SPLITTING and count_cores() > 1:
+    if total_size(listed) >= WORTH_SPLITTING and count_cores() > 1:
         with (
             suppress(OSError),
             TemporaryDirectory(prefix="mmdu_") as scratch,
         ):  # the disk is full: do the work in this process
-            engine = local_engine(size, partial(import_module, "pandas"))
+            import pandas  # noqa: F401 - forked processes share it
+
             work: Work = partial(_save, folder=folder, scratch=Path(scratch))
             built = frames(
-                map(map_columns, _values(listed, work, engine, input_format, ids, problems, progress))
+                map(map_columns, _values(listed, work, parallel, input_format, ids, problems, progress))
             )
     if built is None:
         problems.clear()
@@ -310,8 +309,7 @@ def _values(
     progress: Progress | None,
 ) -> Iterator[Any]:
     """Yield the result of the work for all dialogues; problems are added to `problems`."""
-    work = partial(with_prefix, work=work) if ids == "prefix" else work
-    for part in stream(listed, work, engine, input_format=input_format, progress=progress):
+    for part in stream(listed, work, engine, input_format=input_format, ids=ids, progress=progress):
         problems += part.problems
         yield from part.results
 

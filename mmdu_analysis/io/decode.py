@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import local
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,16 @@ from mmdu_analysis.io.dialogs import Dialog, Fault
 from mmdu_analysis.io.formats.records import Keys, dialog_of, record_type
 from mmdu_analysis.io.records import Block, RawRecord, block_records, read_block
 from mmdu_analysis.schema import Problem, short_path, shorten
+
+
+class _Memory(local):
+    """The memory of a thread into which blocks are read."""
+
+    def __init__(self) -> None:
+        self.block = bytearray()
+
+
+_MEMORY = _Memory()
 
 
 class Place(NamedTuple):
@@ -88,7 +99,8 @@ def _whole_block(block: Block) -> list[Dialog] | None:
     if block.layout != "list" or block.damage:
         return None
     try:
-        decoded = msgspec.json.decode(read_block(block), type=list[record_type(block.keys)])  # type: ignore[misc]
+        data = read_block(block, _MEMORY.block)
+        decoded = msgspec.json.decode(data, type=list[record_type(block.keys)])  # type: ignore[misc]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if block.keys.positional:

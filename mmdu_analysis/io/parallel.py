@@ -39,13 +39,10 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def in_order(
-    work: Callable[[T], R],
-    tasks: Iterable[T],
-    prepare: Callable[[], object],
-    meanwhile: Callable[[], object] | None = None,
-) -> Iterator[tuple[T, R]]:
+def in_order(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R]]:
     """Run tasks on all cores.
+
+    On Linux processes are forked: they share what was loaded before.
 
     Parameters
     ----------
@@ -53,10 +50,6 @@ def in_order(
         The function; it and its results can be pickled.
     tasks : iterable
         Consumed lazily, a few ahead of the results.
-    prepare : callable
-        Loads what `work` needs, before processes are forked, so that they share it.
-    meanwhile : callable, optional
-        Called once in a thread of this process while the worker processes run.
 
     Yields
     ------
@@ -77,7 +70,6 @@ def in_order(
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     waiting: deque[tuple[T, Any]] = deque()
     source, cores = iter(tasks), count_cores()
-    prepare()
     with (
         warnings.catch_warnings(),
         ProcessPoolExecutor(cores, context, _begin_worker, (os.getpid(),)) as pool,
@@ -89,9 +81,6 @@ def in_order(
                     waiting.append((task, pool.submit(work, task)))
                 if not waiting:
                     return
-                if meanwhile is not None:
-                    Thread(target=meanwhile).start()
-                    meanwhile = None
                 task, future = waiting.popleft()
                 yield task, future.result()
         except BrokenProcessPool:

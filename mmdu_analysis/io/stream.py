@@ -166,9 +166,10 @@ def _rows(task: Rows, problems: list[Problem]) -> Iterator[Dialog]:
 def stream(
     paths: Sequence[Path],
     work: Work,
-    engine: Engine,
+    engine: Engine | None = None,
     *,
     input_format: str | None = None,
+    ids: str = "keep",
     progress: Progress | None = None,
 ) -> Iterator[Part]:
     """Apply a function to all dialogues of several files in one pass.
@@ -179,10 +180,13 @@ def stream(
         Files, no folders.
     work : callable
         Function of a batch of dialogues and the path of their file; it and its results can be pickled.
-    engine : callable
-        `sequential`, `local_engine`, or Dask's.
+    engine : callable, optional
+        `sequential`, `parallel`, or Dask's; by default all cores of this machine, or this process for small
+        files. Load what the work needs before the pass: processes that are forked share it.
     input_format : str, optional
         Format of the files; by default each is recognised.
+    ids : {"keep", "prefix"}, default "keep"
+        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
     progress : Progress, optional
         Gets the bytes of each task.
 
@@ -192,6 +196,10 @@ def stream(
         In the order of the files and their records.
     """
     names_of.cache_clear()  # each pass lists folders again
+    if ids == "prefix":
+        work = partial(_with_prefix, work=work)
+    if engine is None:
+        engine = parallel if total_size(paths) >= WORTH_SPLITTING and count_cores() > 1 else sequential
     layouts: dict[Path, records.Layout] = {}
     do = partial(do_task, work=work, input_format=input_format)
     yield from _parts(_tasks(paths, layouts, input_format), layouts, engine, do, progress)
@@ -351,31 +359,18 @@ def sequential(tasks: Iterable[Task], do: Do) -> Iterator[tuple[Task, Result]]:
     return ((task, do(task)) for task in tasks)
 
 
-def local_engine(
-    total_bytes: int, prepare: Callable[[], object], meanwhile: Callable[[], object] | None = None
-) -> Engine:
-    """Run tasks on all cores of this machine; small inputs are read in this process.
-
-    Parameters
-    ----------
-    total_bytes : int
-        Size of the input.
-    prepare : callable
-        Loads what the work needs, before processes are forked, so that they share it.
-    meanwhile : callable, optional
-        Loads data that is needed at the end, while the processes run.
-    """
-    if total_bytes < WORTH_SPLITTING or count_cores() == 1:
-        return sequential
-
-    def run(tasks: Iterable[Task], do: Do) -> Iterator[tuple[Task, Result]]:
-        return in_order(do, tasks, prepare, meanwhile)
-
-    return run
+def parallel(tasks: Iterable[Task], do: Do) -> Iterator[tuple[Task, Result]]:
+    """Run tasks on all cores of this machine."""
+    return in_order(do, tasks)
 
 
-def with_prefix(dialogs: list[Dialog], path: Path, work: Work) -> Any:
-    """Apply the work to dialogues whose ids are prefixed with the name of their file, for shards with repeated ids."""
+def total_size(paths: Iterable[Path]) -> int:
+    """Return the bytes of the files; those that are missing have none."""
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _with_prefix(dialogs: list[Dialog], path: Path, work: Work) -> Any:
+    """Apply the work to dialogues whose ids are prefixed with the name of their file."""
     for dialog in dialogs:
         dialog.dialog_id, dialog.number_id = f"{files.stem(path)}-{dialog.dialog_id}", False
     return work(dialogs, path)

@@ -17,7 +17,7 @@ from mmdu_analysis.io.conversion import Recipe, Totals, open_output, write_part,
 from mmdu_analysis.io.export import benchmark_dialogs, refuse_own_input
 from mmdu_analysis.io.formats import FORMATS, FormatName, InputFormat, check_input_format
 from mmdu_analysis.io.placing import PictureMode, Placing
-from mmdu_analysis.io.stream import Part, find_files, local_engine, stream, with_prefix
+from mmdu_analysis.io.stream import Part, find_files, stream, total_size
 from mmdu_analysis.schema import DataError, Problem, ProblemWarning, problems_frame, report, short_path
 from mmdu_analysis.stats.lengths import Source, dialog_lengths, find_paths
 from mmdu_analysis.stats.measure import Options, measure_batch
@@ -268,18 +268,17 @@ def _parts(
         return
     from tqdm import tqdm
 
-    work = partial(with_prefix, work=work) if ids == "prefix" else work
-    size = sum(file.stat().st_size for file in listed)
-    prepare = partial(count_tokens, ["" if recipe.limit is None else "a word"], encoding, threads=1)
-    engine = local_engine(size, prepare if recipe.limit else _nothing)
+    if recipe.limit:
+        count_tokens([""], encoding, threads=1)  # loads the encoding, which forked processes share
     with tqdm(
-        total=size, unit="B", unit_scale=True, unit_divisor=1024, desc="converting", disable=None
+        total=total_size(listed),
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        desc="converting",
+        disable=None,
     ) as bar:
-        yield from stream(listed, work, engine, input_format=input_format, progress=bar)
-
-
-def _nothing() -> None:
-    """Prepare nothing."""
+        yield from stream(listed, work, input_format=input_format, ids=ids, progress=bar)
 
 
 def _why_empty(name: str, problems: list[Problem]) -> str:

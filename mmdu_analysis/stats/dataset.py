@@ -136,14 +136,12 @@ def measured(source: Source) -> DatasetLengths:
     DataError
         If a frame lacks the columns of `dialog_lengths`.
     """
-    import pandas as pd
-
     if isinstance(source, DatasetLengths):
         return source
-    if isinstance(source, pd.DataFrame):
-        require_columns(source, ("n_turns", "n_images", *SUMS), "a frame of dialog_lengths")
-        return DatasetLengths(source, -1, problems_frame(), "own data")
-    return measure_dataset(source)
+    if isinstance(source, Benchmark | str | Path | Sequence):
+        return measure_dataset(source)
+    require_columns(source, ("n_turns", "n_images", *SUMS), "a frame of dialog_lengths")
+    return DatasetLengths(source, -1, problems_frame(), "own data")
 
 
 def count_missing(lengths: pd.DataFrame) -> int:
@@ -188,9 +186,10 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
     Table 1 of arXiv 2406.11833. Statistics of answers use the known references; the column ``n_missing`` of
     `dialog_lengths` counts the others.
     """
-    import pandas as pd
-
     whole = measured(benchmark)
+
+    import pandas as pd  # after the pass, which loads it while processes read
+
     lengths = whole.table
     questions = int(lengths["n_turns"].sum())
     answers = questions - count_missing(lengths)

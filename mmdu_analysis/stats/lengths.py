@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from threading import Thread
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from mmdu_analysis.io.benchmark import Benchmark, duplicate_problems, load_benchmark, resolve_source
 from mmdu_analysis.io.files import stem
 from mmdu_analysis.io.formats import InputFormat, check_input_format
-from mmdu_analysis.io.stream import Work, find_files, local_engine, stream, with_prefix
+from mmdu_analysis.io.stream import Engine, find_files, stream, total_size
 from mmdu_analysis.schema import DataError, Problem, problems_frame, report, short_path
 from mmdu_analysis.stats.measure import (
     Lengths,
@@ -222,27 +224,26 @@ def _measure_paths(
     from tqdm import tqdm
 
     listed = list(dict.fromkeys(file for path in paths for file in find_files(path)))
-    size = sum(file.stat().st_size for file in listed)
-    work: Work = partial(measure_batch, options=options)
+    size = total_size(listed)
+    work = partial(measure_batch, options=options)
     parts: list[Lengths] = []
     problems: list[Problem] = []
     with (
-        _engine(engine, options, size, scheduler) as run,
+        _engine(engine, scheduler) as run,
         tqdm(total=size, unit="B", unit_scale=True, unit_divisor=1024, desc="reading", disable=None) as bar,
     ):
-        work = partial(with_prefix, work=work) if ids == "prefix" else work
-        for part in stream(listed, work, run, input_format=input_format, progress=bar):
+        count_tokens([""], options.encoding, threads=1)  # loads the encoding, which forked processes share
+        for part in stream(listed, work, run, input_format=input_format, ids=ids, progress=bar):
+            if not parts:  # the table needs it: loading it now costs no time, where processes do the work
+                Thread(target=import_module, args=("pandas",)).start()
             parts += part.results
             problems += part.problems
     return parts, problems
 
 
-def _engine(name: str, options: Options, size: int, scheduler: str | None) -> Any:
-    from contextlib import nullcontext
-
+def _engine(name: str, scheduler: str | None) -> AbstractContextManager[Engine | None]:
     if name == "local":
-        prepare = partial(count_tokens, [""], options.encoding, threads=1)
-        return nullcontext(local_engine(size, prepare, meanwhile=partial(import_module, "pandas")))
+        return nullcontext()
     from mmdu_analysis.stats.cluster import dask_engine
 
     return dask_engine(scheduler)

@@ -94,7 +94,11 @@ def texts_of_dialogs(dialogs: list[Dialog], folder: Path, model: str) -> Texts:
         [dialog.dialog_id for dialog in dialogs],
         np.repeat(np.arange(len(dialogs)), [len(dialog.questions) for dialog in dialogs]),
         [question for dialog in dialogs for question in dialog.questions],
-        [answer if answer.strip() else None for dialog in dialogs for answer in dialog.answers],
+        [
+            None if not answer or answer.isspace() else answer
+            for dialog in dialogs
+            for answer in dialog.answers
+        ],
         [so_far for dialog in dialogs for _, so_far in dialog.placed()],
         [dialog.image_numbers for dialog in dialogs],
         costs,

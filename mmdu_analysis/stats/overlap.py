@@ -14,7 +14,7 @@ from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.export import benchmark_dialogs
 from mmdu_analysis.io.formats import InputFormat, check_input_format
 from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, names_of
-from mmdu_analysis.io.stream import Work, find_files, local_engine, stream, with_prefix
+from mmdu_analysis.io.stream import Work, find_files, stream
 from mmdu_analysis.schema import DataError, Problem, report, shorten
 from mmdu_analysis.stats.lengths import Source, find_paths
 from mmdu_analysis.stats.measure import plain_text
@@ -211,19 +211,13 @@ def _compare_all(benchmark: Source, index: Index, input_format: str | None, ids:
         yield from compare_dialogs(list(benchmark_dialogs(benchmark)), folder / "benchmark.json", index)
         return
     listed = [file for path in find_paths(benchmark) for file in find_files(path)]
-    size = sum(file.stat().st_size for file in listed)
     work: Work = partial(compare_dialogs, index=index)
-    work = partial(with_prefix, work=work) if ids == "prefix" else work
     problems: list[Problem] = []
-    for part in stream(listed, work, local_engine(size, _prepare), input_format=input_format):
+    for part in stream(listed, work, input_format=input_format, ids=ids):
         problems += part.problems
         for batch in part.results:
             yield from batch
     report(problems, strict=False, advice="measure_dataset(...).problems")
-
-
-def _prepare() -> None:
-    import numpy  # noqa: F401 - the processes share it
 
 
 def compare_dialogs(dialogs: list[Dialog], path: Path, index: Index) -> list[Found]:

@@ -210,14 +210,17 @@ def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -
         0, 1, or 2 for two and more.
     """
     plain = _plain(question)
-    firsts = _first_pattern(plain).findall(plain)
-    named = {int(number) for number, _ in firsts}
-    if len(named & have) < 2 and ("第" in plain or any(bare for _, bare in firsts)):
+    named: set[int] = set()
+    for number, continued in _first_pattern(plain).findall(plain):
+        if continued:
+            named = _references(plain)
+            break
+        named.add(int(number))
+    if "第" in plain:
         named = _references(plain)
     named.discard(0)
-    if not named:
-        return min(2, images_so_far) if _names_all(plain) else 0
-    return min(2, len(named & have))
+    count = len(named & have) if named else images_so_far if _names_all(plain) else 0
+    return count if count < 2 else 2
 
 
 def question_images(benchmark: Benchmark) -> pd.DataFrame:
