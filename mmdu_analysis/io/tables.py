@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_MOST_DECIMALS = 6
+
+
 class Format(StrEnum):
     """Output format of a table."""
 
@@ -38,7 +41,7 @@ def render_table(frame: pd.DataFrame, form: Format | str, *, digits: int = 2, bo
         CSV and JSON keep all digits and columns; the others state in words that numbers are synthetic, and
         omit empty columns.
     digits : int, default 2
-        Decimals in the forms for people.
+        Decimals in the forms for people; a column of numbers below 1 has at least two significant digits.
     bold : str, optional
         Boolean column whose rows are set in bold; it isn't shown.
 
@@ -111,12 +114,21 @@ def without_formulas(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
 
 
 def _cells(column: pd.Series, digits: int) -> list[str]:
-    """Return the texts of a column: a p-value as ``<0.001``, whole columns without decimals, ``-`` for NA."""
+    """Return the texts of a column: a p-value as ``<0.001``, ``-`` for NA, else all numbers with the same decimals."""
     if str(column.name).startswith("p_") or column.name == "p_value":
         return [_p_value(value) for value in column]
-    numbers = [value for value in column if isinstance(value, float) and math.isfinite(value)]
-    places = 0 if all(value.is_integer() for value in numbers) else digits
+    places = _decimals(
+        [value for value in column if isinstance(value, float) and math.isfinite(value)], digits
+    )
     return [_cell(value, places) for value in column]
+
+
+def _decimals(numbers: list[float], digits: int) -> int:
+    """Return the decimals of a column: none for whole numbers, more if the largest would have one digit only."""
+    if all(value.is_integer() for value in numbers):
+        return 0
+    largest = max(map(abs, numbers))
+    return max(digits, min(_MOST_DECIMALS, 1 - math.floor(math.log10(largest))) if largest < 1 else digits)
 
 
 def _p_value(value: Any) -> str:
@@ -131,8 +143,7 @@ def _cell(value: Any, digits: int) -> str:
     if value is None or (not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value)):
         return "-"
     if isinstance(value, float):
-        small = digits and value != 0 and abs(value) < 0.1
-        return f"{value:.2g}" if small else f"{value:,.{digits}f}"
+        return f"{value:,.{digits}f}"
     if isinstance(value, Integral) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
