@@ -88,8 +88,12 @@ def _plain(text: str) -> str:
 
 def _without_label(text: str) -> str:
     """Remove the label at the end of a text, which was before a placeholder."""
-    label = _LABEL.search(text, max(0, len(text) - _LONGEST_LABEL))
+    label = _label(text)
     return text[: label.start()] if label else text
+
+
+def _label(text: str) -> re.Match[str] | None:
+    return _LABEL.search(text, max(0, len(text) - _LONGEST_LABEL))
 
 
 def _first_pattern(plain: str) -> re.Pattern[str]:
@@ -188,6 +192,9 @@ def turn_images(question: str, have: list[int], images_so_far: int) -> tuple[lis
     named = _references(plain)
     if not named and _names_all(plain):
         return sorted(have[:images_so_far]), 0
+    if not named:
+        shown = have[:images_so_far]
+        return sorted(shown[len(shown) - _introduced(question, len(shown)) :]), 0
     known = sorted(named.intersection(have))
     return known, len(named) - len(known)
 
@@ -219,15 +226,25 @@ def count_turn_images(question: str, have: frozenset[int], images_so_far: int) -
     if "第" in plain:
         named = _references(plain)
     named.discard(0)
-    count = len(named & have) if named else images_so_far if _names_all(plain) else 0
+    if named:
+        count = len(named & have)
+    else:
+        count = images_so_far if _names_all(plain) else _introduced(question, images_so_far)
     return count if count < 2 else 2
+
+
+def _introduced(question: str, images_so_far: int) -> int:
+    """Return how many images a question introduces by placeholders; 0 where a label names one of them."""
+    *before, _ = _HERE.split(question.lower()) if "<" in question else [""]
+    return 0 if any(map(_label, before)) else min(len(before), images_so_far)
 
 
 def question_images(benchmark: Benchmark) -> pd.DataFrame:
     """List the images that each turn is about.
 
     A question is about the images that it names by number; a question without numbers that mentions the
-    images as a whole is about all images shown so far.
+    images as a whole is about all images shown so far, and one that names none about those that it introduces
+    without a label.
 
     Parameters
     ----------

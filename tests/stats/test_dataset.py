@@ -460,3 +460,24 @@ def test_dialogues_without_images_turns_or_matching_placeholders(tmp_path):
         "too few",
     ]
     assert dataset_statistics(lengths).loc["qa_pairs", "value"] == 3
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("<image>\nWhat is this?", "single"),
+        ("<image><image>Compare them.", "multi"),
+        ("<image>\n请描述这张图片", "single"),
+        ("Image1: <image>. What is a cat?", "no"),
+        ("What is a cat?", "no"),
+    ],
+)
+def test_a_question_that_names_no_image_is_about_those_it_introduces(tmp_path, question, kind):
+    images = ["a.jpg"] * question.count("<image>")
+    talk = [{"from": "human", "value": question}, {"from": "gpt", "value": "A."}]
+    path = tmp_path / "d.json"
+    path.write_text(json.dumps([{"id": 1, "image": images, "conversations": talk}]))
+    counts = dialog_lengths(path).iloc[0]
+    assert {k: counts[f"{k}_image_questions"] for k in ("no", "single", "multi")} == {
+        k: int(k == kind) for k in ("no", "single", "multi")
+    }
