@@ -22,6 +22,7 @@ from mmdu_analysis.io.placing import Lost, Placing, place_pictures
 from mmdu_analysis.schema import PLACEHOLDERS, DataError, Problem, short_path
 
 _ROWS = 64
+_TAKEN = "the id is that of an earlier dialogue, which is left out"
 Limit = Callable[[list[Dialog], Path], list[str]]
 """Returns for each dialogue the reason why it is too long, or an empty text."""
 
@@ -91,12 +92,13 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
     long = recipe.limit(kept, folder / "x") if recipe.limit else [""] * len(kept)
     part = recipe.scratch / f"{uuid.uuid4().hex}{files.TEMPORARY}"
     written = Written(part, [], [], [])
-    lost = Lost(0, 0)
+    lost, refused = Lost(0, 0), set[str]()
 
     def ready() -> Iterator[Dialog]:
         nonlocal lost
         for dialog, reason in zip(kept, long, strict=True):
             reason = reason or (find_fault(dialog) if recipe.check else "")
+            reason = _TAKEN if dialog.dialog_id in refused else reason
             if not reason:
                 here = _prepare(dialog, folder, recipe)
                 if recipe.check and here.missing:
@@ -105,6 +107,7 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
                     reason = FORMATS[recipe.to].reject(dialog)
                 lost = lost if reason else lost.plus(here)
             if reason:
+                refused.add(dialog.dialog_id)
                 written.rejected.append((dialog.dialog_id, reason))
             else:
                 yield dialog
@@ -189,20 +192,23 @@ class Totals:
     """Counts of written and rejected records."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.seen, self.lost = name, set[str](), Lost(0, 0)
+        self.name, self.seen, self.refused, self.lost = name, set[str](), set[str](), Lost(0, 0)
         self.problems: list[Problem] = []
 
     def take(self, part: Written) -> list[bool]:
-        """Count a part; return for each of its records whether it is the first with its id."""
+        """Count a part; return for each of its records whether no earlier dialogue has its id."""
         self.lost = self.lost.plus(part.lost)
         self.problems += [Problem(self.name, "", f"left out: {why}", key) for key, why in part.rejected]
         first = []
         for key in part.ids:
-            first.append(key not in self.seen)
-            if not first[-1]:
-                text = "the id is duplicated; the first dialogue is kept"
-                self.problems.append(Problem(self.name, "", text, key))
-            self.seen.add(key)
+            first.append(key not in self.seen and key not in self.refused)
+            if first[-1]:
+                self.seen.add(key)
+                continue
+            kept = "the id is duplicated; the first dialogue is kept"
+            text = kept if key in self.seen else f"left out: {_TAKEN}"
+            self.problems.append(Problem(self.name, "", text, key))
+        self.refused.update(key for key, _ in part.rejected)
         return first
 
 

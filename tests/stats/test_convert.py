@@ -491,3 +491,18 @@ def test_pictures_that_the_new_paths_do_not_reach_are_counted_at_once(data, tmp_
     with pytest.warns(ProblemWarning, match=f"{text[:40]}.*pictures='copy'"):
         done = convert(data, elsewhere, to)
     assert (done.n_missing_pictures, done.n_pictures_elsewhere) == (0, n_pictures)
+
+
+@pytest.mark.parametrize("block", [1 << 20, 1])
+def test_a_duplicate_does_not_replace_a_dialogue_that_is_left_out(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("mmdu_analysis.io.records.BLOCK_SIZE", block)
+    made = [talk_about(answer=""), talk_about(), talk_about(), talk_about(answer="No.")]
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps([one | {"id": key} for one, key in zip(made, (1, 2, 1, 2), strict=True)]))
+    result = convert(source, tmp_path / "out.jsonl", "llava", check=True)
+    assert [(d.dialog_id, d.answers) for d in read_dialogs(result.path, [])] == [("2", ["Yes."])]
+    assert result.problems["problem"].tolist() == [
+        "left out: turn 1: the answer is empty",
+        "left out: the id is that of an earlier dialogue, which is left out",
+        "the id is duplicated; the first dialogue is kept",
+    ]
