@@ -204,7 +204,8 @@ def load_benchmark(
     Formats: the authors' own and VLMEvalKit's table (``MMDU.tsv``), and those of trainers: LLaVA,
     LLaMA-Factory, ms-swift, OpenAI chat, Mantis, InternVL and Hugging Face data sets as Parquet. JSON may be
     a list or a dict of records, JSON Lines, or one record, plain or packed with gzip or Zstandard. Records
-    without ids get their position as id where the first record of the file has none.
+    without ids get their position as id where the first record of the file has none; with several files the
+    name of the file precedes it.
 
     The texts of a large JSON file (16 MiB and more) lie in a file without a name in ``$TMPDIR``, about as
     large as they are, which the frames map: they take memory only as they are used. Where there is no room

@@ -53,6 +53,8 @@ class Dialog:
         True where the record is marked synthetic.
     number_id : bool
         True where the record's id is a number.
+    positional : bool
+        True where the record has no id, and its position is used.
     speakers : tuple of str
         The record's names of the user and the assistant.
     stated_turns : list of int or None
@@ -76,6 +78,7 @@ class Dialog:
     unplaced: bool = False
     synthetic: bool = False
     number_id: bool = False
+    positional: bool = False
     speakers: tuple[str, str] = ("user", "assistant")
     stated_turns: list[int] | None = None
     system: str = ""

@@ -161,7 +161,7 @@ def _chosen(sources: Sequence[Path], wanted: set[str], *, lines: bool) -> Iterat
                 continue
             key = record.key if found is None else str(found)
             if key is None and positional:
-                key = str(record.number)
+                key = f"{files.stem(source)}-{record.number}" if len(sources) > 1 else str(record.number)
             if key in wanted:
                 wanted.discard(key)
                 yield _with_id(bytes(record.raw), found, key, lines)

@@ -167,6 +167,8 @@ def decode_loosely(raw: bytes | msgspec.Raw) -> Any:
 def json_files(folder: Path) -> list[Path]:
     """List the JSON files in a folder and its sub-folders, in natural order of their names.
 
+    Files that only describe the data beside them are left out.
+
     Raises
     ------
     DataError
@@ -183,7 +185,16 @@ def json_files(folder: Path) -> list[Path]:
         raise DataError(
             f"{short_path(folder)}: a folder without any JSON file; expected one JSON per dialogue"
         )
-    return sorted(json_paths, key=lambda path: natural_key(str(path.relative_to(folder))))
+    data = [path for path in json_paths if not _is_sidecar(path)] or json_paths
+    return sorted(data, key=lambda path: natural_key(str(path.relative_to(folder))))
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Return whether a file describes data: LLaMA-Factory's ``dataset_info.json``, InternVL's meta file of a ``.jsonl``."""
+    name = path.name.removesuffix(".meta.json")
+    return path.name == "dataset_info.json" or (
+        name != path.name and path.with_name(f"{name}.jsonl").is_file()
+    )
 
 
 def is_hidden(path: Path) -> bool:

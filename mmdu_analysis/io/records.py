@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -162,8 +162,7 @@ def _layout(path: Path, head: bytes, body: bytes, start: int, whole: bool) -> La
     if body[:1] == b"[":
         key = _FIRST_KEY.match(body)
         return Layout("list", start, _separator(key, b""))
-    line, newline, rest = body.partition(b"\n")
-    if newline and (rest.strip() or not whole) and _is_object(line):
+    if _has_lines(body, whole):
         return Layout("lines", start, None)
     if _is_single(body, whole):
         return Layout("one", start, None)
@@ -189,10 +188,22 @@ def _separator(key: re.Match[bytes] | None, before: bytes) -> re.Pattern[bytes] 
     return re.compile(rb",\s*(?=%s\{\s*%s\s*:)" % (before, re.escape(key[1])))
 
 
-def _is_object(line: bytes) -> bool:
-    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-        return isinstance(json.loads(line), dict)
-    return False
+def _has_lines(body: bytes, whole: bool) -> bool:
+    """Return whether a file is JSON Lines, also where its first line is damaged or longer than the head."""
+    first, *following = body.split(b"\n", 4)
+    if not following:
+        return not whole and _is_single(body, whole)
+    if (not whole or any(map(bytes.strip, following))) and _object(first) is not None:
+        return True
+    return any(not {*LISTS}.isdisjoint(_object(line) or ()) for line in following)
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    """Decode a line that holds a JSON object; None if it doesn't."""
+    with suppress(RecursionError, ValueError):
+        found = json.loads(line)
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _is_single(body: bytes, whole: bool) -> bool:

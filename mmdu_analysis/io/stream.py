@@ -186,7 +186,8 @@ def stream(
     input_format : str, optional
         Format of the files; by default each is recognised.
     ids : {"keep", "prefix"}, default "keep"
-        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
+        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat. A position that is
+        used as an id always is, if there are several files.
     progress : Progress, optional
         Gets the bytes of each task.
 
@@ -196,8 +197,8 @@ def stream(
         In the order of the files and their records.
     """
     names_of.cache_clear()  # each pass lists folders again
-    if ids == "prefix":
-        work = partial(_with_prefix, work=work)
+    if ids == "prefix" or len(paths) > 1:
+        work = partial(_with_prefix, work=work, positions_only=ids != "prefix")
     if engine is None:
         engine = parallel if total_size(paths) >= WORTH_SPLITTING and count_cores() > 1 else sequential
     layouts: dict[Path, records.Layout] = {}
@@ -369,10 +370,11 @@ def total_size(paths: Iterable[Path]) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def _with_prefix(dialogs: list[Dialog], path: Path, work: Work) -> Any:
-    """Apply the work to dialogues whose ids are prefixed with the name of their file."""
+def _with_prefix(dialogs: list[Dialog], path: Path, work: Work, *, positions_only: bool) -> Any:
+    """Apply the work to dialogues whose ids (or only those that are positions) are prefixed with their file's name."""
     for dialog in dialogs:
-        dialog.dialog_id, dialog.number_id = f"{files.stem(path)}-{dialog.dialog_id}", False
+        if dialog.positional or not positions_only:
+            dialog.dialog_id, dialog.number_id = f"{files.stem(path)}-{dialog.dialog_id}", False
     return work(dialogs, path)
 
 

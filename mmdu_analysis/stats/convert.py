@@ -129,7 +129,8 @@ def convert(
     Notes
     -----
     Files are read and written block by block on all cores. Texts are not changed, except for the spelling of
-    placeholders; ids, system messages and references are kept. The file is written whole or not at all.
+    placeholders; ids, system messages and references are kept, other keys of a record are not. The file is
+    written whole or not at all.
 
     See Also
     --------

@@ -11,8 +11,10 @@ from builders import SHARED, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdu_analysis import DataError, dialog_lengths, load_benchmark
+from mmdu_analysis import DataError, convert, dialog_lengths, load_benchmark
 from mmdu_analysis.io.dialogs import count_questions
+from mmdu_analysis.io.export import write_subset
+from mmdu_analysis.io.stream import find_files
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
 
@@ -301,3 +303,82 @@ def test_stated_turns_that_cannot_be_are_positions(tmp_path, number):
         message["turn"] = turn
     (tmp_path / "b.json").write_text(json.dumps([made]))
     assert load_benchmark(tmp_path / "b.json").turns["turn"].tolist() == [1, 2]
+
+
+PARTS = {
+    "marked only": ({"type": "image"}, ["a.png"], ""),
+    "marked only, with null": ({"type": "image", "index": 0, "text": None}, ["a.png"], ""),
+    "url": ({"type": "image", "url": "b.png"}, None, ""),
+    "path": ({"type": "image", "path": "b.png"}, None, ""),
+    "video": ({"type": "video", "video": "a.mp4"}, None, "a part of type 'video'"),
+    "unknown source": (
+        {"type": "image", "source": {"data": "x"}},
+        None,
+        "0 images listed and 1 placeholders",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+@pytest.mark.parametrize("parquet", [False, True])
+def test_no_part_of_a_message_is_lost_silently(tmp_path, case, parquet):
+    part, listed, problem = PARTS[case]
+    talk = [("user", [part, {"type": "text", "text": "What?"}]), ("assistant", "No.")]
+    made = chat(*talk) | ({"images": listed} if listed else {})
+    path = tmp_path / "d.parquet"
+    if parquet:
+        made["messages"][1]["content"] = [{"type": "text", "text": "No."}]
+        pq.write_table(pa.Table.from_pylist([made]), path)
+    bench = load_benchmark(path if parquet else write(tmp_path, [made]))
+    assert bench.turns["question"].tolist() == ["What?" if case == "video" else "<image>What?"]
+    assert bench.images["path"].tolist() == (listed or ([] if problem else ["b.png"]))
+    found = bench.problems.loc[~bench.problems["problem"].str.contains("picture"), "problem"].tolist()
+    assert len(found) == bool(problem)
+    assert all(problem in text for text in found)
+
+
+def test_videos_are_a_problem(tmp_path):
+    made = chat(("user", "<video>What?"), ("assistant", "No.")) | {"videos": ["a.mp4"]}
+    assert load_benchmark(write(tmp_path, [made])).problems["problem"].tolist() == [
+        "videos are not read; they are left out"
+    ]
+    made["videos"] = []
+    assert load_benchmark(write(tmp_path, [made])).problems.empty
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("first", ["damaged", "long"])
+def test_the_first_line_may_be_damaged_or_long(tmp_path, monkeypatch, first, named):
+    monkeypatch.setattr("mmdu_analysis.io.records._HEAD", 2_000)
+    made = [chat(("user", "q" * 3_000), ("assistant", "a")), *[chat(("user", "q"), ("assistant", "a"))] * 9]
+    made = [{"id": f"d{n}"} | one for n, one in enumerate(made)] if named else made
+    lines = [json.dumps(one) for one in made]
+    path = tmp_path / "d.jsonl"
+    path.write_text("\n".join([lines[0][:30], *lines[1:]] if first == "damaged" else lines))
+    bench = load_benchmark(path)
+    wanted = [f"d{n}" if named else str(n) for n in range(10)]
+    assert bench.dialogs.index.tolist() == wanted[first == "damaged" :]
+    assert bench.problems["where"].tolist() == (["line 1"] if first == "damaged" else [])
+
+
+def test_shards_without_ids_are_all_kept(tmp_path):
+    made = [chat(("user", f"q{n}"), ("assistant", "a")) for n in range(4)]
+    (tmp_path / "one.jsonl").write_text("\n".join(map(json.dumps, made[:2])))
+    pq.write_table(pa.Table.from_pylist(made[2:]), tmp_path / "two.parquet")
+    ids = ["one-0", "one-1", "two-0", "two-1"]
+    assert dialog_lengths([tmp_path / "one.jsonl", tmp_path / "two.parquet"]).index.tolist() == ids
+    (tmp_path / "two.parquet").unlink()
+    (tmp_path / "two.jsonl").write_text("\n".join(map(json.dumps, made[2:])))
+    bench = load_benchmark(tmp_path)
+    assert bench.dialogs.index.tolist() == ids
+    assert bench.turns["question"].tolist() == ["q0", "q1", "q2", "q3"]
+    write_subset(find_files(tmp_path), ["one-1", "two-0"], tmp_path / "part.json")
+    assert load_benchmark(tmp_path / "part.json").turns["question"].tolist() == ["q1", "q2"]
+
+
+@pytest.mark.parametrize("to", ["llama-factory", "internvl"])
+def test_a_written_folder_loads_without_its_description(tmp_path, to):
+    made = chat(("user", "q"), ("assistant", "a"))
+    convert(write(tmp_path, [made]), tmp_path / "out", to)
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert load_benchmark(tmp_path / "out").problems.empty

@@ -134,9 +134,11 @@ def _messages(talk: str, entries: Any) -> tuple[Keys, Any]:
         messages = [
             {"role": role, "content": pair.get(role)} for pair in pairs for role in ("user", "assistant")
         ]
-        return Keys("messages", "role"), messages
+        return Keys("messages", "role", positional=True), messages
     named = next((entry for entry in entries or [] if isinstance(entry, dict)), {})
-    keys = Keys("messages" if talk == "texts" else talk, "from" if "from" in named else "role")
+    keys = Keys(
+        "messages" if talk == "texts" else talk, "from" if "from" in named else "role", positional=True
+    )
     return keys, entries
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mmdu_analysis.io.dialogs import Dialog, Utterance, check_dialog, number_images, pair_messages
+from mmdu_analysis.io.dialogs import Dialog, Fault, Utterance, check_dialog, number_images, pair_messages
 from mmdu_analysis.io.pictures import bytes_size
 from mmdu_analysis.schema import ASSISTANT_SPEAKERS, USER_SPEAKERS
 
@@ -19,6 +19,11 @@ LISTS = ("conversations", "messages", "conversation")
 _LIST = re.compile(rb'(?<!\\)"(conversations|messages|conversation)"\s{0,99}:\s{0,99}\[')
 _ID = re.compile(rb'[{,]\s{0,99}"id"\s{0,99}:')
 _SPEAKER = re.compile(rb'(?<!\\)"(from|role)"\s{0,99}:')
+
+
+_PICTURES = frozenset({"image", "image_url", "input_image"})
+_TEXTS = frozenset({"text", "input_text", "output_text"})
+_NOTHING = msgspec.Raw(b"null")
 
 
 class Keys(NamedTuple):
@@ -65,6 +70,8 @@ class Part(msgspec.Struct, gc=False):
     image: str | Picture | None = None
     image_url: str | Url | None = None
     value: str | None = None
+    url: str | None = None
+    path: str | None = None
 
 
 class Message(msgspec.Struct, gc=False):
@@ -86,6 +93,8 @@ class Record(msgspec.Struct, gc=False):
     system: str | None = None
     synthetic: bool = False
     lost_images: list[int] | None = None
+    videos: msgspec.Raw = _NOTHING
+    audios: msgspec.Raw = _NOTHING
 
 
 @lru_cache
@@ -110,7 +119,7 @@ def find_keys(head: bytes, first: object) -> Keys:
     head : bytes
         The beginning of the file.
     first : object
-        Its first record, decoded; any other object than a dict if it can't be decoded.
+        Its first record, decoded; None if that is damaged or longer than the beginning.
 
     Returns
     -------
@@ -121,7 +130,7 @@ def find_keys(head: bytes, first: object) -> Keys:
     talk = found[1].decode() if found else "conversations"
     near = _SPEAKER.search(head, found.end(), found.end() + 4_000) if found else None
     speaker = near[1].decode() if near else "from" if talk == "conversations" else "role"
-    nameless = isinstance(first, dict) and talk in first and first.get("id") is None
+    nameless = first is None or (isinstance(first, dict) and talk in first and first.get("id") is None)
     positional = nameless and _ID.search(head) is None  # if one record has an id, all need one
     return Keys(talk, speaker, positional)
 
@@ -141,14 +150,21 @@ def dialog_of(record: Record, dialog_id: str, keys: Keys) -> Dialog:
     listed = record.image if record.image is not None else record.images
     images: list[Any] = ([listed] if listed else []) if isinstance(listed, str) else (listed or [])
     dialog = Dialog(dialog_id, synthetic=record.synthetic, number_id=isinstance(record.id, int))
+    dialog.positional = keys.positional and record.id is None
     dialog.speakers = _speakers(record.talk)
     dialog.system = record.system or ""
     dialog.lost_images = record.lost_images or []
     if not _take_turns(record.talk, dialog):
         inside: list[Any] = []
-        talk = [_utterance(message, inside) for message in record.talk]
+        talk = [
+            _utterance(message, inside, dialog, f".{keys.talk}[{at}]")
+            for at, message in enumerate(record.talk)
+        ]
         pair_messages(talk, dialog, f".{keys.talk}")
         images = images or inside
+    for name in ("videos", "audios"):
+        if bytes(getattr(record, name)) not in (b"null", b"[]"):
+            dialog.faults.append(Fault(f".{name}", f"{name} are not read; they are left out"))
     _take_images(images, dialog)
     number_images(dialog, record.image_inds)
     check_dialog(dialog, f".{keys.talk}", numbered=record.image_inds is not None)
@@ -180,29 +196,33 @@ def _speakers(messages: Sequence[Message | None]) -> tuple[str, str]:
     return user, next((name for name in names if name.lower() in ASSISTANT_SPEAKERS), "assistant")
 
 
-def _utterance(message: Message | None, images: list[Any]) -> Utterance:
-    """Return a message as one text, and add the pictures in its parts to `images`."""
+def _utterance(message: Message | None, images: list[Any], dialog: Dialog, json_path: str) -> Utterance:
+    """Return a message as one text, and add the pictures in its parts to `images`, other media to the faults."""
     if message is None:
         return Utterance("", None)
     if message.text is None or isinstance(message.text, str):
         return Utterance(message.speaker, message.text, message.turn)
     pieces = []
     for part in message.text:
-        picture = None if isinstance(part, str) else _picture_of(part)
-        if picture is not None:
-            images.append(picture)
+        if isinstance(part, str):
+            pieces.append(part)
+        elif part.image_url is not None or part.image is not None or part.type in _PICTURES:
             pieces.append("<image>")
+            images += _pictures_of(part)
         else:
-            pieces.append(part if isinstance(part, str) else part.text or part.value or "")
+            pieces.append(part.text or part.value or "")
+            if not pieces[-1] and part.type not in _TEXTS:
+                text = f"a part of type {part.type[:40]!r}, expected text or image; it is left out"
+                dialog.faults.append(Fault(json_path, text))
     return Utterance(message.speaker, "".join(pieces), message.turn)
 
 
-def _picture_of(part: Part) -> str | Picture | None:
+def _pictures_of(part: Part) -> list[str | Picture]:
+    """Return the picture of a part; empty where the part only marks its position (TRL), and the record lists it."""
     if part.image_url is not None:
-        return part.image_url if isinstance(part.image_url, str) else part.image_url.url
-    if part.image is not None:
-        return part.image
-    return part.value if part.type in ("image", "image_url") else None
+        return [part.image_url if isinstance(part.image_url, str) else part.image_url.url]
+    found = part.image or part.value or part.url or part.path
+    return [found] if found else []
 
 
 def _take_images(images: list[Any], dialog: Dialog) -> None:
