@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mmdu_analysis.cli.options import FilesOption, IdsOption, ImageModelOption, InputFormatOption, note, show
+from mmdu_analysis.cli.options import (
+    FilesOption,
+    IdsOption,
+    ImageModelOption,
+    InputFormatOption,
+    PictureFolderOption,
+    note,
+    show,
+)
 from mmdu_analysis.io.formats import FormatName
 from mmdu_analysis.io.placing import PictureMode
 from mmdu_analysis.io.tables import Format
@@ -31,10 +39,7 @@ def convert(
             "(the default of parquet).",
         ),
     ] = None,
-    picture_folder: Annotated[
-        Path | None,
-        typer.Option("--picture-folder", help="Folder of the pictures; that of the data by default."),
-    ] = None,
+    picture_folder: PictureFolderOption = None,
     where: Annotated[
         str | None,
         typer.Option("--where", help="Dialogues to keep, as in 'mmdu subset'."),

@@ -16,6 +16,7 @@ from mmdu_analysis.cli.options import (
     ImageModelOption,
     InputFormatOption,
     OutOption,
+    PictureFolderOption,
     note,
     show,
 )
@@ -73,6 +74,7 @@ def stats(
     scheduler: SchedulerOption = None,
     input_format: InputFormatOption = None,
     ids: IdsOption = "keep",
+    picture_folder: PictureFolderOption = None,
 ) -> None:
     """Print Table 1 of the paper for any data: dialogues, turns, images and tokens.
 
@@ -93,6 +95,7 @@ def stats(
         scheduler=scheduler,
         input_format=input_format,
         ids=ids,
+        picture_folder=picture_folder,
     )
     show(_compared(lengths) if compare else dataset_statistics(lengths), form, out)
 
@@ -129,6 +132,7 @@ def subset(
     image_model: ImageModelOption = "paper",
     engine: EngineOption = Engine.local,
     scheduler: SchedulerOption = None,
+    picture_folder: PictureFolderOption = None,
 ) -> None:
     """Write a part of a data set, selected by length, images and turns; records are copied byte for byte."""
     from mmdu_analysis.io.benchmark import Benchmark
@@ -138,7 +142,13 @@ def subset(
     from mmdu_analysis.stats.subsets import choose_dialogs
 
     source = data_source(data)
-    lengths = dialog_lengths(source, engine.value, image_model=image_model, scheduler=scheduler)
+    lengths = dialog_lengths(
+        source,
+        engine.value,
+        image_model=image_model,
+        scheduler=scheduler,
+        picture_folder=picture_folder,
+    )
     chosen, steps = choose_dialogs(lengths, where, sample, seed)
     if isinstance(source, Benchmark):
         source.select(chosen).to_json(out)

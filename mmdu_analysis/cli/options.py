@@ -86,6 +86,10 @@ IdsOption = Annotated[
     Literal["keep", "prefix"],
     typer.Option("--ids", help="prefix: put the file name before each id, for shards with equal ids."),
 ]
+PictureFolderOption = Annotated[
+    Path | None,
+    typer.Option("--picture-folder", help="Folder of the pictures; that of the data by default."),
+]
 ImageModelOption = Annotated[
     str,
     typer.Option(

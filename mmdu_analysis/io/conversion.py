@@ -89,7 +89,7 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
     """Write a batch of dialogues of a file into a scratch file; this function runs in worker processes."""
     kept = [d for d in dialogs if recipe.wanted is None or d.dialog_id in recipe.wanted]
     folder = recipe.folder or path.parent
-    long = recipe.limit(kept, folder / "x") if recipe.limit else [""] * len(kept)
+    long = recipe.limit(kept, path) if recipe.limit else [""] * len(kept)
     part = recipe.scratch / f"{uuid.uuid4().hex}{files.TEMPORARY}"
     written = Written(part, [], [], [])
     lost, refused = Lost(0, 0), set[str]()

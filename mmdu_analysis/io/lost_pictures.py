@@ -42,7 +42,8 @@ def find_missing(images: pd.DataFrame, folder: Path, name: str) -> list[Problem]
     if len(lost) > 1 and len(lost) == len(images):
         where = shorten(short_path(folder), 80)
         found = "in" if folder.is_file() else "below"
-        text = f"none of the {len(lost):,} pictures was found {found} {where}; unpack their archive there"
+        why = why_no_picture(picture_roots(folder), lost["path"].iloc[0])
+        text = f"none of the {len(lost):,} pictures was found {found} {where}; the first: {why}"
         return [Problem(name, "", text)]
     roots = picture_roots(folder)
     return [

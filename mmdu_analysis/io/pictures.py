@@ -225,12 +225,10 @@ def why_no_picture(roots: list[Path], path: str) -> str:
         return f"it is inside {shorten(relative.parts[0], 60)}; convert the file to show it"
     outside = ".." in relative.parts
     with suppress(OSError, ValueError):
-        candidates = [Path(path), *(root / relative for root in roots)]
-        outside |= any(
-            c.is_absolute() and c.is_file() and not c.resolve().is_relative_to(boundary) for c in candidates
-        )
+        candidates = [root / relative for root in roots] + [Path(path)] * path.startswith("/")
+        outside |= any(c.is_file() and not c.resolve().is_relative_to(boundary) for c in candidates)
     if outside:
-        return f"the path leads outside of {boundary.name}/ and is not followed"
+        return f"the path or a link leads outside of {boundary.name}/ and is not followed; copy the pictures there"
     return f"not found; unpack the archive of the pictures into {boundary.name}/"
 
 

@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"\S*[\d/_]\S*")  # numbers, paths, and names that hold a
 _SERIES = re.compile(r"N(?: (?:N|\.\.\.))+")
 _ADVICE = (
     (
-        "^picture|placeholders|images listed",
+        "^picture|^none of the|placeholders|images listed",
         "unpack the pictures beside the benchmark, and check the placeholders",
     ),
     ("questions in one turn", "write each question as a separate turn"),

@@ -19,7 +19,7 @@ from mmdu_analysis.io.formats import FORMATS, FormatName, InputFormat, check_inp
 from mmdu_analysis.io.placing import PictureMode, Placing
 from mmdu_analysis.io.stream import Part, find_files, stream, total_size
 from mmdu_analysis.schema import DataError, Problem, ProblemWarning, problems_frame, report, short_path
-from mmdu_analysis.stats.lengths import Source, dialog_lengths, find_paths
+from mmdu_analysis.stats.lengths import Source, dialog_lengths, find_folder, find_paths
 from mmdu_analysis.stats.measure import Options, measure_batch
 from mmdu_analysis.stats.subsets import choose_dialogs
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_token_model
@@ -150,11 +150,17 @@ def convert(
     _check_arguments(out, to, pictures, max_tokens)
     listed = [] if isinstance(source, Benchmark) else [f for p in find_paths(source) for f in find_files(p)]
     refuse_own_input(listed, out)
-    options = Options(encoding, image_model)
+    folder = find_folder(source, picture_folder)
+    options = Options(encoding, image_model, folder)
     chosen, steps = None, None
     if where is not None or sample is not None:
         lengths = dialog_lengths(
-            source, encoding=encoding, image_model=image_model, input_format=input_format, ids=ids
+            source,
+            encoding=encoding,
+            image_model=image_model,
+            input_format=input_format,
+            ids=ids,
+            picture_folder=folder,
         )
         chosen, steps = choose_dialogs(lengths, where, sample, seed)
     limit = None if max_tokens is None else partial(too_long, max_tokens=max_tokens, options=options)
@@ -168,7 +174,7 @@ def convert(
             ),
             Path(scratch),
             ".jsonl" in out.name.lower(),
-            _folder(source, picture_folder),
+            folder,
             None if chosen is None else frozenset(chosen),
             check,
             limit,
@@ -179,7 +185,7 @@ def convert(
                 for written in part.results:
                     take(written)
             if not totals.seen:
-                raise DataError(_why_empty(short_path(out), [*found, *totals.problems]))
+                raise DataError(_why_empty(short_path(out), [*totals.problems, *found]))
     sidecar = write_sidecar(out, to, len(totals.seen))
     problems = [*found, *totals.problems]
     report(problems, strict=False, advice="convert(...).problems")
@@ -204,8 +210,14 @@ def too_long(dialogs: list[Dialog], path: Path, max_tokens: int, options: Option
     """Return for each dialogue the reason why it is too long; empty if it isn't."""
     if not dialogs:
         return []
-    tokens = measure_batch(dialogs, path, options).columns["image_text_tokens"].tolist()
-    return [f"{n:,} tokens, more than {max_tokens:,}" if n > max_tokens else "" for n in tokens]
+    columns = measure_batch(dialogs, path, options).columns
+    tokens, assumed = (columns[name].tolist() for name in ("image_text_tokens", "n_sizes_assumed"))
+    return [
+        f"{n:,} tokens, more than {max_tokens:,}" + (f"; the sizes of {k} pictures are assumed" if k else "")
+        if n > max_tokens
+        else ""
+        for n, k in zip(tokens, assumed, strict=True)
+    ]
 
 
 def _output(out: Path, to: str, source: Any) -> Path:
@@ -243,17 +255,6 @@ def _source(benchmark: Source) -> Benchmark | Path | Sequence[str | Path]:
 
 def _mode(pictures: PictureMode | None, to: str) -> PictureMode:
     return pictures or ("embed" if to == "parquet" else "keep")
-
-
-def _folder(source: Any, given: str | Path | None) -> Path | None:
-    if given is not None:
-        folder = Path(given).expanduser()
-        if not folder.is_dir():
-            raise DataError(f"{short_path(folder)}: no such folder of pictures; check the path")
-        return folder
-    if isinstance(source, Benchmark):
-        return source.folder
-    return source if isinstance(source, Path) and source.is_dir() else None
 
 
 def _parts(

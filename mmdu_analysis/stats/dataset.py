@@ -15,7 +15,7 @@ from mmdu_analysis.schema import (
     problems_frame,
     require_columns,
 )
-from mmdu_analysis.stats.lengths import DatasetLengths, measure_dataset
+from mmdu_analysis.stats.lengths import DatasetLengths, assumed_sizes, measure_dataset
 from mmdu_analysis.stats.measure import KINDS, SUMS
 from mmdu_analysis.stats.references import question_images
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, without_placeholders
@@ -178,7 +178,8 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
         One row per statistic (index ``statistic``): ``average`` and ``maximum`` over dialogues (over
         questions or answers for the two lengths), ``value`` for counts; NA if undefined.
         Lengths in tokens. ``note``: number of missing references; totals over questions and answers are NA if
-        fewer than 90 % are known, since a missing reference would count as empty. ``synthetic``: whether any
+        fewer than 90 % are known, since a missing reference would count as empty; number of pictures whose
+        sizes are assumed. ``synthetic``: whether any
         dialogue is. ``unique_images`` is NA for a frame of lengths, which doesn't contain it.
 
     Notes
@@ -230,6 +231,9 @@ def dataset_statistics(benchmark: Source) -> pd.DataFrame:
         )
         if answers < FEWEST_REFERENCES * questions:
             frame.loc[totals, ["average", "maximum"]] = pd.NA
+    if assumed := assumed_sizes(lengths):
+        notes = [note for note in (frame.loc["image_text_tokens", "note"], assumed) if note]
+        frame.loc["image_text_tokens", "note"] = "; ".join(notes)
     return frame
 
 

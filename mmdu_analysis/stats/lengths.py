@@ -25,7 +25,7 @@ from mmdu_analysis.stats.measure import (
     measure_batch,
     texts_of_benchmark,
 )
-from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_token_model
+from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, FALLBACK_SIZE, count_tokens, image_token_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +65,7 @@ def dialog_lengths(
     scheduler: str | None = None,
     input_format: InputFormat | None = None,
     ids: Literal["keep", "prefix"] = "keep",
+    picture_folder: str | Path | None = None,
 ) -> pd.DataFrame:
     """Measure every dialogue in one pass over the data.
 
@@ -86,6 +87,8 @@ def dialog_lengths(
         Format of the files; by default each is recognised by its content.
     ids : {"keep", "prefix"}, default "keep"
         With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat.
+    picture_folder : str or path, optional
+        Folder of the pictures, for estimators that use their sizes; by default that of the data.
 
     Returns
     -------
@@ -125,6 +128,7 @@ def dialog_lengths(
         scheduler=scheduler,
         input_format=input_format,
         ids=ids,
+        picture_folder=picture_folder,
     ).table
 
 
@@ -137,12 +141,13 @@ def measure_dataset(
     scheduler: str | None = None,
     input_format: InputFormat | None = None,
     ids: Literal["keep", "prefix"] = "keep",
+    picture_folder: str | Path | None = None,
 ) -> DatasetLengths:
     """Measure every dialogue, and properties of the whole data set.
 
     Parameters
     ----------
-    benchmark, engine, encoding, image_model, scheduler, input_format, ids
+    benchmark, engine, encoding, image_model, scheduler, input_format, ids, picture_folder
         As in `dialog_lengths`.
 
     Returns
@@ -158,10 +163,10 @@ def measure_dataset(
     if engine not in ENGINES:
         raise DataError(f"engine {engine!r} is unknown; expected {' or '.join(map(repr, ENGINES))}")
     check_input_format(input_format)
-    options = Options(encoding, image_model)
     image_token_model(image_model)  # an unknown name is refused before files are read
     if isinstance(benchmark, str | Path):
         benchmark = resolve_source(benchmark) or load_benchmark("sample")
+    options = Options(encoding, image_model, find_folder(benchmark, picture_folder))
     if isinstance(benchmark, Benchmark):
         lengths = join_lengths([measure(texts_of_benchmark(benchmark, image_model), encoding)])
         table, _ = _table(lengths, options, benchmark.name)
@@ -174,8 +179,40 @@ def measure_dataset(
     problems += twice
     if table.empty:
         _raise_empty(paths, problems)
+    if assumed := assumed_sizes(table):
+        problems.insert(0, Problem(name, "", assumed))
     report(problems, strict=False, advice="measure_dataset(...).problems")
     return DatasetLengths(table, len(lengths.images), problems_frame(problems), name)
+
+
+def find_folder(source: Source, given: str | Path | None) -> Path | None:
+    """Return the folder of the pictures of a data set: the given one, or its own; None for that of each file.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder.
+    """
+    if given is not None:
+        folder = Path(given).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"{short_path(folder)}: no such folder of pictures; check the path")
+        return folder
+    if isinstance(source, Benchmark):
+        return source.folder
+    return source if isinstance(source, Path) and source.is_dir() else None
+
+
+def assumed_sizes(lengths: pd.DataFrame) -> str:
+    """Describe how many sizes of pictures are assumed in a table of `dialog_lengths`; empty if none is."""
+    assumed = int(lengths["n_sizes_assumed"].sum()) if "n_sizes_assumed" in lengths else 0
+    if not assumed:
+        return ""
+    width, height = FALLBACK_SIZE
+    return (
+        f"{assumed:,} of {int(lengths['n_images'].sum()):,} pictures were not found; their tokens are those of "
+        f"{width} x {height} pixels"
+    )
 
 
 def _raise_empty(paths: list[Path], problems: list[Problem]) -> None:

@@ -35,10 +35,12 @@ LENGTH_COLUMNS = (
 
 
 class Options(NamedTuple):
-    """Options of the measurement: the encoding of texts, and the estimator of image tokens."""
+    """Options of the measurement: the encoding of texts, the estimator of image tokens, the folder of the pictures."""
 
     encoding: str
     image_model: str
+    folder: Path | None = None
+    """By default that of each file."""
 
 
 class Texts(NamedTuple):
@@ -135,7 +137,7 @@ def texts_of_benchmark(bench: Benchmark, model: str) -> Texts:
 
 def measure_batch(dialogs: list[Dialog], path: Path, options: Options) -> Lengths:
     """Measure a batch of dialogues; the work of the streamed pass."""
-    texts = texts_of_dialogs(dialogs, path.parent, options.image_model)
+    texts = texts_of_dialogs(dialogs, options.folder or path.parent, options.image_model)
     return measure(texts, options.encoding, threads=1)
 
 

@@ -276,3 +276,17 @@ def test_the_mark_of_synthetic_rows_survives(sample, real, tmp_path):
     assert pd.read_csv(tmp_path / "t.csv")["synthetic"].tolist() == [True, True, False, False]
     assert dialog_lengths(sample)["synthetic"].all()
     assert not dialog_lengths(real)["synthetic"].any()
+
+
+def test_pictures_behind_a_link_are_named_as_the_reason(tmp_path, monkeypatch):
+    (tmp_path / "pics").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (5, 5)).save(tmp_path / "pics" / name)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mmdu_pics").symlink_to(tmp_path / "pics")
+    (tmp_path / "data" / "b.json").write_text(json.dumps([record()]))
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(
+        DataWarning, match="none of the 2 pictures was found below data; the first: .* a link leads outside"
+    ):
+        load_benchmark("data/b.json")

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mmdu_analysis import (
     DataError,
     compare_image_models,
     context_growth,
+    convert,
     count_tokens,
     dataset_statistics,
     dialog_lengths,
@@ -31,6 +33,7 @@ from mmdu_analysis import (
     sample_truth,
     word_frequencies,
 )
+from mmdu_analysis.schema import DataWarning
 from mmdu_analysis.stats.gap import add_model, border_pair
 from mmdu_analysis.stats.lengths import measure_dataset
 from mmdu_analysis.stats.references import count_turn_images, turn_images
@@ -481,3 +484,38 @@ def test_a_question_that_names_no_image_is_about_those_it_introduces(tmp_path, q
     assert {k: counts[f"{k}_image_questions"] for k in ("no", "single", "multi")} == {
         k: int(k == kind) for k in ("no", "single", "multi")
     }
+
+
+def test_assumed_sizes_of_pictures_are_told(tmp_path):
+    (tmp_path / "texts" / "shard").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    talk = [{"from": "human", "value": "<image>\nWhat is this?"}, {"from": "gpt", "value": "A."}]
+    path = tmp_path / "texts" / "shard" / "d.json"
+    path.write_text(json.dumps([{"id": 1, "image": "a.png", "conversations": talk}]))
+    Image.new("RGB", (512, 512)).save(tmp_path / "elsewhere" / "a.png")
+    text = "1 of 1 pictures were not found; their tokens are those of 800 x 603 pixels"
+    with pytest.warns(DataWarning, match=text):
+        lost = measure_dataset(path, image_model="gpt-4o")
+    assert lost.table["image_tokens"].tolist() == [765]
+    assert dataset_statistics(lost).loc["image_text_tokens", "note"] == text
+    found = measure_dataset(path, image_model="gpt-4o", picture_folder=tmp_path / "elsewhere")
+    assert found.table["image_tokens"].tolist() == [255]
+    assert dataset_statistics(found)["note"].eq("").all()
+    assert measure_dataset(path).problems.empty  # the paper's rule needs no size
+    (tmp_path / "elsewhere" / "a.png").rename(tmp_path / "texts" / "a.png")
+    assert dialog_lengths(tmp_path / "texts", image_model="gpt-4o")["image_tokens"].tolist() == [255]
+    made = convert(
+        path,
+        tmp_path / "o.json",
+        "llava",
+        max_tokens=300,
+        image_model="gpt-4o",
+        picture_folder=tmp_path / "texts",
+    )
+    assert made.n_dialogs == 1
+    with pytest.raises(
+        DataError, match=r"7[67].* tokens, more than 300; the sizes of 1 pictures are assumed"
+    ):
+        convert(path, tmp_path / "o.json", "llava", max_tokens=300, image_model="gpt-4o")
+    with pytest.raises(DataError, match="no such folder of pictures"):
+        measure_dataset(path, picture_folder=tmp_path / "nowhere")

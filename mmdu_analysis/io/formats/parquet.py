@@ -66,6 +66,8 @@ def read(path: Path, groups: tuple[int, int] | None = None) -> Iterator[tuple[st
     wanted = [
         name for name in (talk, *_IMAGES, *_IDS, "system", "synthetic", "image_inds") if name in columns
     ]
+    for name in {"videos", "audios"}.intersection(columns if first == 0 else ()):
+        yield "", Fault("", f"{name} are not read; they are left out")
     number = sum(file.metadata.row_group(group).num_rows for group in range(first))
     try:
         for batch in file.iter_batches(_BATCH, row_groups=range(first, last), columns=wanted):
