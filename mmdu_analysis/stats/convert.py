@@ -19,7 +19,7 @@ from mmdu_analysis.io.formats import FORMATS, FormatName, InputFormat, check_inp
 from mmdu_analysis.io.placing import PictureMode, Placing
 from mmdu_analysis.io.stream import Part, find_files, stream, total_size
 from mmdu_analysis.schema import DataError, Problem, ProblemWarning, problems_frame, report, short_path
-from mmdu_analysis.stats.lengths import Source, dialog_lengths, find_folder, find_paths
+from mmdu_analysis.stats.lengths import Source, assumed_sizes, dialog_lengths, find_folder, find_paths
 from mmdu_analysis.stats.measure import Options, measure_batch
 from mmdu_analysis.stats.subsets import choose_dialogs
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens, image_token_model
@@ -109,7 +109,8 @@ def convert(
         pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures
         that are neither web addresses nor data URLs (``pictures="embed"`` writes the latter).
     max_tokens : int, optional
-        Leave out, and report, dialogues of more tokens (text and images).
+        Leave out, and report, dialogues of more tokens: of the texts, with the system message, and of the images.
+        The trainer's chat template adds some for each message.
     image_model, encoding : str
         As in `dialog_lengths`, for `where` and `max_tokens`.
     ids : {"keep", "prefix"}, default "keep"
@@ -118,8 +119,8 @@ def convert(
     Returns
     -------
     Converted
-        Paths, counts and problems; one warning counts the problems, another one the pictures that the paths of the
-        written file don't lead to.
+        Paths, counts and problems; one warning counts the problems, others the pictures that were not found and
+        those that the paths of the written file don't lead to.
 
     Raises
     ------
@@ -152,7 +153,7 @@ def convert(
     refuse_own_input(listed, out)
     folder = find_folder(source, picture_folder)
     options = Options(encoding, image_model, folder)
-    chosen, steps = None, None
+    chosen, steps, found = None, None, list[Problem]()
     if where is not None or sample is not None:
         lengths = dialog_lengths(
             source,
@@ -163,8 +164,10 @@ def convert(
             picture_folder=folder,
         )
         chosen, steps = choose_dialogs(lengths, where, sample, seed)
+        if where is not None and (assumed := assumed_sizes(lengths)):
+            found.append(Problem(short_path(out), "", assumed))
     limit = None if max_tokens is None else partial(too_long, max_tokens=max_tokens, options=options)
-    totals, found = Totals(short_path(out)), list[Problem]()
+    totals = Totals(short_path(out))
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name[:50]}.", suffix=files.TEMPORARY, dir=out.parent) as scratch:
         recipe = Recipe(
@@ -189,6 +192,11 @@ def convert(
     sidecar = write_sidecar(out, to, len(totals.seen))
     problems = [*found, *totals.problems]
     report(problems, strict=False, advice="convert(...).problems")
+    if totals.lost.missing:
+        text = f"{short_path(out)}: {totals.lost.missing:,} pictures were not found; their paths are listed as they were"
+        if isinstance(source, Benchmark):
+            text += "; pictures inside of a file are written if its path is given instead of a Benchmark"
+        warnings.warn(text, ProblemWarning, stacklevel=2)
     if totals.lost.elsewhere:
         text = (
             f"{short_path(out)}: {totals.lost.elsewhere:,} pictures are not at their listed paths as seen from the "
@@ -211,7 +219,9 @@ def too_long(dialogs: list[Dialog], path: Path, max_tokens: int, options: Option
     if not dialogs:
         return []
     columns = measure_batch(dialogs, path, options).columns
-    tokens, assumed = (columns[name].tolist() for name in ("image_text_tokens", "n_sizes_assumed"))
+    system = count_tokens([dialog.system for dialog in dialogs], options.encoding, threads=1)
+    tokens = (columns["image_text_tokens"] + system).tolist()
+    assumed = columns["n_sizes_assumed"].tolist()
     return [
         f"{n:,} tokens, more than {max_tokens:,}" + (f"; the sizes of {k} pictures are assumed" if k else "")
         if n > max_tokens

@@ -77,7 +77,7 @@ def dialog_lengths(
     engine : {"local", "dask"}, default "local"
         Run on the cores of this machine, or on a Dask cluster (extra ``dask``).
     encoding : str, default "o200k_base"
-        As in `count_tokens`. Placeholders are not text and don't count.
+        As in `count_tokens`. Placeholders and system messages don't count.
     image_model : str, default "paper"
         As in `image_tokens`.
     scheduler : str, optional

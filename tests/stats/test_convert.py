@@ -506,3 +506,26 @@ def test_a_duplicate_does_not_replace_a_dialogue_that_is_left_out(tmp_path, monk
         "left out: the id is that of an earlier dialogue, which is left out",
         "the id is duplicated; the first dialogue is kept",
     ]
+
+
+def test_a_system_message_counts_for_the_trainers_limit(tmp_path):
+    made = talk_about() | {"system": "word " * 100}
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps([made | {"id": 1}, talk_about() | {"id": 2}]))
+    result = convert(source, tmp_path / "out.json", "llava", max_tokens=90)
+    assert [dialog.dialog_id for dialog in read_dialogs(result.path, [])] == ["2"]
+    assert re.search(r"left out: 1\d\d tokens, more than 90", result.problems["problem"].iloc[0])
+
+
+def test_lost_pictures_and_assumed_sizes_are_told(data, tmp_path):
+    inside = convert(data, tmp_path / "far" / "in.parquet", "parquet").path
+    with pytest.warns(ProblemWarning, match="4 pictures were not found.* if its path is given"):
+        done = convert(load_benchmark(inside), tmp_path / "a.json", "llava", pictures="embed")
+    assert done.n_missing_pictures == 4
+    lost = tmp_path / "far" / "lost.json"
+    lost.write_bytes(data.read_bytes())
+    with pytest.warns(ProblemWarning, match="4 pictures were not found"):
+        done = convert(lost, tmp_path / "b.json", "llava", where="image_tokens < 5000", image_model="gpt-4o")
+    assert done.problems["problem"].tolist() == [
+        "4 of 4 pictures were not found; their tokens are those of 800 x 603 pixels"
+    ]
