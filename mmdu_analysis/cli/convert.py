@@ -98,6 +98,8 @@ def convert(
             f"{done.n_pictures_elsewhere:,} pictures are not at their listed paths as seen from the folder of {done.path}; "
             "add --pictures copy (or link), or name the folder of the pictures where the file is read"
         )
+    if done.n_unanswered:
+        note(f"{done.n_unanswered:,} answers are empty; --check leaves out their dialogues")
     show(done.steps, Format.markdown, None)
     print(done.path)
     if done.sidecar:

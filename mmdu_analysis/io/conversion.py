@@ -75,14 +75,14 @@ class Written(NamedTuple):
     rejected : list of tuple of str
         Ids and reasons.
     lost : Lost
-        Pictures that were not found, or are not where the file lists them.
+        Pictures that were not found, or are not where the file lists them, and empty answers.
     """
 
     path: Path
     ids: list[str]
     sizes: list[int]
     rejected: list[tuple[str, str]]
-    lost: Lost = Lost(0, 0)
+    lost: Lost = Lost()
 
 
 def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
@@ -92,7 +92,7 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
     long = recipe.limit(kept, path) if recipe.limit else [""] * len(kept)
     part = recipe.scratch / f"{uuid.uuid4().hex}{files.TEMPORARY}"
     written = Written(part, [], [], [])
-    lost, refused = Lost(0, 0), set[str]()
+    lost, refused = Lost(), set[str]()
 
     def ready() -> Iterator[Dialog]:
         nonlocal lost
@@ -192,7 +192,7 @@ class Totals:
     """Counts of written and rejected records."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.seen, self.refused, self.lost = name, set[str](), set[str](), Lost(0, 0)
+        self.name, self.seen, self.refused, self.lost = name, set[str](), set[str](), Lost()
         self.problems: list[Problem] = []
 
     def take(self, part: Written) -> list[bool]:

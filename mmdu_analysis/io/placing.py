@@ -48,7 +48,7 @@ class Placing(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Pictures that whoever reads the written record will not find.
+    """What whoever reads the written records will not find: pictures and answers.
 
     Attributes
     ----------
@@ -56,14 +56,17 @@ class Lost(NamedTuple):
         Those that were not found. Web addresses are not fetched and not counted as missing.
     elsewhere : int
         Those that are kept as listed, and are not at their paths as seen from the written file.
+    unanswered : int
+        Turns with an empty answer.
     """
 
-    missing: int
-    elsewhere: int
+    missing: int = 0
+    elsewhere: int = 0
+    unanswered: int = 0
 
     def plus(self, other: Lost) -> Lost:
         """Return the sums of both."""
-        return Lost(self.missing + other.missing, self.elsewhere + other.elsewhere)
+        return Lost(*map(sum, zip(self, other, strict=True)))
 
 
 def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Lost:
@@ -81,7 +84,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
     Returns
     -------
     Lost
-        Numbers of pictures that a reader of the record will not find.
+        Numbers of pictures and answers that a reader of the record will not find.
     """
     missing = elsewhere = 0
     moved = placing.mode == "keep" and bool(names.roots) and names.roots[0] != placing.base
@@ -97,7 +100,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
         paths.append(new)
         held.append(bytes_)
     dialog.images, dialog.pictures = paths, held
-    return Lost(missing, elsewhere)
+    return Lost(missing, elsewhere, sum(not answer.strip() for answer in dialog.answers))
 
 
 def _is_reached(path: str, base: Path) -> bool:

@@ -48,6 +48,8 @@ class Converted:
         Pictures of these dialogues that were not found.
     n_pictures_elsewhere : int
         Pictures that were found, but not at their listed paths as seen from the folder of the written file.
+    n_unanswered : int
+        Turns of these dialogues with an empty answer.
     steps : pandas.DataFrame
         One row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
     problems : pandas.DataFrame
@@ -59,6 +61,7 @@ class Converted:
     n_dialogs: int
     n_missing_pictures: int
     n_pictures_elsewhere: int
+    n_unanswered: int
     steps: pd.DataFrame
     problems: pd.DataFrame
 
@@ -119,8 +122,8 @@ def convert(
     Returns
     -------
     Converted
-        Paths, counts and problems; one warning counts the problems, others the pictures that were not found and
-        those that the paths of the written file don't lead to.
+        Paths, counts and problems; one warning counts the problems, others the empty answers, the pictures
+        that were not found, and those that the paths of the written file don't lead to.
 
     Raises
     ------
@@ -197,6 +200,9 @@ def convert(
         if isinstance(source, Benchmark):
             text += "; pictures inside of a file are written if its path is given instead of a Benchmark"
         warnings.warn(text, ProblemWarning, stacklevel=2)
+    if totals.lost.unanswered:
+        text = f"{short_path(out)}: {totals.lost.unanswered:,} answers are empty; check=True leaves out their dialogues"
+        warnings.warn(text, ProblemWarning, stacklevel=2)
     if totals.lost.elsewhere:
         text = (
             f"{short_path(out)}: {totals.lost.elsewhere:,} pictures are not at their listed paths as seen from the "
@@ -209,6 +215,7 @@ def convert(
         len(totals.seen),
         totals.lost.missing,
         totals.lost.elsewhere,
+        totals.lost.unanswered,
         _steps(steps, totals, source),
         problems_frame(problems),
     )

@@ -529,3 +529,11 @@ def test_lost_pictures_and_assumed_sizes_are_told(data, tmp_path):
     assert done.problems["problem"].tolist() == [
         "4 of 4 pictures were not found; their tokens are those of 800 x 603 pixels"
     ]
+
+
+def test_empty_answers_are_counted(tmp_path):
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps([talk_about(answer=" ") | {"id": 1}, talk_about() | {"id": 2}]))
+    with pytest.warns(ProblemWarning, match="1 answers are empty; check=True"):
+        assert convert(source, tmp_path / "out.json", "llava").n_unanswered == 1
+    assert convert(source, tmp_path / "out.json", "llava", check=True).n_unanswered == 0

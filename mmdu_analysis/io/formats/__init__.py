@@ -57,7 +57,7 @@ _LINES = (".jsonl", ".jsonl.gz")
 FORMATS: dict[str, Format] = {
     "mmdu": Format(mmdu.write, Keys("conversations", "from"), _JSON),
     "llava": Format(llava.write, Keys("conversations", "from"), _JSON),
-    "llama-factory": Format(llama_factory.write, Keys("messages", "role"), _JSON),
+    "llama-factory": Format(llama_factory.write, Keys("messages", "role"), (".json", ".jsonl")),
     "ms-swift": Format(ms_swift.write, Keys("messages", "role"), _LINES),
     "openai": Format(openai_chat.write, Keys("messages", "role"), _LINES, openai_chat.reject),
     "internvl": Format(internvl.write, Keys("conversations", "from"), (".jsonl",)),

@@ -1,7 +1,8 @@
 """LLaMA-Factory's format (sharegpt): ``messages`` with ``role`` and ``content``, ``images``.
 
 Source: data/README.md and src/llamafactory/data/mm_plugin.py, github.com/hiyouga/LLaMA-Factory: the number of
-``<image>`` must equal the number of images; user and assistant take turns.
+``<image>`` must equal the number of images; user and assistant take turns. src/llamafactory/data/loader.py refuses
+packed files.
 """
 
 from __future__ import annotations
