@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.io.benchmark import Benchmark
 from mmdu_analysis.schema import CoverageWarning, DataError, require_columns
 from mmdu_analysis.stats.breakdowns import as_benchmark, kind_of
+from mmdu_analysis.stats.given import text_keys
 from mmdu_analysis.stats.references import image_references, question_images
 from mmdu_analysis.stats.refusals import is_refusal
-from mmdu_analysis.stats.scores import text_keys
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.schema import MMDU, QUESTION_KINDS, CoverageWarning, DataError, Rubric, require_columns
 from mmdu_analysis.stats.dataset import BINS, answer_tokens, question_tokens
+from mmdu_analysis.stats.given import text_keys
 from mmdu_analysis.stats.resampling import RESAMPLES, Method, clustered_ratio, two_sided_p
-from mmdu_analysis.stats.scores import Average, as_scores, only_dimension, summarize_scores, text_keys
+from mmdu_analysis.stats.scores import Average, as_scores, only_dimension, summarize_scores
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, context_tokens, count_tokens
 
 if TYPE_CHECKING:

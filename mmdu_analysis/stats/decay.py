@@ -323,8 +323,8 @@ def decay_curve(
     if by not in (*PREDICTORS, "turn"):
         raise DataError(f"by is {by!r}, expected distance, revisit, turn or progress")
     rows = decay_rows(scores, benchmark, weights=weights, dimension=dimension, rubric=rubric)
-    # Several rows of a turn and an image are not repeated judgements.
-    rows = rows.assign(judge="mean")
+    # The rows of a turn, one for each image, are not repeated judgements: they differ in `judge`.
+    rows = rows.assign(judge=rows["image"].astype("str") if "image" in rows else "mean")
     end: float | None = None
     if by == "progress":
         rows["progress"] = np.ceil(rows["progress"] * 10 - 1e-9) / 10

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from mmdu_analysis.io.benchmark import Benchmark
 from mmdu_analysis.schema import MMDU, DataError, Rubric, require_columns
 from mmdu_analysis.stats.breakdowns import as_benchmark, kind_of
+from mmdu_analysis.stats.given import text_keys
 from mmdu_analysis.stats.references import question_images
-from mmdu_analysis.stats.scores import as_scores, only_dimension, text_keys
+from mmdu_analysis.stats.scores import as_scores, only_dimension
 
 if TYPE_CHECKING:
     import pandas as pd

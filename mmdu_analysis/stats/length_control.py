@@ -6,8 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from mmdu_analysis.schema import MMDU, CoverageWarning, DataError, Rubric, require_columns
+from mmdu_analysis.stats.given import text_keys
 from mmdu_analysis.stats.resampling import RESAMPLES, bootstrap_weights, interval
-from mmdu_analysis.stats.scores import as_scores, only_dimension, text_keys
+from mmdu_analysis.stats.scores import as_scores, only_dimension
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens
 
 if TYPE_CHECKING:

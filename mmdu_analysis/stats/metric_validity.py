@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.schema import MMDU, QUESTION_KINDS, DataError, Rubric
 from mmdu_analysis.stats.answer_metrics import METRICS
 from mmdu_analysis.stats.breakdowns import kind_of
+from mmdu_analysis.stats.given import text_keys
 from mmdu_analysis.stats.resampling import FEW_DIALOGS, t_interval
-from mmdu_analysis.stats.scores import as_scores, only_dimension, text_keys
+from mmdu_analysis.stats.scores import as_scores, only_dimension
 from mmdu_analysis.stats.validity import concordant_share
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from mmdu_analysis.stats.cautions import (
     warn_of_turns,
     warn_of_unknown_turns,
 )
+from mmdu_analysis.stats.given import check_scores, text_keys
 from mmdu_analysis.stats.resampling import RESAMPLES, Method, clustered_ratio
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ AVERAGES: tuple[Average, ...] = ("question", "dialog", "vlmeval_all", "vlmeval_v
 TURN_KEYS = ["model", "judge", "dialog_id", "turn", "dimension"]
 
 
-def as_scores(scores: pd.DataFrame, *, repeats: bool = False, rubric: Rubric = MMDU) -> pd.DataFrame:
-    """Return a frame of scores with checked dimensions; a person's labels become scores.
+def as_scores(
+    scores: pd.DataFrame, *, repeats: bool = False, rubric: Rubric = MMDU, by: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a checked frame of scores; a person's labels become scores.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def as_scores(scores: pd.DataFrame, *, repeats: bool = False, rubric: Rubric = M
         (column ``repeat``) has one row, with their mean, and all reasons.
     rubric : Rubric, optional
         Labels 0 and 1 become its lowest and highest score, in the dimension ``Correct``.
+    by : sequence of str, optional
+        Columns that distinguish rows of the same turn, such as merged ones.
 
     Returns
     -------
@@ -44,7 +49,8 @@ def as_scores(scores: pd.DataFrame, *, repeats: bool = False, rubric: Rubric = M
     Raises
     ------
     DataError
-        If it is neither, or has dimensions that are not in the rubric.
+        If it is neither, or has dimensions that are not in the rubric, scores that are not numbers on its
+        scale, turns that are not whole numbers from 1, or several rows for a judgement.
     """
     if "correct" in getattr(scores, "columns", ()) and "score" not in scores.columns:
         require_columns(scores, ["model", "dialog_id", "turn", "correct"], "a frame of labels")
@@ -52,29 +58,24 @@ def as_scores(scores: pd.DataFrame, *, repeats: bool = False, rubric: Rubric = M
         labels = lowest + (highest - lowest) * scores["correct"].astype(float)
         scores = scores.assign(judge="person", dimension=LABEL, score=labels).drop(columns="correct")
     require_columns(scores, SCORE_COLUMNS, "a frame of scores")
+    require_columns(scores, by, "scores to be summarized by them")
     rubric.check(scores["dimension"].unique())
     marked = scores["synthetic"].fillna(False).astype(bool) if "synthetic" in scores else False
-    scores = text_keys(scores).assign(synthetic=marked)
+    scores = check_scores(text_keys(scores).assign(synthetic=marked), rubric, by)
     return scores if repeats or "repeat" not in scores else _mean_of_repeats(scores)
-
-
-def text_keys(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with ``dialog_id`` as text, as all frames of the package have it; NA stays NA."""
-    if frame["dialog_id"].dtype == "str":
-        return frame
-    return frame.assign(dialog_id=frame["dialog_id"].astype("str"))
 
 
 def _mean_of_repeats(scores: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    keys = [column for column in scores if column not in ("repeat", "score", "reason", "synthetic")]
+    keys = TURN_KEYS
     # Rows of unknown turns are distinguished by their order; otherwise they would be read as repeats of one
     # turn.
     order = scores.groupby([*keys, "repeat"], dropna=False, observed=True).cumcount()
     scores = scores.assign(_order=order.where(scores["turn"].isna(), 0))
     keys = [*keys, "_order"]
-    how: dict[str, Any] = {"score": "mean", "synthetic": "any"}
+    how: dict[str, Any] = {name: "first" for name in scores if name not in (*keys, "repeat")}
+    how |= {"score": "mean", "synthetic": "any"}
     if "reason" in scores:
         how["reason"] = lambda texts: "\n\n".join(dict.fromkeys(texts.dropna())) or pd.NA
     groups = scores.groupby(keys, sort=False, dropna=False, observed=True)
@@ -208,10 +209,9 @@ def summarize_scores(
     >>> summarize_scores(sample_scores(), "model").query("dimension == 'Overall Score'")["n_turns"].tolist()
     [1645, 1645, 1645, 1645, 1645]
     """
-    scores = as_scores(scores, repeats=True, rubric=rubric)
     names = [by] if isinstance(by, str) else list(by)
     names = [name for name in names if name != "dimension"]
-    require_columns(scores, names, "scores to be summarized by them")
+    scores = as_scores(scores, repeats=True, rubric=rubric, by=names)
     warn_of_pooling(scores, names)
     if "model" in names:
         warn_of_turns(scores)
@@ -303,6 +303,8 @@ def _means(cells: pd.DataFrame, **options: Any) -> pd.DataFrame:
     ratios = clustered_ratio(number, top, bottom, len(frame), limits=(0.0, 100.0), **options)
     ratios.index = frame.index
     known = ~frame["unknown"]
+    if (frame["unknown"] & ratios["n_clusters"].gt(1)).any():
+        raise DataError("scores with and without dialogue ids are mixed in a mean; keep only one kind")
     result = ratios[["se", "low", "high"]].where(known)
     result.insert(0, "mean", ratios["estimate"])
     result["n_dialogs"] = ratios["n_clusters"].where(known, 0).astype("int64")

@@ -92,7 +92,7 @@ def test_rows_without_a_partner_are_counted(sample):
     assert (joined["n_unmatched"] == lost).all()
     assert len(joined) + lost == len(scores)
     with pytest.raises(DataError, match="none of the"):
-        join_turns(scores.assign(dialog_id="zz"), sample)
+        join_turns(scores.assign(dialog_id="z" + scores["dialog_id"]), sample)
     with pytest.raises(DataError, match="benchmark="):
         score_breakdown(scores, "context")
     with pytest.raises(DataError, match="no breakdown by"):

@@ -19,7 +19,7 @@ def made_lengths(rng, effect, quality, dialogs=40, turns=6):
             hard = rng.normal(0, 1)
             for place, (model, level) in enumerate(quality.items()):
                 size = 6 + place + 0.6 * hard + rng.normal(0, 0.5)
-                score = 5 + level + effect * size / 10 - hard + rng.normal(0, 0.5)
+                score = min(5 + level + effect * size / 10 - hard + rng.normal(0, 0.5), 10)
                 rows.append((model, str(dialog), turn, score, round(2**size)))
     frame = pd.DataFrame(rows, columns=["model", "dialog_id", "turn", "score", "answer_tokens"])
     scores = frame.drop(columns="answer_tokens").assign(judge="j", dimension="Overall Score")

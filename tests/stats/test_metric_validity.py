@@ -45,7 +45,7 @@ def test_the_aucs_interval_covers_the_truth_of_correlated_turns():
         dialogs = np.repeat(np.arange(40), 8)
         right = rng.random(320) < 0.5
         value = right + rng.normal(0, np.sqrt(0.5), 40)[dialogs] + rng.normal(0, 1, 320)
-        keys = {"model": "m", "dialog_id": dialogs.astype(str), "turn": np.tile(np.arange(8), 40)}
+        keys = {"model": "m", "dialog_id": dialogs.astype(str), "turn": np.tile(np.arange(1, 9), 40)}
         metrics = pd.DataFrame(keys | dict.fromkeys(METRICS, value))
         labels = pd.DataFrame(keys | {"correct": right.astype(int)})
         row = metric_validity(metrics, labels).iloc[0]

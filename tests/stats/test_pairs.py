@@ -113,6 +113,7 @@ def test_rank_intervals_count_the_models_that_are_significantly_different():
     levels = {"a": 7.0, "b": 6.98, "c": 5.5, "d": 3.0}
     parts = [frame_of(level + shared + rng.normal(0, 0.7, shared.shape), m) for m, level in levels.items()]
     scores = pd.concat(parts)
+    scores["score"] = scores["score"].clip(0, 10)
     ranks, pairs = rank_models(scores), compare_all_models(scores)
     for row in ranks.itertuples():
         apart = pairs.loc[(pairs["p_holm"] < 0.05) & (pairs[["model_a", "model_b"]] == row.model).any(axis=1)]

@@ -22,7 +22,7 @@ def simulated(
         for turn in range(1, n_turns + 1):
             true = level + rng.normal(0, sd_turns)
             for repeat in range(1, n_repeats + 1):
-                score = true + rng.normal(0, sd_judge)
+                score = min(max(true + rng.normal(0, sd_judge), 0), 10)  # judges stay on the scale
                 rows.append((model, "j", str(dialog), turn, OVERALL, repeat, score))
     frame = pd.DataFrame(
         rows, columns=["model", "judge", "dialog_id", "turn", "dimension", "repeat", "score"]
@@ -103,7 +103,7 @@ def test_the_judges_part_of_the_error_is_that_of_judging_again(average):
     )
     means, told = [], []
     for _ in range(300):
-        again = base.assign(score=base["score"] + rng.normal(0, 1, len(base)))
+        again = base.assign(score=(base["score"] + rng.normal(0, 1, len(base))).clip(0, 10))
         row = summarize_scores(again, average=average, n_resamples=2).iloc[0]
         means.append(row["mean"])
         told.append(row["se_judge"])
@@ -146,7 +146,11 @@ def test_the_interval_of_the_judges_deviation_covers_the_truth():
     )
     for _ in range(runs):
         level = np.repeat(rng.normal(5.5, 1, 320), 3)
-        scores = pd.DataFrame({"score": level + rng.normal(0, truth / 10, 960)}, index=index).reset_index()
+        scores = (
+            pd.DataFrame({"score": level + rng.normal(0, truth / 10, 960)}, index=index)
+            .clip(0, 10)
+            .reset_index()
+        )
         row = judge_variance(scores.assign(model="m", judge="j", dimension="Overall Score")).iloc[0]
         assert row["se"] > 0
         covered += row["low"] <= truth <= row["high"]

@@ -137,7 +137,7 @@ def as_frame(values):
         [[f"m{i:03d}" for i in range(models)], [str(i) for i in range(dialogs)], range(1, turns + 1)],
         names=["model", "dialog_id", "turn"],
     )
-    frame = pd.DataFrame({"score": values.ravel()}, index=index).reset_index()
+    frame = pd.DataFrame({"score": values.clip(0, 10).ravel()}, index=index).reset_index()
     frame = frame.assign(judge="j", dimension="Overall Score").astype({"turn": "Int64"})
     return frame[["model", "judge", "dialog_id", "turn", "dimension", "score"]]
 

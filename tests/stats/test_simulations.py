@@ -84,7 +84,9 @@ def test_no_difference_is_found_in_at_most_five_percent(n_dialogs, highest):
     frames = []
     for model in "ab":
         points = level + rng.normal(0, 0.7, level.shape) + rng.normal(0, 1, shape)
-        frames.append(pd.DataFrame({"score": points.ravel()}, index=index).reset_index().assign(model=model))
+        frames.append(
+            pd.DataFrame({"score": points.clip(0, 10).ravel()}, index=index).reset_index().assign(model=model)
+        )
     result = compare_models(pd.concat(frames).assign(judge="j"), "a", "b", rubric=rubric)
     assert (result["p_value"] < 0.05).mean() <= highest  # five dialogues can't reach 5 %
     assert (result["n_dialogs"] == n_dialogs).all()
@@ -108,7 +110,7 @@ def test_rank_intervals_hold_the_ranks_of_ten_close_models_together():
         points = (
             truth[:, None, None] + level + rng.normal(0, 0.5, (10, 110, 1)) + rng.normal(0, 1, (10, 110, 3))
         )
-        scores = pd.DataFrame({"score": points.ravel()}, index=index).reset_index()
+        scores = pd.DataFrame({"score": points.clip(0, 10).ravel()}, index=index).reset_index()
         scores = scores.assign(judge="j", dimension="Overall Score")
         frame = rank_models(scores).set_index("model").loc[names]
         held += ((frame["rank_low"] <= ranks) & (frame["rank_high"] >= ranks)).all()
