@@ -13,10 +13,11 @@ from mmdu_analysis.io.scores import load_scores
 from mmdu_analysis.io.validate import problem_kinds
 from mmdu_analysis.schema import (
     ANSWER_COLUMNS,
-    SCORE_COLUMNS,
     DataError,
+    Problem,
     ProblemWarning,
     Rubric,
+    problems_frame,
     require_columns,
     shorten,
 )
@@ -46,8 +47,13 @@ def read_answers(
     strict: bool,
 ) -> pd.DataFrame | None:
     """Return the answers that were given as a frame or as paths, and collect their problems."""
-    if given is None or _is_frame(given):
-        return _checked_frame(given, ANSWER_COLUMNS, "answers")
+    if given is None:
+        return None
+    if _is_frame(given):
+        from mmdu_analysis.stats.given import one_per_turn
+
+        require_columns(given, ANSWER_COLUMNS, "answers")
+        return _of_benchmark(one_per_turn(given, "answers"), benchmark, problems, "answers")
     frame, found = load_answers(given, benchmark=benchmark, strict=strict, return_problems=True)
     problems["answers"] = found
     return frame
@@ -64,11 +70,11 @@ def read_scores(
     """Return the scores that were given as a frame or as paths, and collect their problems."""
     from mmdu_analysis.stats.scores import as_scores
 
-    if given is None or _is_frame(given):
-        frame = None if given is None else as_scores(given, repeats=True, rubric=rubric)
-        if frame is not None:
-            rubric.check(frame["dimension"].unique())
-        return _checked_frame(frame, SCORE_COLUMNS, "scores")
+    if given is None:
+        return None
+    if _is_frame(given):
+        frame = as_scores(given, repeats=True, rubric=rubric)
+        return _of_benchmark(frame, benchmark, problems, "scores")
     frame, found = load_scores(
         given,
         benchmark=benchmark,
@@ -85,9 +91,13 @@ def read_ratings(
     given: pd.DataFrame | Paths | None, rubric: Rubric, problems: dict[str, pd.DataFrame], strict: bool
 ) -> pd.DataFrame | None:
     """Return people's ratings that were given as a frame or as paths, and collect their problems."""
-    if given is None or _is_frame(given):
-        return _checked_frame(given, SCORE_COLUMNS, "ratings")
     from mmdu_analysis.io.ratings import load_ratings
+    from mmdu_analysis.stats.scores import as_scores
+
+    if given is None:
+        return None
+    if _is_frame(given):
+        return _plain(as_scores(given, repeats=True, rubric=rubric), "ratings")
 
     frame, found = load_ratings(given, rubric=rubric, strict=strict, return_problems=True)
     problems["ratings"] = found
@@ -98,18 +108,39 @@ def _is_frame(given: object) -> bool:
     return hasattr(given, "columns")
 
 
-def _checked_frame(given: Any, columns: Sequence[str], what: str) -> pd.DataFrame | None:
-    """Return a copy of a frame with text ids and the column ``synthetic``."""
-    if given is None:
-        return None
-    require_columns(given, columns, what)
-    if given.empty:
+def _plain(frame: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return a frame with text names and the column ``synthetic``."""
+    if frame.empty:
         raise DataError(f"{what}: got an empty frame, expected at least one row")
     # Concatenated frames have a repeated index.
-    frame = given.assign(
-        model=given["model"].astype("str"), dialog_id=given["dialog_id"].astype("str")
-    ).reset_index(drop=True)
+    frame = frame.assign(model=frame["model"].astype("str")).reset_index(drop=True)
     return frame if "synthetic" in frame else frame.assign(synthetic=False)
+
+
+def _of_benchmark(
+    frame: pd.DataFrame, benchmark: Benchmark | None, problems: dict[str, pd.DataFrame], what: str
+) -> pd.DataFrame:
+    """Return the rows of a frame whose turn the benchmark has; report the others by model, as the loaders do."""
+    frame = _plain(frame, what)
+    if benchmark is None:
+        return frame
+    last = frame["dialog_id"].map(benchmark.dialogs["n_turns"])
+    foreign = frame["dialog_id"].notna() & (last.isna() | (frame["turn"] > last).fillna(False))
+    if foreign.all():
+        raise DataError(
+            f"{what}: no row belongs to a turn of the benchmark: got ids such as {frame['dialog_id'].iloc[0]!r}, "
+            f"expected such as {next(iter(benchmark.dialogs.index), '')!r}"
+        )
+    problems[what] = problems_frame(
+        Problem(
+            what,
+            "",
+            f"{len(rows):,} rows of {model} belong to no turn of the benchmark; they are left out",
+            str(rows["dialog_id"].iloc[0]),
+        )
+        for model, rows in frame.loc[foreign].groupby("model", sort=False)
+    )
+    return frame.loc[~foreign].reset_index(drop=True)
 
 
 def warn_of(problems: pd.DataFrame) -> None:

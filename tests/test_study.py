@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 import mmdu_analysis as mmdu
-from mmdu_analysis import DataError, NotAvailable, Study
-from mmdu_analysis.schema import Rubric
+from mmdu_analysis import DataError, NotAvailable, Study, answer_metrics, load_benchmark
+from mmdu_analysis.schema import ProblemWarning, Rubric
+from mmdu_analysis.synthetic.sample import sample_answers, sample_scores
 
 
 def test_without_arguments_it_holds_the_facts():
@@ -147,3 +148,32 @@ def test_the_card_shows_counts_and_escapes_texts():
     assert "110 dialogues, 1,645 turns, 421 images" in card
     assert "<script>" not in card
     assert "synthetic sample" in card
+
+
+def test_frames_are_matched_with_the_benchmark_like_files():
+    bench, scores, answers = load_benchmark("sample"), sample_scores(), sample_answers()
+    whole = Study(bench, scores=scores, answers=answers)
+    floats = scores["dialog_id"].astype(float), answers["dialog_id"].astype(float)
+    changed = Study(
+        bench, scores=scores.assign(dialog_id=floats[0]), answers=answers.assign(dialog_id=floats[1])
+    )
+    pd.testing.assert_frame_equal(changed.scores, whole.scores)
+    pd.testing.assert_frame_equal(changed.answers, whole.answers)
+    few = bench.select(bench.dialogs.index[:20])
+    with pytest.warns(ProblemWarning, match="belong to no turn of the benchmark"):
+        part = Study(few, scores=scores, answers=answers)
+    assert set(part.scores["dialog_id"]) == set(part.answers["dialog_id"]) == set(few.dialogs.index)
+    lost = part.problems["problem"].str.extract(r"([\d,]+) rows")[0].str.replace(",", "").astype(int)
+    assert lost.sum() == len(scores) + len(answers) - len(part.scores) - len(part.answers)
+    with pytest.raises(
+        DataError, match="scores: no row belongs to a turn of the benchmark: got ids such as 'x0'"
+    ):
+        Study(bench, scores=scores.assign(dialog_id="x" + scores["dialog_id"]))
+
+
+def test_answers_that_repeat_a_turn_are_refused():
+    answers = sample_answers()
+    with pytest.raises(DataError, match=r"answers: 3 of .* rows repeat a turn"):
+        Study(answers=pd.concat([answers, answers[:3]]))
+    with pytest.raises(DataError, match=r"answers: 3 of .* rows repeat a turn"):
+        answer_metrics(pd.concat([answers, answers[:3]]), "sample")

@@ -68,8 +68,8 @@ def model_files(path: Path, model: str | None, wanted: Callable[[Path], bool], p
     Parameters
     ----------
     path : pathlib.Path
-        A file or a folder. The first sub-folder names the model, unless it is a batch such as ``0-10``;
-        without sub-folders the folder itself does.
+        A file or a folder. A sub-folder with ``run.json`` names the model, else the first sub-folder that
+        isn't a batch such as ``0-10``; without sub-folders the folder itself does.
     model : str or None
         Name that replaces the names of the folders.
     wanted : callable
@@ -116,7 +116,15 @@ def _listed(path: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
             yield file
 
 
+def run_folder(path: Path, file: Path) -> Path | None:
+    """Return the folder below `path` that a run of this package wrote the file to, or None."""
+    inside = file.parents[: len(file.relative_to(path).parts) - 1]
+    return next((folder for folder in inside if (folder / RUN_FILE).is_file()), None)
+
+
 def _levels(path: Path, file: Path) -> list[str]:
+    if folder := run_folder(path, file):
+        return [folder.name]
     return [part for part in file.relative_to(path).parts[:-1] if not _BATCH.fullmatch(part)]
 
 

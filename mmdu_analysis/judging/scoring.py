@@ -165,8 +165,11 @@ def judge(
     _check_rubric(rubric)
     bench = take_benchmark(benchmark)
     dialogues = list_dialogues(bench, limit)
-    lost = check_pictures(bench, dialogues, missing_pictures) if images == "all" else 0
     judged = take_answers(answers)
+    keys, unanswered = list_judged_turns(dialogues, judged, repeat, Path(out))
+    ids = {dialog_id for dialog_id, _ in keys}
+    shown = [dialogue for dialogue in dialogues if dialogue.dialog_id in ids and images == "all"]
+    lost = check_pictures(bench, shown, missing_pictures)
     chosen, asked = choose_parameters(parameters), load_prompt(prompt, rubric)
     sent_parameters = chosen | ({"response_format": response_format(rubric)} if structured else {})
     fixed = {
@@ -183,7 +186,6 @@ def judge(
         "image_side": image_side,
         "parameters": chosen,
     }
-    keys, unanswered = list_judged_turns(dialogues, judged, repeat, Path(out))
     details = {
         "data": bench.name,
         "repeat": repeat,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mmdu_analysis.io.benchmark import Benchmark
 from mmdu_analysis.schema import CoverageWarning, DataError, require_columns
 from mmdu_analysis.stats.breakdowns import as_benchmark, kind_of
-from mmdu_analysis.stats.given import text_keys
+from mmdu_analysis.stats.given import one_per_turn
 from mmdu_analysis.stats.references import image_references, question_images
 from mmdu_analysis.stats.refusals import is_refusal
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens
@@ -86,7 +86,7 @@ def answer_metrics(
     import pandas as pd
 
     require_columns(answers, ["model", "dialog_id", "turn", "answer"], "a frame of answers")
-    benchmark, answers = as_benchmark(benchmark), text_keys(answers)
+    benchmark, answers = as_benchmark(benchmark), one_per_turn(answers, "answers")
     rows = _with_turns(answers, benchmark)
     asked = question_images(benchmark).groupby(["dialog_id", "turn"])["image"].agg(frozenset).to_dict()
     shown = _shown(benchmark)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from mmdu_analysis.io.benchmark import Benchmark, load_benchmark
 from mmdu_analysis.schema import MMDU, QUESTION_KINDS, CoverageWarning, DataError, Rubric, require_columns
 from mmdu_analysis.stats.dataset import BINS, answer_tokens, question_tokens
-from mmdu_analysis.stats.given import text_keys
+from mmdu_analysis.stats.given import one_per_turn
 from mmdu_analysis.stats.resampling import RESAMPLES, Method, clustered_ratio, two_sided_p
 from mmdu_analysis.stats.scores import Average, as_scores, only_dimension, summarize_scores
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, context_tokens, count_tokens
@@ -84,7 +84,7 @@ def describe_turns(
     else:
         require_columns(answers, ["model", *_KEYS, "answer"], "a frame of answers")
         tokens = count_tokens(answers["answer"], encoding)
-        histories = text_keys(answers)[["model", *_KEYS]].assign(answer_tokens=tokens)
+        histories = one_per_turn(answers, "answers")[["model", *_KEYS]].assign(answer_tokens=tokens)
     return add_context(turns, histories, benchmark.images, image_model)
 
 
@@ -163,7 +163,7 @@ def join_turns(scores: pd.DataFrame, benchmark: Turns, *, rubric: Rubric = MMDU)
 
     turns = benchmark if isinstance(benchmark, pd.DataFrame) else describe_turns(benchmark)
     require_columns(turns, _KEYS, "a frame of turns")
-    scores, turns = as_scores(scores, rubric=rubric), text_keys(turns)
+    scores, turns = as_scores(scores, rubric=rubric), one_per_turn(turns, "turns")
     keys = [*(["model"] if "model" in turns else []), *_KEYS]
     marked = turns["synthetic"].fillna(False).astype(bool) if "synthetic" in turns else False
     turns = turns[[*keys, *(column for column in turns if column not in scores)]].assign(_marked=marked)

@@ -73,6 +73,35 @@ def check_scores(frame: pd.DataFrame, rubric: Rubric, by: Sequence[str] = ()) ->
     return frame
 
 
+def one_per_turn(frame: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return a frame of turns, or of models' answers to them, after `text_keys`.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With ``dialog_id``, ``turn``, and ``model`` if rows belong to models.
+    what : str
+        Its name in messages.
+
+    Raises
+    ------
+    DataError
+        If a name or a number is missing, or a turn has several rows: the turn would count several times.
+    """
+    keys = [name for name in ("model", "dialog_id", "turn") if name in frame]
+    frame = text_keys(frame)
+    for name in keys:
+        if n_missing := int(frame[name].isna().sum()):
+            raise DataError(f"{what}: {name} is missing in {n_missing:,} of {len(frame):,} rows")
+    twice = frame.duplicated(keys)
+    if n_twice := int(twice.sum()):
+        first = ", ".join(f"{name} {frame.loc[twice.to_numpy(), name].iloc[0]}" for name in keys)
+        raise DataError(
+            f"{what}: {n_twice:,} of {len(frame):,} rows repeat a turn, such as {first}; drop the duplicates"
+        )
+    return frame
+
+
 def _text_ids(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 

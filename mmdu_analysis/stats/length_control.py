@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from mmdu_analysis.schema import MMDU, CoverageWarning, DataError, Rubric, require_columns
-from mmdu_analysis.stats.given import text_keys
+from mmdu_analysis.stats.given import one_per_turn
 from mmdu_analysis.stats.resampling import RESAMPLES, bootstrap_weights, interval
 from mmdu_analysis.stats.scores import as_scores, only_dimension
 from mmdu_analysis.stats.tokens import DEFAULT_ENCODING, count_tokens
@@ -60,7 +60,7 @@ def scores_with_lengths(
     """
     kept = only_dimension(as_scores(scores, rubric=rubric), dimension, rubric)
     require_columns(answers, _KEYS, "a frame of answers")
-    lengths = text_keys(answers)[_KEYS].astype({"turn": "Int64"})
+    lengths = one_per_turn(answers, "answers")[_KEYS].astype({"turn": "Int64"})
     if "answer_tokens" in answers:
         lengths["answer_tokens"] = answers["answer_tokens"]
     else:

@@ -296,3 +296,12 @@ def test_thinking_in_answers_of_other_programs_is_not_judged(small, tmp_path):
     assert missing["x", 1] == "the answer was truncated inside its thinking part"
     assert missing["x", 2] == "the answer is empty"
     assert missing["7", 1] == "there is no answer to judge"
+
+
+def test_only_pictures_of_answered_dialogues_must_exist(real, tmp_path):
+    answers = real.turns.assign(model="m", answer="yes")[["model", "dialog_id", "turn", "answer"]]
+    complete = answers.loc[answers["dialog_id"].isin(["0", "1"])]
+    assert mmdu.judge(real, complete, tmp_path / "a", "j", dry_run=True)["requests"].item() > 0
+    lost = answers.loc[answers["dialog_id"].isin(["0", "48"])]
+    with pytest.raises(DataError, match=r"1 of \d+ pictures are missing, the first: dialogue 48"):
+        mmdu.judge(real, lost, tmp_path / "b", "j", dry_run=True)

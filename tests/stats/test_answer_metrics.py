@@ -109,7 +109,7 @@ def test_images_that_an_answer_names(sample, tmp_path):
 
 def test_what_cannot_be_judged_is_told(sample):
     answers = sample_answers().head(50)
-    strange = answers.assign(dialog_id="zz")
+    strange = answers.assign(dialog_id="z" + answers["dialog_id"])
     with pytest.raises(DataError, match="none of the 50 answers"):
         answer_metrics(strange, sample)
     with pytest.warns(DataWarning, match="50 of 100"):

@@ -61,7 +61,7 @@ def test_length_control_tells_what_it_leaves_out():
     with pytest.raises(DataError, match="two models"):
         adjust_for_length(scores.query("model == 'a'"), answers)
     with pytest.raises(DataError, match="none of the"):
-        adjust_for_length(scores, answers.assign(model="x"))
+        adjust_for_length(scores, answers.assign(model="x" + answers["model"]))
 
 
 def test_a_model_that_lacks_hard_turns_does_not_move_where_lengths_are_equal():

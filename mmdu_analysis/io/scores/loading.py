@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from mmdu_analysis.io import files
-from mmdu_analysis.io.folders import ModelFile, model_files, output_name
+from mmdu_analysis.io.folders import ModelFile, model_files, output_name, run_folder
 from mmdu_analysis.io.scores.checks import check_scale, match_benchmark
 from mmdu_analysis.io.scores.frame import scores_frame
 from mmdu_analysis.io.scores.official import official_rows, read_entries
@@ -150,7 +150,7 @@ def _rows(path: Path, source: Source) -> list[ScoreRow]:
     """Return the rows of a path."""
     found = model_files(path, source.model, lambda file: _is_scores(file, source), "scores")
     rows: list[ScoreRow] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, Path | None]] = set()
     for file in _without_doubles(found, source):
         if files.has_suffix(file.path, PICKLE_SUFFIXES):
             rows += pickle_rows(file.path, source)
@@ -187,7 +187,9 @@ def _without_doubles(found: list[ModelFile], source: Source) -> list[ModelFile]:
     ]
 
 
-def _json_rows(file: ModelFile, source: Source, seen: set[tuple[str, str]], path: Path) -> list[ScoreRow]:
+def _json_rows(
+    file: ModelFile, source: Source, seen: set[tuple[str, str, Path | None]], path: Path
+) -> list[ScoreRow]:
     """Return the rows of a JSON file: a dialogue in the authors' form, or a table."""
     if file.path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith(".jsonl"):
         entries = _lines(file.path, source)
@@ -197,11 +199,13 @@ def _json_rows(file: ModelFile, source: Source, seen: set[tuple[str, str]], path
         inner = source if path == file.path else _named(source, file.model, entries)
         return record_rows(entries, file.path, inner)
     dialog_id = files.stem(file.path)
-    if (file.model, dialog_id) in seen:
+    run = run_folder(path, file.path) if path.is_dir() else None  # another judge has another one
+    key = (file.model, dialog_id, run)
+    if key in seen:
         text = f"dialogue {dialog_id!r} of {file.model} is duplicated; the first is kept"
         source.report(short_path(file.path), "", text, dialog_id)
         return []
-    seen.add((file.model, dialog_id))
+    seen.add(key)
     return official_rows(file.path, file.model, entries, source)
 
 

@@ -228,3 +228,15 @@ def test_a_duplicate_turn_is_told_with_file_and_place(tmp_path):
     assert problem.file.endswith("4.json")
     assert (problem.where, problem.dialog_id, problem.turn) == ("$[1]", "4", 1)
     assert "scored twice" in problem.problem
+
+
+def test_a_folder_that_a_run_wrote_names_the_model_below_folders_of_judges(tmp_path):
+    """Otherwise the judge's folder would be the model, with the scores of one of its models."""
+    for judge, score in (("x", 4), ("y", 8)):
+        for model in ("a", "b"):
+            folder = tmp_path / "scores" / judge / model
+            write(folder / "0.json", [turn(score, turn=1, judge=judge)])
+            write(folder / "run.json", {"command": "judge"})
+    frame = load_scores(tmp_path / "scores")
+    means = frame.groupby(["model", "judge"])["score"].mean()
+    assert means.to_dict() == {("a", "x"): 4, ("a", "y"): 8, ("b", "x"): 4, ("b", "y"): 8}
