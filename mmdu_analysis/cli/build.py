@@ -229,7 +229,7 @@ def write(
             dry_run=dry_run,
             return_run=True,
         )
-    judging.finish(found, out)
+    judging.finish(found, out, "requests")
 
 
 @app.command()

@@ -279,8 +279,8 @@ def parse_parameters(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def finish(run: Run | pd.DataFrame, out: Path) -> None:
-    """Print the result of a run; exit code 1 if turns are missing or degraded, with their lists."""
+def finish(run: Run | pd.DataFrame, out: Path, unit: str = "turns") -> None:
+    """Print the result of a run; exit code 1 if turns (`unit`) are missing or degraded, with their lists."""
     from mmdu_analysis.judging.record import Run
 
     if not isinstance(run, Run):  # the estimate of a dry run
@@ -289,7 +289,7 @@ def finish(run: Run | pd.DataFrame, out: Path) -> None:
     info = run.info
     tokens = sum(info["usage"].values())
     cost = "" if info["cost_usd"] is None else f", ${info['cost_usd']:.2f}"
-    print(f"{out}: {info['turns_done']:,} of {info['turns']:,} turns, {tokens:,} tokens{cost}")
+    print(f"{out}: {info['turns_done']:,} of {info['turns']:,} {unit}, {tokens:,} tokens{cost}")
     if "comparable" in info:
         note(info["comparable"])
     if info["turns_with_thinking"]:

@@ -190,11 +190,12 @@ def json_files(folder: Path) -> list[Path]:
 
 
 def _is_sidecar(path: Path) -> bool:
-    """Return whether a file describes data: LLaMA-Factory's ``dataset_info.json``, InternVL's meta file of a ``.jsonl``."""
+    """Return whether a file describes data: of LLaMA-Factory, of InternVL (beside a ``.jsonl``), of a run and its review."""
+    if path.name in ("dataset_info.json", "run.json"):
+        return True
     name = path.name.removesuffix(".meta.json")
-    return path.name == "dataset_info.json" or (
-        name != path.name and path.with_name(f"{name}.jsonl").is_file()
-    )
+    described = "run.json" if name == "review.jsonl" else "" if name == path.name else f"{name}.jsonl"
+    return bool(described) and path.with_name(described).is_file()
 
 
 def is_hidden(path: Path) -> bool:

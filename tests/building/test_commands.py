@@ -46,7 +46,8 @@ def built(tmp_path_factory):
     assert "(synthetic)" in told
     with pytest.MonkeyPatch.context() as patch, building.stand_in() as url:
         patch.delenv("OPENAI_API_KEY", raising=False)
-        run("build", "write", clusters, "--base-url", url, "--model", "simulated", "--out", dialogs)
+        told = run("build", "write", clusters, "--base-url", url, "--model", "simulated", "--out", dialogs)
+    assert re.search(r"(\d+) of \1 requests, ", told)
     review = Review(dialogs)
     first = next(iter(review.dialogs))
     for reviewer in ("A", "B"):
@@ -58,6 +59,11 @@ def built(tmp_path_factory):
     told = run("build", "export", dialogs, "--out", folder / "out" / "benchmark.json")
     assert "(synthetic)" in told
     return folder
+
+
+def test_the_folder_of_dialogues_loads_without_its_run_and_its_review(built):
+    assert {"run.json", "review.jsonl"} <= {path.name for path in (built / "dialogs").iterdir()}
+    assert mmdu.load_benchmark(built / "dialogs").problems.empty
 
 
 def test_the_exported_benchmark_has_no_problem(built):
