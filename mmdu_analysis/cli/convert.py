@@ -92,7 +92,9 @@ def convert(
     if len(done.problems) > 20:
         note(f"... and {len(done.problems) - 20:,} more problems")
     if done.n_missing_pictures:
-        note(f"{done.n_missing_pictures:,} pictures were not found; their paths are listed as they were")
+        note(
+            f"{done.n_missing_pictures:,} pictures were not found and are listed as they were, the first: {done.first_missing}"
+        )
     if done.n_pictures_elsewhere:
         note(
             f"{done.n_pictures_elsewhere:,} pictures are not at their listed paths as seen from the folder of {done.path}; "

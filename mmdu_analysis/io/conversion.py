@@ -102,7 +102,7 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
             if not reason:
                 here = _prepare(dialog, folder, recipe)
                 if recipe.check and here.missing:
-                    reason = f"{here.missing} of its pictures are missing"
+                    reason = f"{here.missing} of its pictures are missing, the first: {here.why}"
                 elif recipe.check:
                     reason = FORMATS[recipe.to].reject(dialog)
                 lost = lost if reason else lost.plus(here)

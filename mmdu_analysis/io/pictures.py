@@ -228,7 +228,7 @@ def why_no_picture(roots: list[Path], path: str) -> str:
         candidates = [root / relative for root in roots] + [Path(path)] * path.startswith("/")
         outside |= any(c.is_file() and not c.resolve().is_relative_to(boundary) for c in candidates)
     if outside:
-        return f"the path or a link leads outside of {boundary.name}/ and is not followed; copy the pictures there"
+        return f"the path or a link leads outside of {boundary.name}/ and is not followed; name the folder of the pictures"
     return f"not found; unpack the archive of the pictures into {boundary.name}/"
 
 

@@ -12,7 +12,15 @@ from typing import Literal, NamedTuple
 
 from mmdu_analysis.io.dialogs import Dialog
 from mmdu_analysis.io.files import TEMPORARY
-from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, is_url, names_of
+from mmdu_analysis.io.pictures import (
+    PictureNames,
+    data_url_bytes,
+    find_picture,
+    is_url,
+    names_of,
+    why_no_picture,
+)
+from mmdu_analysis.schema import shorten
 
 PictureMode = Literal["keep", "copy", "link", "embed"]
 _KINDS = {
@@ -58,15 +66,23 @@ class Lost(NamedTuple):
         Those that are kept as listed, and are not at their paths as seen from the written file.
     unanswered : int
         Turns with an empty answer.
+    why : str
+        The first picture that was not found, and the reason.
     """
 
     missing: int = 0
     elsewhere: int = 0
     unanswered: int = 0
+    why: str = ""
 
     def plus(self, other: Lost) -> Lost:
         """Return the sums of both."""
-        return Lost(*map(sum, zip(self, other, strict=True)))
+        return Lost(
+            self.missing + other.missing,
+            self.elsewhere + other.elsewhere,
+            self.unanswered + other.unanswered,
+            self.why or other.why,
+        )
 
 
 def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Lost:
@@ -86,7 +102,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
     Lost
         Numbers of pictures and answers that a reader of the record will not find.
     """
-    missing = elsewhere = 0
+    missing, elsewhere, why = 0, 0, ""
     moved = placing.mode == "keep" and bool(names.roots) and names.roots[0] != placing.base
     carried = dialog.pictures or [None] * len(dialog.images)
     paths: list[str] = []
@@ -94,13 +110,21 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
     for path, inside in zip(dialog.images, carried, strict=True):
         file = None if inside else (find_picture(names.roots, path) if names.may_exist(path) else None)
         data = inside or data_url_bytes(path)
-        missing += not (file or data or is_url(path))
+        if not (file or data or is_url(path)):
+            missing += 1
+            why = why or _why(path, names)
         elsewhere += moved and file is not None and not _is_reached(path, placing.base)
         new, bytes_ = _place(path, file, data, placing)
         paths.append(new)
         held.append(bytes_)
     dialog.images, dialog.pictures = paths, held
-    return Lost(missing, elsewhere, sum(not answer.strip() for answer in dialog.answers))
+    return Lost(missing, elsewhere, sum(not answer.strip() for answer in dialog.answers), why)
+
+
+def _why(path: str, names: PictureNames) -> str:
+    """Return a picture that was not found with the reason; sub-folders that don't list its name are not searched."""
+    roots = names.roots if names.may_exist(path) else names.roots[:1]
+    return f"{shorten(path, 80)}: {why_no_picture(roots, path)}"
 
 
 def _is_reached(path: str, base: Path) -> bool:

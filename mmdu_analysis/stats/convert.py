@@ -50,6 +50,8 @@ class Converted:
         Pictures that were found, but not at their listed paths as seen from the folder of the written file.
     n_unanswered : int
         Turns of these dialogues with an empty answer.
+    first_missing : str
+        The first picture that was not found, and the reason; empty if there is none.
     steps : pandas.DataFrame
         One row per step: ``step``, ``n_dialogs`` left after it, ``n_cut``, ``synthetic``.
     problems : pandas.DataFrame
@@ -62,6 +64,7 @@ class Converted:
     n_missing_pictures: int
     n_pictures_elsewhere: int
     n_unanswered: int
+    first_missing: str
     steps: pd.DataFrame
     problems: pd.DataFrame
 
@@ -196,7 +199,10 @@ def convert(
     problems = [*found, *totals.problems]
     report(problems, strict=False, advice="convert(...).problems")
     if totals.lost.missing:
-        text = f"{short_path(out)}: {totals.lost.missing:,} pictures were not found; their paths are listed as they were"
+        text = (
+            f"{short_path(out)}: {totals.lost.missing:,} pictures were not found and are listed as they were, the first: "
+            f"{totals.lost.why}"
+        )
         if isinstance(source, Benchmark):
             text += "; pictures inside of a file are written if its path is given instead of a Benchmark"
         warnings.warn(text, ProblemWarning, stacklevel=2)
@@ -216,6 +222,7 @@ def convert(
         totals.lost.missing,
         totals.lost.elsewhere,
         totals.lost.unanswered,
+        totals.lost.why,
         _steps(steps, totals, source),
         problems_frame(problems),
     )

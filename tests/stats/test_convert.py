@@ -317,7 +317,7 @@ SPOILT = {
     "placeholders": (lambda r: r["image"].append("mmdu_pics/a.jpg"), "3 images listed and 2 placeholders"),
     "missing picture": (
         lambda r: r["image"].__setitem__(0, "mmdu_pics/none.jpg"),
-        "1 of its pictures are missing",
+        "1 of its pictures are missing, the first: mmdu_pics/none.jpg: not found",
     ),
     "empty answer": (lambda r: r["conversations"][1].update(value=" "), "turn 1: the answer is empty"),
     "no text": (
@@ -537,3 +537,20 @@ def test_empty_answers_are_counted(tmp_path):
     with pytest.warns(ProblemWarning, match="1 answers are empty; check=True"):
         assert convert(source, tmp_path / "out.json", "llava").n_unanswered == 1
     assert convert(source, tmp_path / "out.json", "llava", check=True).n_unanswered == 0
+
+
+def test_the_reason_for_a_missing_picture_is_told(data, tmp_path):
+    source = tmp_path / "texts" / "in.json"
+    source.parent.mkdir()
+    path = str(data.parent / "mmdu_pics" / "a.jpg")
+    source.write_text(json.dumps([talk_about(path) | {"id": 1}]))
+    with pytest.warns(
+        ProblemWarning, match=r"1 pictures were not found.* leads outside of texts/ and is not followed"
+    ):
+        assert "leads outside" in convert(source, tmp_path / "o.json", "llava").first_missing
+    with pytest.raises(
+        DataError, match=r"1 of its pictures are missing, the first: .*: the path or a link leads"
+    ):
+        convert(source, tmp_path / "o.json", "llava", check=True)
+    done = convert(source, tmp_path / "o.json", "llava", check=True, picture_folder=data.parent)
+    assert (done.n_dialogs, done.first_missing) == (1, "")
