@@ -254,6 +254,8 @@ def resolve_source(source: str | Path | None) -> Path | None:
             "no data set is given; pass a path, 'benchmark' or 'mmdu-45k' (downloaded before), or 'sample' "
             "for the synthetic sample, or set MMDU_DATA"
         )
+    if not isinstance(source, str | os.PathLike):
+        raise DataError(f"got {type(source).__name__}, expected the path or the name of one data set")
     if source == "sample":
         return None
     if source in ("benchmark", "mmdu-45k") and not Path(source).exists():

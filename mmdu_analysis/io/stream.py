@@ -196,6 +196,8 @@ def stream(
     Part
         In the order of the files and their records.
     """
+    if ids not in ("keep", "prefix"):
+        raise DataError(f"ids is {ids!r}, expected 'keep' or 'prefix'")
     names_of.cache_clear()  # each pass lists folders again
     if ids == "prefix" or len(paths) > 1:
         work = partial(_with_prefix, work=work, positions_only=ids != "prefix")

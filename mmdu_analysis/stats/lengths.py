@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -230,9 +230,11 @@ def find_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
     Raises
     ------
     DataError
-        If a path doesn't exist, or a pattern matches nothing.
+        If a path doesn't exist, a pattern matches nothing, or something else is given.
     """
-    items = [source] if isinstance(source, str | Path) else list(source)
+    items = list(source) if isinstance(source, Iterable) and not isinstance(source, str) else [source]
+    if wrong := [type(item).__name__ for item in items if not isinstance(item, str | Path)]:
+        raise DataError(f"got {wrong[0]}, expected a Benchmark, or paths of data sets")
     paths: list[Path] = []
     for item in items:
         path = Path(item).expanduser()

@@ -80,6 +80,8 @@ def choose_dialogs(
     if left.empty:
         raise DataError(f"the condition {where!r} keeps none of {len(lengths):,} dialogues; loosen it")
     if sample is not None:
+        if not isinstance(sample, int) or sample < 1:
+            raise DataError(f"sample is {sample!r}, expected a whole number of dialogues, at least 1")
         if sample > len(left):
             raise DataError(f"a sample of {sample:,} of {len(left):,} dialogues was requested; request fewer")
         drawn = left.sample(sample, random_state=seed)

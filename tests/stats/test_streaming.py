@@ -363,3 +363,22 @@ def test_rows_by_dialog_are_those_of_each(owners, order, wanted, small):
         found = [[(row.dialog_id, row.number) for row in rows] for rows in rows_by_dialog(frame, ids)]
     pairs = list(enumerate(owners))
     assert found == [[(owner, place) for place, owner in pairs if owner == key] for key in ids]
+
+
+@pytest.mark.parametrize("given", [None, 5, [{"id": 1}], [None]])
+def test_what_is_no_path_is_refused(given):
+    with pytest.raises(DataError, match=r"got (NoneType|int|dict), expected a Benchmark, or paths"):
+        dialog_lengths(given)
+
+
+def test_choices_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "d.json"
+    path.write_text(json.dumps([record(1), record(2)]))
+    with pytest.raises(DataError, match="got list, expected the path or the name of one data set"):
+        load_benchmark([path])
+    for ask in (dialog_lengths, load_benchmark):
+        with pytest.raises(DataError, match="ids is 'Prefix', expected 'keep' or 'prefix'"):
+            ask(path, ids="Prefix")
+    for sample in (0, -1, 0.5):
+        with pytest.raises(DataError, match=f"sample is {sample}, expected a whole number"):
+            choose_dialogs(dialog_lengths(path), None, sample)
