@@ -143,6 +143,22 @@ def _of_benchmark(
     return frame.loc[~foreign].reset_index(drop=True)
 
 
+def spelling_problems(models: Sequence[str]) -> pd.DataFrame:
+    """Report names of models that differ only in case or spaces: their answers and scores are not joined."""
+    groups: dict[str, list[str]] = {}
+    for model in models:
+        groups.setdefault("".join(model.casefold().split()), []).append(model)
+    return problems_frame(
+        Problem(
+            "models",
+            "",
+            f"{', '.join(map(repr, names))} differ only in case or spaces; they are separate models",
+        )
+        for names in groups.values()
+        if len(names) > 1
+    )
+
+
 def warn_of(problems: pd.DataFrame) -> None:
     """Warn once that a study has problems."""
     if len(problems):

@@ -23,6 +23,7 @@ from mmdu_analysis.study_inputs import (
     read_benchmark,
     read_ratings,
     read_scores,
+    spelling_problems,
     turns_of_model,
     warn_of,
 )
@@ -64,6 +65,7 @@ class StudyParts:
             scores, self._benchmark, self._rubric, self._problems, strict, allow_pickle
         )
         self._ratings = read_ratings(ratings, self._rubric, self._problems, strict)
+        self._problems["models"] = spelling_problems(self.own_models)
         self._access = self._checked_access(dict(access or {}))
         self._cache: dict[Any, Any] = {}
         warn_of(self.problems)

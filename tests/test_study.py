@@ -171,6 +171,14 @@ def test_frames_are_matched_with_the_benchmark_like_files():
         Study(bench, scores=scores.assign(dialog_id="x" + scores["dialog_id"]))
 
 
+def test_names_that_differ_only_in_case_are_a_problem():
+    scores = sample_scores()
+    other = scores.loc[scores["model"] == "open-A"].assign(model="Open-A ")
+    with pytest.warns(ProblemWarning, match="'Open-A ', 'open-A' differ only in case or spaces"):
+        study = Study(scores=pd.concat([scores, other]))
+    assert len(study.models) == 6
+
+
 def test_answers_that_repeat_a_turn_are_refused():
     answers = sample_answers()
     with pytest.raises(DataError, match=r"answers: 3 of .* rows repeat a turn"):

@@ -194,7 +194,7 @@ def _long_rows(
             text = f"turn is {clean_text(row['turn'])[:20]!r}, expected a whole number from 1; the row is left out"
             problems.append(Problem(name, f"row {number}", text, dialog_id))
             continue
-        stated = clean_text(row.get("model")) if not is_absent(row.get("model")) else file.model
+        stated = clean_text(row.get("model")).strip() if not is_absent(row.get("model")) else file.model
         answer = row.get("answer")
         text = "" if answer is None or answer != answer else clean_text(answer)
         lost = whole_number(row.get("n_lost_images")) or 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mmdu_analysis.schema import SCORE_COLUMNS, DataError, require_columns
+from mmdu_analysis.stats.given import text_keys
 from mmdu_analysis.stats.resampling import FEW_DIALOGS
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def krippendorff_alpha(
     require_columns(scores, SCORE_COLUMNS, "ratings for an agreement")
     names = [by] if isinstance(by, str) else list(by)
     require_columns(scores, names, "ratings to be grouped")
-    known = scores.dropna(subset=["score", "turn"])
+    known = text_keys(scores).dropna(subset=["score", "turn"])
     if known.duplicated([*UNIT, "judge"]).any():
         raise DataError("a rater has rated a turn more than once; keep the last rating of each")
     groups = known.groupby(names, sort=True, observed=True) if names else [((), known)]

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.schema import (
     MMDU,
-    SCORE_COLUMNS,
     CoverageWarning,
     DataError,
     Rubric,
     is_synthetic,
-    require_columns,
 )
+from mmdu_analysis.stats.scores import as_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,9 +166,7 @@ def _prepared(
     scores: pd.DataFrame, ratings: pd.DataFrame, dimension: str | None, rubric: Rubric
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return judge's scores and people's ratings in points, one row per model, turn and dimension."""
-    for frame, what in ((scores, "scores"), (ratings, "ratings")):
-        require_columns(frame, SCORE_COLUMNS, what)
-        rubric.check(frame["dimension"].unique())
+    scores, ratings = (as_scores(frame, rubric=rubric) for frame in (scores, ratings))
     judges = sorted(map(str, scores["judge"].unique()))
     if len(judges) > 1:
         raise DataError(f"the scores are of {len(judges)} judges ({', '.join(judges[:4])}); choose one")
@@ -189,12 +186,7 @@ def _points(frame: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
         points=rubric.to_percent(known["score"].astype(float)), turn=known["turn"].astype("int64")
     )
     cells = ["model", "dimension", "dialog_id", "turn"]
-    return (
-        points.astype({"dialog_id": "str"})
-        .groupby(cells, sort=False, observed=True)["points"]
-        .mean()
-        .reset_index()
-    )
+    return points.groupby(cells, sort=False, observed=True)["points"].mean().reset_index()
 
 
 def _check_draw(ratings: pd.DataFrame, drawn_at_random: bool | None) -> None:

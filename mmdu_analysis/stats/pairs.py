@@ -81,9 +81,15 @@ def compare_models(
     frame = compare_pair(pairing, a, b, options)
     if not frame["n_turns"].any():
         raise DataError(
-            f"{a!r} and {b!r} share no scored turn; load the scores with benchmark= so that turns are known"
+            f"{a!r} ({_judges(scores, a)}) and {b!r} ({_judges(scores, b)}) share no turn scored by the same judge; load "
+            "the scores with benchmark= if their turns are unknown"
         )
     return frame.assign(model_a=a, model_b=b, average=average, ci=ci, synthetic=frame.pop("synthetic"))
+
+
+def _judges(scores: pd.DataFrame, model: str) -> str:
+    names = sorted(map(str, scores.loc[scores["model"] == model, "judge"].unique()))
+    return ("judges " if len(names) > 1 else "judge ") + ", ".join(names[:3])
 
 
 def _hint(model: str, models: list[str]) -> str:

@@ -29,8 +29,8 @@ def rated_part(frame, chosen):
 
 def draw(rng, correlation, bias=10.0):
     """People's and judge's points with a given correlation at both levels; the true mean is 50."""
-    level, noise = rng.normal(0, 4, (2, G, 1))
-    turns, other = rng.normal(0, 12, (2, G, TURNS))
+    level, noise = rng.normal(0, 2, (2, G, 1))
+    turns, other = rng.normal(0, 6, (2, G, TURNS))
     people = 50 + level + turns
     judge = 50 + bias + correlation * (level + turns) + (1 - correlation**2) ** 0.5 * (noise + other)
     return people, judge
@@ -162,3 +162,14 @@ def test_a_plan_that_is_rated_in_part_has_a_note():
     part = ratings.loc[(ratings["dialog_id"] != "7") | (ratings["turn"] <= 5)]
     note = calibrate_scores(long(judge), part)["note"].iloc[0]
     assert note.startswith("only 290 of 300 judged turns of 20 rated dialogues are rated")
+
+
+def test_frames_of_a_notebook_are_checked():
+    people, judge = draw(np.random.default_rng(5), 0.9)
+    scores, ratings = long(judge), rated_part(long(people, judge="person", seed=1), range(20))
+    floats = ratings.assign(dialog_id=ratings["dialog_id"].astype(float))
+    pd.testing.assert_frame_equal(calibrate_scores(scores, floats), calibrate_scores(scores, ratings))
+    with pytest.raises(DataError, match="outside the scale 0-10"):
+        calibrate_scores(scores, ratings.assign(score=ratings["score"] * 10))
+    with pytest.raises(DataError, match="score a turn again"):
+        calibrate_scores(pd.concat([scores, scores[:9].assign(score=0.0)]), ratings)

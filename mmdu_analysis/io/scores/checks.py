@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from mmdu_analysis.io.scores.official import CURE
 from mmdu_analysis.io.scores.rows import ScoreRow, Source
 from mmdu_analysis.schema import LABEL, DataError
 
+_OUTSIDE = re.compile(r"(?:^|; )([^;]*?) is [^;]*?, outside ")
 _FEW = 10
 """Minimum number of scores whose range is used to check the scale."""
 
@@ -21,14 +23,17 @@ def check_scale(rows: list[ScoreRow], source: Source, name: str) -> None:
     Raises
     ------
     DataError
-        If most values of a file are above the scale of the rubric, or all are fractions in its lowest tenth.
+        If most values of a dimension are outside the scale of the rubric, or all values are fractions in its lowest tenth.
     """
     low, high = source.rubric.scale
-    outside = sum(f"outside {low:g}-{high:g}" in problem.problem for problem in source.problems)
+    outside = Counter(found for problem in source.problems for found in _OUTSIDE.findall(problem.problem))
+    inside = Counter(row.dimension for row in rows if not math.isnan(row.score))
     values = [row.score for row in rows if not math.isnan(row.score) and row.dimension != LABEL]
-    if outside > max(2, len(values)) or (outside and not values):
+    for dimension, count in outside.items():
+        if count <= max(2, inside[dimension]) and values:
+            continue
         raise DataError(
-            f"{name}: {outside} scores lie outside the scale {low:g}-{high:g} of the rubric {source.rubric.name}; "
+            f"{name}: {count} scores of {dimension} lie outside the scale {low:g}-{high:g} of the rubric {source.rubric.name}; "
             "convert them, or pass the rubric of their scale"
         )
     limit = low + (high - low) / 10

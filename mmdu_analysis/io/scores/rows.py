@@ -101,5 +101,5 @@ def text_or_none(value: Any) -> str | None:
 
 
 def name_or(value: Any, default: str) -> str:
-    """Return the name in a cell, else the default."""
-    return text_or_none(value) or default
+    """Return the name in a cell without surrounding spaces, else the default."""
+    return (text_or_none(value) or default).strip()

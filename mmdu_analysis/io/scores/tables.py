@@ -70,6 +70,9 @@ def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[Scor
             f"{name}: got columns {shown}, expected {list(SCORE_COLUMNS)}, or dialog_id and one column per dimension, "
             "VLMEvalKit's 'set' with the dimensions, or labels with dialog_id, turn, correct"
         )
+    if "turn" not in columns:
+        found = ", ".join(map(repr, list(records[0])[:8]))
+        source.report(name, "", f"no column 'turn' (got {found}): the turns of the scores are unknown")
     _check_first_turn(table, name)
     return rows
 

@@ -293,3 +293,26 @@ def test_unreadable_scores_are_one_line(tmp_path, name):
     with pytest.raises(DataError) as caught:
         load_scores(path, allow_pickle=True)
     assert "\n" not in str(caught.value)
+
+
+def test_spaces_around_names_make_no_second_model(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("model,judge,dialog_id,turn,dimension,score\na,j,1,1,Avg,5\n a ,j ,1,2,Avg,6\n")
+    frame = load_scores(path)
+    assert frame[["model", "judge"]].drop_duplicates().to_numpy().tolist() == [["a", "j"]]
+
+
+def test_a_dimension_on_another_scale_is_refused_beside_others_that_fit(tmp_path):
+    """Its few values that fit the scale, such as 0 and 10 of 100, would be its mean."""
+    path = tmp_path / "s.csv"
+    rows = "".join(f"a,j,1,{turn},7,{10 * turn}\n" for turn in range(1, 10))
+    path.write_text("model,judge,dialog_id,turn,Creativity,Avg\n" + rows)
+    with pytest.raises(DataError, match="8 scores of Overall Score lie outside the scale 0-10"):
+        load_scores(path)
+
+
+def test_a_table_without_turns_says_which_columns_it_has(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("model,judge,dialog_id,turn_idx,dimension,score\na,j,1,1,Avg,5\na,j,1,2,Avg,6\n")
+    _, problems = load_scores(path, return_problems=True)
+    assert "no column 'turn' (got 'model', 'judge', 'dialog_id', 'turn_idx'" in problems["problem"].iloc[0]
