@@ -337,12 +337,15 @@ def test_no_part_of_a_message_is_lost_silently(tmp_path, case, parquet):
     assert all(problem in text for text in found)
 
 
-def test_videos_are_a_problem(tmp_path):
-    made = chat(("user", "<video>What?"), ("assistant", "No.")) | {"videos": ["a.mp4"]}
-    assert load_benchmark(write(tmp_path, [made])).problems["problem"].tolist() == [
-        "videos are not read; they are left out"
-    ]
-    made["videos"] = []
+@pytest.mark.parametrize("name", ["video", "videos", "audios"])
+def test_videos_are_a_problem(tmp_path, name):
+    made = chat(("user", "<video>What?"), ("assistant", "No.")) | {name: ["a.mp4"]}
+    pq.write_table(pa.Table.from_pylist([made] * 3), tmp_path / "d.parquet", row_group_size=1)
+    for path in (write(tmp_path, [made]), tmp_path / "d.parquet"):
+        assert load_benchmark(path).problems["problem"].tolist() == [
+            "videos and audio are not read; they are left out"
+        ]
+    made[name] = []
     assert load_benchmark(write(tmp_path, [made])).problems.empty
 
 

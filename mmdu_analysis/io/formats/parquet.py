@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from mmdu_analysis.io.dialogs import Dialog, Fault
-from mmdu_analysis.io.formats.records import LISTS, Embedded, Keys, dialog_of, record_type
+from mmdu_analysis.io.formats.records import LISTS, NOT_READ, Embedded, Keys, dialog_of, record_type
 from mmdu_analysis.io.formats.writing import messages
 from mmdu_analysis.schema import DataError, short_path, shorten
 
@@ -66,8 +66,8 @@ def read(path: Path, groups: tuple[int, int] | None = None) -> Iterator[tuple[st
     wanted = [
         name for name in (talk, *_IMAGES, *_IDS, "system", "synthetic", "image_inds") if name in columns
     ]
-    for name in {"videos", "audios"}.intersection(columns if first == 0 else ()):
-        yield "", Fault("", f"{name} are not read; they are left out")
+    if first == 0 and not {*NOT_READ}.isdisjoint(columns):
+        yield "", Fault("", "videos and audio are not read; they are left out")
     number = sum(file.metadata.row_group(group).num_rows for group in range(first))
     try:
         for batch in file.iter_batches(_BATCH, row_groups=range(first, last), columns=wanted):

@@ -23,6 +23,7 @@ _SPEAKER = re.compile(rb'(?<!\\)"(from|role)"\s{0,99}:')
 
 _PICTURES = frozenset({"image", "image_url", "input_image"})
 _TEXTS = frozenset({"text", "input_text", "output_text"})
+NOT_READ = ("video", "videos", "audio", "audios")
 _NOTHING = msgspec.Raw(b"null")
 
 
@@ -93,7 +94,9 @@ class Record(msgspec.Struct, gc=False):
     system: str | None = None
     synthetic: bool = False
     lost_images: list[int] | None = None
+    video: msgspec.Raw = _NOTHING
     videos: msgspec.Raw = _NOTHING
+    audio: msgspec.Raw = _NOTHING
     audios: msgspec.Raw = _NOTHING
 
 
@@ -162,9 +165,9 @@ def dialog_of(record: Record, dialog_id: str, keys: Keys) -> Dialog:
         ]
         pair_messages(talk, dialog, f".{keys.talk}")
         images = images or inside
-    for name in ("videos", "audios"):
-        if bytes(getattr(record, name)) not in (b"null", b"[]"):
-            dialog.faults.append(Fault(f".{name}", f"{name} are not read; they are left out"))
+    for name in NOT_READ:
+        if bytes(getattr(record, name)) not in (b"null", b"[]", b'""'):
+            dialog.faults.append(Fault(f".{name}", "videos and audio are not read; they are left out"))
     _take_images(images, dialog)
     number_images(dialog, record.image_inds)
     check_dialog(dialog, f".{keys.talk}", numbered=record.image_inds is not None)
