@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,8 @@ from mmdu_analysis.io.export import benchmark_dialogs
 from mmdu_analysis.io.formats import InputFormat, check_input_format
 from mmdu_analysis.io.pictures import PictureNames, data_url_bytes, find_picture, names_of
 from mmdu_analysis.io.stream import Work, find_files, stream
-from mmdu_analysis.schema import DataError, Problem, report, shorten
-from mmdu_analysis.stats.lengths import Source, find_paths
+from mmdu_analysis.schema import DataError, Problem, ProblemWarning, report, shorten
+from mmdu_analysis.stats.lengths import Source, find_folder, find_paths
 from mmdu_analysis.stats.measure import plain_text
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Index(NamedTuple):
         Picture path -> id of the first dialogue that has it.
     files : dict of tuple of (int, str) to str
         Size and SHA-256 of a picture -> id of the first dialogue that has it.
+    lost : int
+        Pictures that were not found.
     """
 
     n: int
@@ -63,15 +66,17 @@ class Index(NamedTuple):
     dialogs: list[str]
     paths: dict[str, str]
     files: dict[tuple[int, str], str]
+    lost: int
 
 
 class Found(NamedTuple):
-    """The overlap of one dialogue: rows of `kind`, `other`, `count`, `example`; and the keys to find duplicates."""
+    """The overlap of one dialogue: rows of `kind`, `other`, `count`, `example`; the keys to find duplicates; lost pictures."""
 
     dialog_id: str
     synthetic: bool
     digest: bytes
     rows: list[tuple[str, str, int, str]]
+    lost: int
 
 
 def find_overlap(
@@ -101,7 +106,8 @@ def find_overlap(
         One row per dialogue, kind and other dialogue: ``dialog_id``; ``kind``: ``text`` (runs of `n` words),
         ``image path``, ``image file`` (the same bytes), ``duplicate`` (the same texts and pictures as an
         earlier dialogue of the data); ``other``: id in `against`, for duplicates in the data; ``count``: runs
-        or pictures, int64; ``example``; ``synthetic``.
+        or pictures, int64; ``example``; ``synthetic``. A warning counts the pictures that were not found, which
+        are compared by their paths only.
 
     Raises
     ------
@@ -135,10 +141,16 @@ def find_overlap(
     index = build_index(against if isinstance(against, Benchmark) else load_benchmark(against), n)
     rows: list[tuple[str, str, str, int, str, bool]] = []
     seen: dict[bytes, str] = {}
+    lost = 0
     for found in _compare_all(benchmark, index, input_format, ids):
+        lost += found.lost
         first = seen.setdefault(found.digest, found.dialog_id)
         shared = [*found.rows, ("duplicate", first, 1, "")] if first is not found.dialog_id else found.rows
         rows += [(found.dialog_id, *row, found.synthetic) for row in shared]
+    for name, count in (("data", lost), ("benchmark", index.lost)):
+        if count:
+            text = f"{count:,} pictures of the {name} were not found, and are compared by their paths only"
+            warnings.warn(text, ProblemWarning, stacklevel=2)
     frame = pd.DataFrame(rows, columns=list(OVERLAP_COLUMNS))
     texts = dict.fromkeys(("dialog_id", "kind", "other", "example"), "str")
     return frame.astype(texts | {"count": "int64", "synthetic": "bool"})
@@ -150,7 +162,7 @@ def build_index(benchmark: Benchmark, n: int) -> Index:
 
     vocabulary: dict[str, int] = {}
     texts, hashes, starts, owners = [], [], [], []
-    at, dialogs = 0, []
+    at, lost, dialogs = 0, 0, []
     paths: dict[str, str] = {}
     files: dict[tuple[int, str], str] = {}
     names = names_of(benchmark.folder) if benchmark.folder else PictureNames([])
@@ -166,7 +178,9 @@ def build_index(benchmark: Benchmark, n: int) -> Index:
             at += len(words)
         for path in dialog.images:
             paths.setdefault(_plain_path(path), dialog.dialog_id)
-            if (content := _content(path, None, names)) is not None:
+            content = _content(path, None, names)
+            lost += content is None
+            if content is not None:
                 files.setdefault(content, dialog.dialog_id)
     joined = np.concatenate(hashes or [np.zeros(0, np.uint64)])
     order = np.argsort(joined, kind="stable")
@@ -180,6 +194,7 @@ def build_index(benchmark: Benchmark, n: int) -> Index:
         dialogs,
         paths,
         files,
+        lost,
     )
 
 
@@ -210,8 +225,9 @@ def _compare_all(benchmark: Source, index: Index, input_format: str | None, ids:
         folder = benchmark.folder or Path("/nonexistent")
         yield from compare_dialogs(list(benchmark_dialogs(benchmark)), folder / "benchmark.json", index)
         return
+    below = find_folder(benchmark, None)
     listed = [file for path in find_paths(benchmark) for file in find_files(path)]
-    work: Work = partial(compare_dialogs, index=index)
+    work: Work = partial(compare_dialogs, index=index, folder=below)
     problems: list[Problem] = []
     for part in stream(listed, work, input_format=input_format, ids=ids):
         problems += part.problems
@@ -220,24 +236,28 @@ def _compare_all(benchmark: Source, index: Index, input_format: str | None, ids:
     report(problems, strict=False, advice="measure_dataset(...).problems")
 
 
-def compare_dialogs(dialogs: list[Dialog], path: Path, index: Index) -> list[Found]:
+def compare_dialogs(
+    dialogs: list[Dialog], path: Path, index: Index, folder: Path | None = None
+) -> list[Found]:
     """Compare a batch of dialogues with the benchmark; this function runs in worker processes."""
-    names = names_of(path.parent)
-    return [
-        Found(
-            dialog.dialog_id,
-            dialog.synthetic,
-            _digest(dialog),
-            [*_shared_texts(dialog, index), *_shared_images(dialog, names, index)],
-        )
-        for dialog in dialogs
-    ]
+    names = names_of(folder or path.parent)
+    return [_compare(dialog, names, index) for dialog in dialogs]
+
+
+def _compare(dialog: Dialog, names: PictureNames, index: Index) -> Found:
+    images, lost = _shared_images(dialog, names, index)
+    rows = [*_shared_texts(dialog, index), *images]
+    return Found(dialog.dialog_id, dialog.synthetic, _digest(dialog), rows, lost)
 
 
 def _digest(dialog: Dialog) -> bytes:
     found = hashlib.blake2b(digest_size=16)
-    for text in (*dialog.questions, "", *dialog.answers, "", *dialog.images):
-        data = text.encode("utf-8", "surrogatepass")
+    images = [
+        data or path
+        for path, data in zip(dialog.images, dialog.pictures or [None] * len(dialog.images), strict=True)
+    ]
+    for part in (*dialog.questions, "", *dialog.answers, "", *images):
+        data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
         found.update(len(data).to_bytes(8, "little") + data)
     return found.digest()
 
@@ -294,18 +314,19 @@ def _equal_runs(numbers: np.ndarray, starts: np.ndarray, places: np.ndarray, ind
     return (ours == index.words[index.starts[places][:, None] + steps]).all(axis=1)
 
 
-def _shared_images(dialog: Dialog, names: PictureNames, index: Index) -> Iterator[tuple[str, str, int, str]]:
-    """Yield the pictures that a dialogue shares, by path and by content."""
+def _shared_images(
+    dialog: Dialog, names: PictureNames, index: Index
+) -> tuple[list[tuple[str, str, int, str]], int]:
+    """Return the pictures that a dialogue shares, by path and by content, and the number of those that were not found."""
     carried = dialog.pictures or [None] * len(dialog.images)
     by_path = [(index.paths.get(_plain_path(path)), path) for path in dialog.images]
     sizes = {size for size, _ in index.files}
+    contents = [_content(path, data, names, sizes) for path, data in zip(dialog.images, carried, strict=True)]
     by_file = [
         (index.files.get(content) if content else None, path)
-        for path, data in zip(dialog.images, carried, strict=True)
-        for content in [_content(path, data, names, sizes)]
+        for content, path in zip(contents, dialog.images, strict=True)
     ]
-    yield from _counted("image path", by_path)
-    yield from _counted("image file", by_file)
+    return [*_counted("image path", by_path), *_counted("image file", by_file)], contents.count(None)
 
 
 def _counted(kind: str, found: Iterable[tuple[str | None, str]]) -> Iterator[tuple[str, str, int, str]]:
@@ -324,13 +345,13 @@ def _plain_path(path: str) -> str:
 def _content(
     path: str, data: bytes | None, names: PictureNames, sizes: set[int] | None = None
 ) -> tuple[int, str] | None:
-    """Return size and SHA-256 of a picture; None if the file is missing, or the benchmark has no picture of that size."""
+    """Return size and SHA-256 of a picture (empty if its size is not among `sizes`); None if it was not found."""
     data = data or data_url_bytes(path)
     file = None if data or not names.may_exist(path) else find_picture(names.roots, path)
     if data is None and file is None:
         return None
     size = len(data) if data is not None else file.stat().st_size  # type: ignore[union-attr]
     if sizes is not None and size not in sizes:
-        return None
+        return size, ""
     content = data if data is not None else file.read_bytes()  # type: ignore[union-attr]
     return size, hashlib.sha256(content).hexdigest()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from builders import record
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmdu_analysis import DataError, load_benchmark
+from mmdu_analysis.schema import ProblemWarning
 from mmdu_analysis.stats.overlap import find_overlap, split_words
 
 pytestmark = pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
@@ -112,3 +115,30 @@ def test_what_can_t_be_compared(sample):
         find_overlap(sample, sample, n=2)
     found = find_overlap(sample.select(["7"]), sample.select(["8"]))
     assert found["synthetic"].dtype == bool
+
+
+def test_pictures_that_cannot_be_compared_are_counted(tmp_path):
+    bench = write(tmp_path / "b" / "b.json", entry(1, "What?", "This.", images=["a.png", "gone.png"]))
+    Image.new("RGB", (7, 7)).save(tmp_path / "b" / "a.png")
+    data = write(tmp_path / "t" / "sub" / "t.json", entry("x", "Where?", "Here.", images=["c.png", "d.png"]))
+    with pytest.warns(ProblemWarning) as warned:
+        assert find_overlap(data, bench).empty
+    texts = [str(one.message) for one in warned if "compared by" in str(one.message)]
+    assert texts == [
+        "2 pictures of the data were not found, and are compared by their paths only",
+        "1 pictures of the benchmark were not found, and are compared by their paths only",
+    ]
+    for name in ("c.png", "d.png"):  # in the folder that is named, above that of the file
+        Image.new("RGB", (7, 7)).save(tmp_path / "t" / name)
+    assert find_overlap(tmp_path / "t", bench)[["kind", "count"]].to_numpy().tolist() == [["image file", 2]]
+
+
+def test_duplicates_with_pictures_inside_of_the_file_are_found(tmp_path):
+    talk = [{"role": "user", "content": "<image>What?"}, {"role": "assistant", "content": "This."}]
+    rows = [
+        {"images": [{"bytes": data, "path": None}], "messages": talk} for data in (b"one", b"two", b"one")
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    bench = write(tmp_path / "b" / "b.json", entry(1, "Who?", "Me."))
+    found = find_overlap(tmp_path / "t.parquet", bench)
+    assert found[["dialog_id", "kind", "other"]].to_numpy().tolist() == [["2", "duplicate", "0"]]
