@@ -36,7 +36,7 @@ def convert(
         typer.Option(
             "--pictures",
             help="keep: paths as listed; copy, link: into a folder beside the file; embed: into the file "
-            "(the default of parquet).",
+            "(the default of parquet; only ms-swift and OpenAI read pictures in JSON).",
         ),
     ] = None,
     picture_folder: PictureFolderOption = None,

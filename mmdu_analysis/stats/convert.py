@@ -113,7 +113,8 @@ def convert(
     check : bool, default False
         Leave out, and report, what a trainer would reject: placeholders that don't match the images, missing
         pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures
-        that are neither web addresses nor data URLs (``pictures="embed"`` writes the latter).
+        that are neither web addresses nor data URLs (``pictures="embed"`` writes the latter); for ``llava``,
+        ``llama-factory``, ``internvl`` and ``mantis``, whose trainers open files, pictures that are either.
     max_tokens : int, optional
         Leave out, and report, dialogues of more tokens: of the texts, with the system message, and of the images.
         The trainer's chat template adds some for each message.

@@ -212,10 +212,18 @@ def talk_about(*images, answer="Yes."):
             talk_about("https://x.org/a.jpg", answer="<image>"),
             "1 images listed and 0 placeholders",
         ),
+        *[
+            (to, talk_about(image), why)
+            for to in ("llava", "llama-factory", "internvl", "mantis")
+            for image, why in (
+                ("https://x.org/a.jpg", "a web address, and the trainer opens files only"),
+                ("data:image/png;base64,AAAA", "a data URL, and the trainer opens files only"),
+            )
+        ],
     ],
 )
 def test_what_one_trainer_rejects_is_left_out_with_the_reason(tmp_path, to, entry, why):
-    fine = talk_about("https://x.org/a.jpg") | {"id": "fine"}
+    fine = talk_about("https://x.org/a.jpg" if to == "openai" else "a.jpg") | {"id": "fine"}
     Image.new("RGB", (3, 3)).save(tmp_path / "a.jpg")
     (tmp_path / "d.json").write_text(json.dumps([entry, fine]), encoding="utf-8")
     done = convert(tmp_path / "d.json", tmp_path / "o.jsonl", to, check=True)

@@ -23,6 +23,7 @@ from mmdu_analysis.io.formats import (
     parquet,
 )
 from mmdu_analysis.io.formats.records import Keys
+from mmdu_analysis.io.formats.writing import not_files
 from mmdu_analysis.io.sniff import PARQUET
 from mmdu_analysis.schema import DataError, short_path
 
@@ -56,12 +57,12 @@ _JSON = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _LINES = (".jsonl", ".jsonl.gz")
 FORMATS: dict[str, Format] = {
     "mmdu": Format(mmdu.write, Keys("conversations", "from"), _JSON),
-    "llava": Format(llava.write, Keys("conversations", "from"), _JSON),
-    "llama-factory": Format(llama_factory.write, Keys("messages", "role"), (".json", ".jsonl")),
+    "llava": Format(llava.write, Keys("conversations", "from"), _JSON, not_files),
+    "llama-factory": Format(llama_factory.write, Keys("messages", "role"), (".json", ".jsonl"), not_files),
     "ms-swift": Format(ms_swift.write, Keys("messages", "role"), _LINES),
     "openai": Format(openai_chat.write, Keys("messages", "role"), _LINES, openai_chat.reject),
-    "internvl": Format(internvl.write, Keys("conversations", "from"), (".jsonl",)),
-    "mantis": Format(mantis.write, Keys("conversation", "role"), _JSON),
+    "internvl": Format(internvl.write, Keys("conversations", "from"), (".jsonl",), not_files),
+    "mantis": Format(mantis.write, Keys("conversation", "role"), _JSON, not_files),
     "parquet": Format(parquet.write, Keys("messages", "role"), (".parquet",)),
 }
 

@@ -47,6 +47,16 @@ def messages(
     return talk
 
 
+def not_files(dialog: Dialog) -> str:
+    """Return why a trainer that opens pictures as files would reject a dialogue; empty where it wouldn't."""
+    for image in dialog.images:
+        if image.startswith("data:"):
+            return "a picture is a data URL, and the trainer opens files only: copy the pictures"
+        if image.startswith(("http://", "https://")):
+            return "a picture is a web address, and the trainer opens files only: download it"
+    return ""
+
+
 def identity(dialog: Dialog) -> dict[str, Any]:
     """Return the id of a dialogue with the type that it has in its record."""
     return {"id": int(dialog.dialog_id) if dialog.number_id else dialog.dialog_id}
