@@ -100,6 +100,10 @@ def convert(
             f"{done.n_pictures_elsewhere:,} pictures are not at their listed paths as seen from the folder of {done.path}; "
             "add --pictures copy (or link), or name the folder of the pictures where the file is read"
         )
+    if done.n_unmatched:
+        note(
+            f"{done.n_unmatched:,} dialogues have other numbers of placeholders than of pictures; --check leaves them out"
+        )
     if done.n_unanswered:
         note(f"{done.n_unanswered:,} answers are empty; --check leaves out their dialogues")
     show(done.steps, Format.markdown, None)

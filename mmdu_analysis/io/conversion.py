@@ -124,7 +124,8 @@ def _prepare(dialog: Dialog, folder: Path, recipe: Recipe) -> Lost:
     names = names_of(folder)
     if recipe.to == "internvl":
         dialog.sizes = image_sizes(dialog, names)
-    return place_pictures(dialog, names, recipe.placing)
+    unmatched = recipe.to != "mmdu" and _count_placed(dialog) != len(dialog.images)
+    return place_pictures(dialog, names, recipe.placing)._replace(unmatched=int(unmatched))
 
 
 def find_fault(dialog: Dialog) -> str:
@@ -143,7 +144,7 @@ def find_fault(dialog: Dialog) -> str:
     """
     if dialog.faults:
         return dialog.faults[0].problem
-    placed = sum(dialog.placeholders) + sum(map(count_placeholders, dialog.answers))
+    placed = _count_placed(dialog)
     if placed != len(dialog.images):
         return f"{len(dialog.images)} images and {placed} placeholders"
     for turn, (question, answer) in enumerate(zip(dialog.questions, dialog.answers, strict=True), 1):
@@ -152,6 +153,10 @@ def find_fault(dialog: Dialog) -> str:
         if not answer.strip():
             return f"turn {turn}: the answer is empty"
     return ""
+
+
+def _count_placed(dialog: Dialog) -> int:
+    return sum(dialog.placeholders) + sum(map(count_placeholders, dialog.answers))
 
 
 def _without_placeholders(text: str) -> str:

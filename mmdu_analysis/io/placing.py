@@ -56,7 +56,7 @@ class Placing(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """What whoever reads the written records will not find: pictures and answers.
+    """What whoever reads the written records will not find: pictures, answers and placeholders.
 
     Attributes
     ----------
@@ -66,6 +66,8 @@ class Lost(NamedTuple):
         Those that are kept as listed, and are not at their paths as seen from the written file.
     unanswered : int
         Turns with an empty answer.
+    unmatched : int
+        Dialogues whose placeholders don't match their pictures.
     why : str
         The first picture that was not found, and the reason.
     """
@@ -73,6 +75,7 @@ class Lost(NamedTuple):
     missing: int = 0
     elsewhere: int = 0
     unanswered: int = 0
+    unmatched: int = 0
     why: str = ""
 
     def plus(self, other: Lost) -> Lost:
@@ -81,6 +84,7 @@ class Lost(NamedTuple):
             self.missing + other.missing,
             self.elsewhere + other.elsewhere,
             self.unanswered + other.unanswered,
+            self.unmatched + other.unmatched,
             self.why or other.why,
         )
 
@@ -118,7 +122,7 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
         paths.append(new)
         held.append(bytes_)
     dialog.images, dialog.pictures = paths, held
-    return Lost(missing, elsewhere, sum(not answer.strip() for answer in dialog.answers), why)
+    return Lost(missing, elsewhere, sum(not answer.strip() for answer in dialog.answers), why=why)
 
 
 def _why(path: str, names: PictureNames) -> str:

@@ -16,7 +16,7 @@ from mmdu_analysis.io.benchmark import Benchmark, load_benchmark, resolve_source
 from mmdu_analysis.io.conversion import Recipe, Totals, open_output, write_part, write_sidecar
 from mmdu_analysis.io.export import benchmark_dialogs, refuse_own_input
 from mmdu_analysis.io.formats import FORMATS, FormatName, InputFormat, check_input_format
-from mmdu_analysis.io.placing import PictureMode, Placing
+from mmdu_analysis.io.placing import Lost, PictureMode, Placing
 from mmdu_analysis.io.stream import Part, find_files, stream, total_size
 from mmdu_analysis.schema import DataError, Problem, ProblemWarning, problems_frame, report, short_path
 from mmdu_analysis.stats.lengths import Source, assumed_sizes, dialog_lengths, find_folder, find_paths
@@ -50,6 +50,8 @@ class Converted:
         Pictures that were found, but not at their listed paths as seen from the folder of the written file.
     n_unanswered : int
         Turns of these dialogues with an empty answer.
+    n_unmatched : int
+        Dialogues whose placeholders don't match their pictures; 0 for ``mmdu``, which needs no placeholders.
     first_missing : str
         The first picture that was not found, and the reason; empty if there is none.
     steps : pandas.DataFrame
@@ -64,6 +66,7 @@ class Converted:
     n_missing_pictures: int
     n_pictures_elsewhere: int
     n_unanswered: int
+    n_unmatched: int
     first_missing: str
     steps: pd.DataFrame
     problems: pd.DataFrame
@@ -126,8 +129,8 @@ def convert(
     Returns
     -------
     Converted
-        Paths, counts and problems; one warning counts the problems, others the empty answers, the pictures
-        that were not found, and those that the paths of the written file don't lead to.
+        Paths, counts and problems; one warning counts the problems, others the empty answers, the dialogues
+        whose placeholders don't match their pictures, the pictures that were not found, and those that the paths of the written file don't lead to.
 
     Raises
     ------
@@ -199,23 +202,8 @@ def convert(
     sidecar = write_sidecar(out, to, len(totals.seen))
     problems = [*found, *totals.problems]
     report(problems, strict=False, advice="convert(...).problems")
-    if totals.lost.missing:
-        text = (
-            f"{short_path(out)}: {totals.lost.missing:,} pictures were not found and are listed as they were, the first: "
-            f"{totals.lost.why}"
-        )
-        if isinstance(source, Benchmark):
-            text += "; pictures inside of a file are written if its path is given instead of a Benchmark"
-        warnings.warn(text, ProblemWarning, stacklevel=2)
-    if totals.lost.unanswered:
-        text = f"{short_path(out)}: {totals.lost.unanswered:,} answers are empty; check=True leaves out their dialogues"
-        warnings.warn(text, ProblemWarning, stacklevel=2)
-    if totals.lost.elsewhere:
-        text = (
-            f"{short_path(out)}: {totals.lost.elsewhere:,} pictures are not at their listed paths as seen from the "
-            "folder of this file; pass pictures='copy' or 'link', or give its readers the folder of the pictures"
-        )
-        warnings.warn(text, ProblemWarning, stacklevel=2)
+    for text in _lost(totals.lost, isinstance(source, Benchmark)):
+        warnings.warn(f"{short_path(out)}: {text}", ProblemWarning, stacklevel=2)
     return Converted(
         out,
         sidecar,
@@ -223,10 +211,30 @@ def convert(
         totals.lost.missing,
         totals.lost.elsewhere,
         totals.lost.unanswered,
+        totals.lost.unmatched,
         totals.lost.why,
         _steps(steps, totals, source),
         problems_frame(problems),
     )
+
+
+def _lost(lost: Lost, from_frames: bool) -> Iterator[str]:
+    """Describe what a reader of the written file will not find, and what to do."""
+    if lost.missing:
+        text = f"{lost.missing:,} pictures were not found and are listed as they were, the first: {lost.why}"
+        inside = "; pictures inside of a file are written if its path is given instead of a Benchmark"
+        yield text + inside * from_frames
+    if lost.unmatched:
+        yield (
+            f"{lost.unmatched:,} dialogues have other numbers of placeholders than of pictures; check=True leaves them out"
+        )
+    if lost.unanswered:
+        yield f"{lost.unanswered:,} answers are empty; check=True leaves out their dialogues"
+    if lost.elsewhere:
+        yield (
+            f"{lost.elsewhere:,} pictures are not at their listed paths as seen from the folder of this file; pass "
+            "pictures='copy' or 'link', or give its readers the folder of the pictures"
+        )
 
 
 def too_long(dialogs: list[Dialog], path: Path, max_tokens: int, options: Options) -> list[str]:

@@ -562,3 +562,19 @@ def test_the_reason_for_a_missing_picture_is_told(data, tmp_path):
         convert(source, tmp_path / "o.json", "llava", check=True)
     done = convert(source, tmp_path / "o.json", "llava", check=True, picture_folder=data.parent)
     assert (done.n_dialogs, done.first_missing) == (1, "")
+
+
+def test_dialogues_without_placeholders_are_counted(tmp_path):
+    entry = {"id": 1, "image": ["a.jpg"], "image_inds": [4]}
+    entry["conversations"] = [
+        {"from": "user", "value": "What is Image4?"},
+        {"from": "assistant", "value": "A."},
+    ]
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps([entry, talk_about() | {"id": 2}]))
+    with pytest.warns(
+        ProblemWarning, match="1 dialogues have other numbers of placeholders than of pictures"
+    ):
+        assert convert(source, tmp_path / "o.json", "llava").n_unmatched == 1
+    assert convert(source, tmp_path / "o.json", "mmdu").n_unmatched == 0
+    assert convert(source, tmp_path / "o.json", "llava", check=True).n_unmatched == 0
