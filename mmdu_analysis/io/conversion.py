@@ -17,9 +17,9 @@ from mmdu_analysis.io.dialogs import Dialog, count_placeholders
 from mmdu_analysis.io.export import open_records
 from mmdu_analysis.io.formats import FORMATS, internvl, llama_factory, parquet
 from mmdu_analysis.io.frames import image_sizes
-from mmdu_analysis.io.pictures import names_of
+from mmdu_analysis.io.pictures import PictureNames, bytes_size, is_url, names_of
 from mmdu_analysis.io.placing import Lost, Placing, place_pictures
-from mmdu_analysis.schema import PLACEHOLDERS, DataError, Problem, short_path
+from mmdu_analysis.schema import PLACEHOLDERS, DataError, Problem, short_path, shorten
 
 _ROWS = 64
 _TAKEN = "the id is that of an earlier dialogue, which is left out"
@@ -100,11 +100,12 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
             reason = reason or (find_fault(dialog) if recipe.check else "")
             reason = _TAKEN if dialog.dialog_id in refused else reason
             if not reason:
+                unreadable = _unreadable(dialog, names_of(folder)) if recipe.check else ""
                 here = _prepare(dialog, folder, recipe)
                 if recipe.check and here.missing:
                     reason = f"{here.missing} of its pictures are missing, the first: {here.why}"
                 elif recipe.check:
-                    reason = FORMATS[recipe.to].reject(dialog)
+                    reason = FORMATS[recipe.to].reject(dialog) or unreadable
                 lost = lost if reason else lost.plus(here)
             if reason:
                 refused.add(dialog.dialog_id)
@@ -117,6 +118,17 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
     else:
         _write_records(ready(), written, recipe)
     return written._replace(lost=lost)
+
+
+def _unreadable(dialog: Dialog, names: PictureNames) -> str:
+    """Return which pictures of a dialogue can't be read; web addresses are not fetched."""
+    carried = dialog.pictures or [None] * len(dialog.images)
+    paths = [
+        path
+        for path, data in zip(dialog.images, carried, strict=True)
+        if not is_url(path) and (bytes_size(data) if data else names.size(path)) is None
+    ]
+    return f"{len(paths)} of its pictures can't be read, the first: {shorten(paths[0], 80)}" if paths else ""
 
 
 def _prepare(dialog: Dialog, folder: Path, recipe: Recipe) -> Lost:

@@ -193,4 +193,7 @@ def _listed(target: Path, placing: Placing) -> str:
 
 def _kind(data: bytes) -> tuple[str, str]:
     """Return the ending and the media type of a picture."""
-    return next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), ("bin", "image/png"))
+    return next(
+        (kind for magic, kind in _KINDS.items() if data.startswith(magic)),
+        ("bin", "application/octet-stream"),
+    )

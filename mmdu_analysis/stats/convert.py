@@ -115,7 +115,7 @@ def convert(
         As in `choose_dialogs`.
     check : bool, default False
         Leave out, and report, what a trainer would reject: placeholders that don't match the images, missing
-        pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures
+        and unreadable pictures, empty messages, messages out of turn. For ``openai`` also more than 10 images, and pictures
         that are neither web addresses nor data URLs (``pictures="embed"`` writes the latter); for ``llava``,
         ``llama-factory``, ``internvl`` and ``mantis``, whose trainers open files, pictures that are either.
     max_tokens : int, optional

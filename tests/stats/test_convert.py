@@ -578,3 +578,18 @@ def test_dialogues_without_placeholders_are_counted(tmp_path):
         assert convert(source, tmp_path / "o.json", "llava").n_unmatched == 1
     assert convert(source, tmp_path / "o.json", "mmdu").n_unmatched == 0
     assert convert(source, tmp_path / "o.json", "llava", check=True).n_unmatched == 0
+
+
+def test_pictures_that_cannot_be_read_are_left_out_by_the_check(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xffcut")
+    Image.new("RGB", (3, 3)).save(tmp_path / "b.tif")
+    Image.new("RGB", (3, 3)).save(tmp_path / "c.png")
+    source = tmp_path / "in.json"
+    made = [talk_about(f"{name}") | {"id": name} for name in ("a.jpg", "b.tif", "c.png")]
+    source.write_text(json.dumps(made))
+    done = convert(source, tmp_path / "o.jsonl", "openai", check=True, pictures="embed")
+    assert [found["id"] for found in records_of(done.path)] == ["c.png"]
+    assert done.problems["problem"].tolist() == [
+        "left out: 1 of its pictures can't be read, the first: a.jpg",
+        "left out: a picture is image/tiff; OpenAI accepts JPEG, PNG and WebP",
+    ]
