@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmdu_analysis.cli import judging
-from mmdu_analysis.cli.options import FormatOption, OutOption, note, show
+from mmdu_analysis.cli.options import SEVERAL, FormatOption, OutOption, note, show, split_values
 from mmdu_analysis.io.tables import Format
 from mmdu_analysis.schema import DataError, ProblemWarning
 
@@ -59,7 +59,12 @@ def cluster(
         int | None, typer.Option("--number", min=1, help="Largest number of combinations.")
     ] = None,
     sizes: Annotated[
-        str | None, typer.Option("--sizes", help="Images of a combination with weights, such as 2:5,3:2,4:1.")
+        list[str] | None,
+        typer.Option(
+            "--sizes",
+            help=f"Images of a combination with its weight, such as 2:5; {SEVERAL}.",
+            callback=split_values,
+        ),
     ] = None,
     reuse: Annotated[
         bool, typer.Option("--reuse", help="An item may be part of several combinations.")
@@ -128,16 +133,16 @@ def _list(problems: pd.DataFrame) -> None:
         note(f"{len(problems):,} items were left out")
 
 
-def _sizes(text: str) -> dict[int, float]:
-    """Read weights such as ``2:5,3:2``."""
+def _sizes(parts: list[str]) -> dict[int, float]:
+    """Read weights such as ``2:5`` and ``3:2``."""
     found: dict[int, float] = {}
-    for part in text.split(","):
+    for part in parts:
         size, _, weight = part.partition(":")
         try:
             found[int(size)] = float(weight or 1)
         except ValueError:
             raise DataError(
-                f"--sizes got {text!r}, expected numbers of images with weights: 2:5,3:2,4:1"
+                f"--sizes got {part!r}, expected numbers of images with weights: 2:5,3:2,4:1"
             ) from None
     return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmdu_analysis.cli.options import (
+    SEVERAL,
     AccessOption,
     AnswersOption,
     DataOption,
@@ -16,6 +17,7 @@ from mmdu_analysis.cli.options import (
     RubricOption,
     ScoresOption,
     note,
+    split_values,
     study_of,
 )
 from mmdu_analysis.schema import NotAvailable
@@ -42,13 +44,18 @@ def figures(
     rubric: RubricOption = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("figures"),
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Draw only this figure; may be repeated.")
+        list[str] | None,
+        typer.Option("--only", help=f"Draw only this figure, or {SEVERAL}.", callback=split_values),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the figures and exit.")] = False,
     form: Annotated[
-        str,
-        typer.Option("--format", help="Formats of the pictures: png, pdf or svg, separated by commas."),
-    ] = "png,pdf",
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help=f"Format of the pictures, png, pdf or svg, or {SEVERAL}; by default png,pdf.",
+            callback=split_values,
+        ),
+    ] = None,
     width: Annotated[float | None, typer.Option("--width", help="Width in inches, such as 3.3.")] = None,
     height: Annotated[float | None, typer.Option("--height", help="Height in inches.")] = None,
     font_size: Annotated[
@@ -76,7 +83,7 @@ def figures(
         _list(found, study)
         return
     _check_wanted(found if only else [], study)
-    formats: Any = tuple(part.strip().lower() for part in form.split(",") if part.strip())
+    formats: Any = tuple(part.lower() for part in form or ("png", "pdf"))
     written = _write(
         study,
         out,

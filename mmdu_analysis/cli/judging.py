@@ -71,7 +71,7 @@ ParameterOption = Annotated[
     list[str] | None,
     typer.Option(
         "--parameter",
-        help="NAME=VALUE, another parameter of the request, such as max_tokens=1024; may be repeated. "
+        help="NAME=VALUE, another parameter of the request, such as max_tokens=1024; for several, repeat the option, since values may have commas. "
         "temperature is 0 unless given; NAME=null leaves it out.",
     ),
 ]

@@ -5,19 +5,78 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mmdu_analysis.io.escape import escape_terminal
 from mmdu_analysis.io.formats import InputFormat
 from mmdu_analysis.io.tables import Format, render_table, write_table
-from mmdu_analysis.schema import ACCESS, SYNTHETIC_LABEL, is_synthetic, parse_access
+from mmdu_analysis.schema import ACCESS, SYNTHETIC_LABEL, DataError, is_synthetic, parse_access
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mmdu_analysis.study import Study
+
+SEVERAL = "several: repeat the option or separate them by commas"
+"""How options of several values are given, for their help."""
+
+
+def split_values(values: list[str] | None) -> list[str]:
+    """Return the values of an option that may be repeated and whose values may be separated by commas."""
+    parts = [part.strip() for value in values or () for part in value.split(",")]
+    return [part for part in parts if part]
+
+
+def split_paths(paths: list[Any] | None) -> list[Any]:
+    """Return paths as `split_values` does; one that is itself the path of a file or folder is not split."""
+    found = []
+    for path in paths or ():
+        whole = Path(path).expanduser().exists()
+        found += [path] if whole else [type(path)(part) for part in split_values([str(path)])]
+    return found
+
+
+def split_pairs(pairs: list[str] | None) -> list[str]:
+    """Return ``NAME=VALUE`` pairs as `split_values` does; a name may have a comma where there is one pair."""
+    return [
+        part
+        for pair in pairs or ()
+        for part in (split_values([pair]) if all("=" in part for part in split_values([pair])) else [pair])
+    ]
+
+
+def split_counts(values: list[str] | None, option: str, least: int) -> list[int]:
+    """Return whole numbers as `split_values` does.
+
+    Raises
+    ------
+    DataError
+        If one isn't a whole number, or is smaller than the least.
+    """
+    counts = split_values(values)
+    wrong = [count for count in counts if not count.isdecimal() or int(count) < least]
+    if wrong:
+        raise DataError(f"{option} got {wrong[0]!r}, expected whole numbers from {least}")
+    return [int(count) for count in counts]
+
+
+def two_models(values: list[str] | None, option: str) -> tuple[str, str] | None:
+    """Return the two models of an option; None if it isn't given.
+
+    Raises
+    ------
+    DataError
+        If there is another number of models.
+    """
+    models = split_values(values)
+    if not models:
+        return None
+    if len(models) != 2:
+        raise DataError(f"{option} got {', '.join(models)}; expected two models: {option} A,B")
+    return models[0], models[1]
+
 
 DataOption = Annotated[
     str | None,
@@ -30,35 +89,45 @@ FilesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        help="Benchmark: a file, a folder, a pattern or a name (sample, benchmark, mmdu-45k); may be repeated. "
-        "Else $MMDU_DATA.",
+        help="Benchmark: a file, a folder, a pattern or a name (sample, benchmark, mmdu-45k); "
+        f"{SEVERAL}. Else $MMDU_DATA.",
+        callback=split_paths,
     ),
 ]
 AnswersOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--answers",
-        help="Models' answers: a file, the folder of a model or a parent of such folders; may be repeated. "
-        "Else $MMDU_ANSWERS.",
+        help="Models' answers: a file, the folder of a model or a parent of such folders; "
+        f"{SEVERAL}. Else $MMDU_ANSWERS.",
+        callback=split_paths,
     ),
 ]
 ScoresOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--scores",
-        help="Judges' scores: a file, the folder of a model or a parent of such folders; may be repeated. "
+        help="Judges' scores: a file, the folder of a model or a parent of such folders; "
+        f"{SEVERAL}. "
         "In the authors' form an unjudged turn is null in the list, or every entry has a 'turn' key. "
         "Else $MMDU_SCORES.",
+        callback=split_paths,
     ),
 ]
 RatingsOption = Annotated[
     list[Path] | None,
-    typer.Option("--ratings", help="People's ratings (JSON Lines); may be repeated. Else $MMDU_RATINGS."),
+    typer.Option(
+        "--ratings",
+        help=f"People's ratings (JSON Lines); {SEVERAL}. Else $MMDU_RATINGS.",
+        callback=split_paths,
+    ),
 ]
 AccessOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--access", help=f"MODEL= and one of {', '.join(ACCESS)}, for your models; may be repeated."
+        "--access",
+        help=f"MODEL= and one of {', '.join(ACCESS)}, for your models; {SEVERAL}.",
+        callback=split_pairs,
     ),
 ]
 RubricOption = Annotated[
@@ -166,8 +235,6 @@ def show(
 
 def sorted_rows(frame: pd.DataFrame, sort: str | None) -> pd.DataFrame:
     """Return a frame sorted by a column; ``-`` before its name is for descending order."""
-    from mmdu_analysis.schema import DataError
-
     if sort is None:
         return frame
     column = sort.removeprefix("-")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mmdu_analysis.cli.options import (
+    SEVERAL,
     CiOption,
     DataOption,
     DimensionOption,
@@ -16,7 +17,9 @@ from mmdu_analysis.cli.options import (
     ScoresOption,
     note,
     show,
+    split_counts,
     study_of,
+    two_models,
 )
 from mmdu_analysis.io.tables import Format
 
@@ -32,13 +35,14 @@ def plan(
         float, typer.Option("--power", help="Required probability to detect the difference.")
     ] = 0.8,
     dialogs: Annotated[
-        list[int] | None, typer.Option("--dialogs", min=2, help="Number of dialogues; may be repeated.")
+        list[str] | None, typer.Option("--dialogs", help=f"Number of dialogues, or {SEVERAL}.")
     ] = None,
     repeats: Annotated[
-        list[int] | None, typer.Option("--repeats", min=1, help="Judgements of each turn; may be repeated.")
+        list[str] | None, typer.Option("--repeats", help=f"Judgements of each turn, or {SEVERAL}.")
     ] = None,
     models: Annotated[
-        str | None, typer.Option("--models", help="Two models A,B whose differences give the variances.")
+        list[str] | None,
+        typer.Option("--models", help=f"Two models A,B whose differences give the variances; {SEVERAL}."),
     ] = None,
     dimension: DimensionOption = None,
     price: Annotated[float, typer.Option("--price", min=0, help="Price of one judgement.")] = 0.0,
@@ -64,13 +68,13 @@ def plan(
         show(table, form, out)
         return
     study = study_of(data, None, scores, None, None, rubric)
-    a, b = [*(part.strip() for part in (models or "").split(",") if part.strip()), None, None][:2]
+    a, b = two_models(models, "--models") or (None, None)
     table = planning.plan_evaluation(
         study.scores,
         difference,
         power,
-        n_dialogs=dialogs or planning.DIALOGS,
-        n_repeats=repeats or (1,),
+        n_dialogs=split_counts(dialogs, "--dialogs", 2) or planning.DIALOGS,
+        n_repeats=split_counts(repeats, "--repeats", 1) or (1,),
         a=a,
         b=b,
         dimension=dimension,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmdu_analysis.cli.options import (
+    SEVERAL,
     AccessOption,
     AnswersOption,
     DataOption,
@@ -19,6 +20,7 @@ from mmdu_analysis.cli.options import (
     ScoresOption,
     StrictOption,
     note,
+    split_values,
     study_of,
 )
 from mmdu_analysis.schema import DataError
@@ -147,9 +149,11 @@ def report(
     access: AccessOption = None,
     rubric: RubricOption = None,
     sections: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--sections", help="Sections to write, separated by commas; an unknown name lists them."
+            "--sections",
+            help=f"Section to write, or {SEVERAL}; an unknown name lists them.",
+            callback=split_values,
         ),
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Add the audit of the paper's numbers.")] = False,
@@ -169,8 +173,7 @@ def report(
     from mmdu_analysis.report import write_report
 
     study = study_of(data, answers, scores, ratings, access, rubric, strict=strict)
-    names = [name.strip() for name in sections.split(",")] if sections else None
-    written = write_report(study, out, form=form.value, sections=names, audit=audit)
+    written = write_report(study, out, form=form.value, sections=sections or None, audit=audit)
     for line in written.left_out:
         note(f"left out: {line}")
     print(written.path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmdu_analysis.cli.options import (
+    SEVERAL,
     AccessOption,
     Average,
     CiOption,
@@ -23,7 +24,9 @@ from mmdu_analysis.cli.options import (
     TopOption,
     note,
     show,
+    split_values,
     study_of,
+    two_models,
 )
 from mmdu_analysis.io.tables import Format
 from mmdu_analysis.schema import MMDU, DataError
@@ -59,16 +62,22 @@ def scores(
     access: AccessOption = None,
     rubric: RubricOption = None,
     ratings: RatingsOption = None,
-    by: Annotated[str, typer.Option("--by", help="Columns to group by, separated by commas.")] = "model",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by", help=f"Column to group by, or {SEVERAL}; by default model.", callback=split_values
+        ),
+    ] = None,
     average: Annotated[
         Average, typer.Option("--average", help="How scores are averaged.")
     ] = Average.question,
     dimension: DimensionOption = None,
     compare: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--compare",
-            help="Compare two models A,B on the turns that both have; 'all': every pair of models.",
+            help=f"Compare two models A,B on the turns that both have, {SEVERAL}; 'all': every pair of models.",
+            callback=split_values,
         ),
     ] = None,
     rank: Annotated[
@@ -103,22 +112,23 @@ def scores(
         show(load_published("later_results"), form, out, digits=1, sort=sort, top=top)
         return
     study = study_of(data, None, scores, ratings, access, rubric, strict=strict, allow_pickle=allow_pickle)
+    names = by or ["model"]
     if study.scores is None:
-        if rank or compare or published or by != "model" or ratings:
+        if rank or compare or published or names != ["model"] or ratings:
             raise DataError("this needs scores of your models; give them with --scores")
         note("the published Table 2; the paper gives no intervals")
         show(load_published("main_results"), form, out, digits=1, sort=sort, top=top)
         return
-    table = _own_scores(study, by, average.value, dimension, compare, rank, published, bool(ratings), ci)
+    table = _own_scores(study, names, average.value, dimension, compare, rank, published, bool(ratings), ci)
     show(table, form, out, sort=sort, top=top)
 
 
 def _own_scores(
     study: Study,
-    by: str,
+    names: list[str],
     average: str,
     dimension: str | None,
-    compare: str | None,
+    compare: list[str] | None,
     rank: bool,
     published: bool,
     corrected: bool,
@@ -131,12 +141,12 @@ def _own_scores(
 
     rubric = study.rubric
     options: Any = {"average": average, "ci": ci}
-    wanted = [rank, compare is not None, published, corrected]
+    wanted = [rank, bool(compare), published, corrected]
     if sum(wanted) > 1:
         raise DataError("got several of --rank, --compare, --published and --ratings, expected one")
-    if any(wanted) and by != "model":
+    if any(wanted) and names != ["model"]:
         raise DataError(
-            f"--by {by} groups means; it has no effect with --rank, --compare, --published or --ratings"
+            f"--by {','.join(names)} groups means; it has no effect with --rank, --compare, --published or --ratings"
         )
     if published and rubric != MMDU:
         raise DataError(
@@ -146,7 +156,6 @@ def _own_scores(
         return study.ranking(dimension=dimension, **options)
     if corrected:
         return study.calibration(dimension=dimension, ci=ci)
-    names = [name.strip() for name in by.split(",") if name.strip()]
     unknown = [name for name in names if name not in study.need_scores().columns]
     if unknown:
         have = ", ".join(name for name in study.need_scores().columns if name not in ("score", "reason"))
@@ -164,11 +173,10 @@ def _own_scores(
         summary = summaries.summarize_scores(judged, rubric=rubric, **options)
         name = dimension or rubric.overall or "Overall Score"
         return places.place_among_published(summary, load_published("main_results"), name, study.access)
-    if compare == "all":
+    if compare == ["all"]:
         return pairs.compare_all_models(judged, rubric=rubric, **options)
-    if compare is not None:
-        first, _, second = compare.partition(",")
-        return pairs.compare_models(judged, first.strip(), second.strip(), rubric=rubric, **options)
+    if pair := two_models(compare, "--compare"):
+        return pairs.compare_models(judged, *pair, rubric=rubric, **options)
     return summaries.summarize_scores(judged, names, rubric=rubric, **options)
 
 

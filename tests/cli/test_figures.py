@@ -14,6 +14,16 @@ def figures(*arguments, timeout=120):
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=timeout, check=False)
 
 
+def test_several_figures_and_formats_are_separated_by_commas_or_repeated(tmp_path):
+    done = figures(
+        *("--only", "turns,images", "--only", "questions", "--out", tmp_path),
+        *("--format", "svg", "--format", "png"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [f"{name}.{kind}" for name in ("images", "questions", "turns") for kind in ("csv", "png", "svg")]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".md") == names
+
+
 def test_the_list_names_what_the_data_lack():
     done = figures("--list")
     assert done.returncode == 0
