@@ -20,6 +20,9 @@ HOST_ROWS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _CELL_HEIGHT = 2.5
 """Height in inches that a plot with title and legend needs at the base font size."""
 
+_AROUND = 90
+"""Height in points at the base font size of title, legend, ticks and axis label around rows."""
+
 _ROOMY = 3.2
 """Height in inches at the base font size from which a subtitle is written too."""
 
@@ -163,6 +166,31 @@ def columns_that_fit(ax: Axes, inches: float, most: int, total: int | None = Non
         count = total or most
         return min(range(1, most + 1), key=lambda n: abs(math.log(shape / n * -(-count // n) / _PANEL_SHAPE)))
     return max(1, min(most, int(inches_wide(ax) / inches + 0.05)))
+
+
+def rows_that_fit(ax: Axes, most: int, share: float = 1.0) -> int:
+    """Return the number of rows whose names fit the height of Axes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The plot, or the host of panels.
+    most : int
+        Number of rows on a new figure, whose height follows them.
+    share : float, default 1.0
+        Share of the height that the rows have beside other panels.
+
+    Returns
+    -------
+    int
+        4 to `most`.
+    """
+    from mmdu_analysis.plots._figure import PlotFigure
+
+    if isinstance(ax.get_figure(root=True), PlotFigure):
+        return most
+    room = 72 * cell_size(ax)[1] - points(_AROUND)
+    return max(4, min(most, int(share * room / (1.2 * SMALLEST_FONT))))
 
 
 def inches_wide(ax: Axes) -> float:

@@ -13,8 +13,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._docs import full_docstring
-from mmdu_analysis.plots._layout import has_room, new_axes, on_axes
-from mmdu_analysis.plots._style import ACCESS_LABELS, SLIDE, Context, points, style_context
+from mmdu_analysis.plots._fitting import refuse, write_if_it_fits
+from mmdu_analysis.plots._layout import cell_size, has_room, new_axes, on_axes
+from mmdu_analysis.plots._marks import UNKNOWN_LABEL
+from mmdu_analysis.plots._style import (
+    ACCESS_LABELS,
+    COLUMN,
+    SLIDE,
+    SMALLEST_FONT,
+    Context,
+    points,
+    style_context,
+)
 from mmdu_analysis.plots._texts import Texts, write_on_axes, write_on_figure
 from mmdu_analysis.registry import Facts, Figure, register
 from mmdu_analysis.schema import MMDU, SYNTHETIC_LABEL, is_synthetic
@@ -95,15 +105,17 @@ def figure(
             context: Context | None = None,
             **options: Any,
         ) -> Axes:
-            if ax is not None:
-                with on_axes(ax, context, font_size):
-                    before = set(ax.get_figure(root=True).axes) - {ax}  # type: ignore[union-attr]
-                    drawing = draw(frame, ax, **options)
-                    texts = _texts(ax, frame, drawing, title, bool(note), before)
-                    if not note and not has_room(ax):
-                        texts = replace(texts, subtitle="")
-                    write_on_axes(ax, _parts(ax, before), texts)
-                    return ax
+            def size_needed(width: float, font: float) -> tuple[float, float]:
+                """Return the size in which a figure without subtitle and note is drawn at a font size."""
+                import matplotlib.pyplot as plt
+
+                with style_context(None, font):
+                    own = new_axes(max(width, points(COLUMN)), points(size[1]), grows=True)
+                    texts = _texts(own, frame, draw(frame, own, **options), title, False, set())
+                    write_on_figure(own, replace(texts, subtitle=""), grow=True)
+                    wide, high = own.figure.get_size_inches()  # type: ignore[union-attr]
+                    plt.close(own.figure)  # type: ignore[arg-type]
+                return float(wide), float(high)
 
             def on_new_axes(width: float, height: float, *, grows: bool) -> Axes:
                 own = new_axes(width, height, grows=grows)
@@ -111,6 +123,22 @@ def figure(
                 texts = _texts(own, frame, drawing, title, note is not False, set())
                 write_on_figure(own, texts, grow=grows)
                 return own
+
+            if ax is not None:
+                with on_axes(ax, context, font_size):
+                    before = set(ax.get_figure(root=True).axes) - {ax}  # type: ignore[union-attr]
+                    drawing = draw(frame, ax, **options)
+                    texts = _texts(ax, frame, drawing, title, bool(note), before)
+                    if not note and not has_room(ax):
+                        texts = replace(texts, subtitle="")
+                    parts = _parts(ax, before)
+                    fits = write_if_it_fits(ax, parts, lambda: write_on_axes(ax, parts, texts))
+                    narrow, low = cell_size(ax)
+                if not fits:
+                    wide, high = size_needed(narrow, font_size or SMALLEST_FONT)
+                    if narrow < wide or low < high:  # a plot with enough room is drawn as it is
+                        refuse(ax, parts, draw.__name__, (wide, high))
+                return ax
 
             with style_context(context, font_size):
                 if context == "slides" and width is None and height is None:
@@ -235,4 +263,6 @@ def _legend(parts: list[Axes], wanted: Any) -> tuple[Sequence[Any], Sequence[str
             entries.setdefault(label, handle)
     order = list(ACCESS_LABELS.values())
     labels = sorted(entries, key=lambda label: order.index(label) if label in order else len(order))
-    return ([entries[label] for label in labels], labels) if entries else None
+    if not set(labels) - {UNKNOWN_LABEL}:  # without any known access there is nothing to distinguish
+        return None
+    return [entries[label] for label in labels], labels

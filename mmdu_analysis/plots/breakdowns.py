@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._inputs import FEWEST_DIALOGS, main_dimension, own_source, stamped
 from mmdu_analysis.plots._labels import scores_and_turns
-from mmdu_analysis.plots._layout import set_plot_height
+from mmdu_analysis.plots._layout import rows_that_fit, set_plot_height
 from mmdu_analysis.plots._marks import interval, level_note, name_rows, plural, score_label
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import band_line, model_styles, points, wrap_labels
-from mmdu_analysis.schema import DataWarning, NotAvailable
+from mmdu_analysis.schema import MMDU, DataWarning, NotAvailable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,7 +231,10 @@ def scores_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
         ax.plot(line["mean"], y, style["marker"], color=style["color"], ms=points(3.5), label=model)
     for row in range(0, len(bins), 2):
         ax.axhspan(row - 0.5, row + 0.5, color="#F4F4F4", lw=0, zorder=0)
-    name_rows(ax, wrap_labels(bins, 18))
+    wrapped = wrap_labels(bins, 18)
+    n_lines = len(bins) * max(label.count("\n") + 1 for label in wrapped)
+    low = rows_that_fit(ax, n_lines) < n_lines
+    name_rows(ax, [MMDU.short_names.get(name, name) for name in bins] if low else wrapped)
     ax.set_xlim(0, 100)
     ax.grid(axis="x")
     ax.set_xlabel(score_label([]))
@@ -312,7 +315,7 @@ def _kind_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="Scores by the kind of question: about no, one or several images, with intervals",
+    caption="Scores by the kind of question, with intervals",
     numbers=_kind_numbers,
     notebook="03_model_scores",
     facts="scores",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import load_published, published_tables
-from mmdu_analysis.plots._layout import panels
+from mmdu_analysis.plots._layout import cell_size, panels
 from mmdu_analysis.plots._marks import beside, spread_labels, write_out_powers
 from mmdu_analysis.plots._render import Drawing, figure
-from mmdu_analysis.plots._style import DASHES, GREY, OURS, points
+from mmdu_analysis.plots._style import DASHES, GREY, OURS, points, small
 from mmdu_analysis.schema import NotAvailable, is_synthetic
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:
         )
     top = max(20.0, 1.15 * max(float(share.max()) for share in shares.values()))
     names = list(shares)[::-1]  # of equal shares the largest limit is the lowest
-    heights = spread_labels([float(shares[name].iloc[-1]) for name in names], 0.15 * top)
+    label = 1.35 * small() / (72 * 0.15 * cell_size(ax)[1])  # as a share of the height of the panel
+    heights = spread_labels([float(shares[name].iloc[-1]) for name in names], max(0.15, label) * top)
     for name, height in zip(names, heights, strict=True):
         beside(lower, f"> {name}", height)
     lower.set_ylim(-0.04 * top, min(104.0, top))

@@ -82,13 +82,23 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
     ax.set(xlabel="", ylabel="")
     return Drawing(
         f"Scores of {plural(len(models), 'model')} in {plural(len(shorts), 'dimension')}",
-        "Points on 0-100; after the name: c closed, o open, f fine-tuned.",
+        _signs(facts["access"]),
         f"{_average_note(shorts)} {own_note(frame)}".strip(),
     )
 
 
+_SIGNS = {"closed": "c", "open": "o", "finetuned": "f"}
+
+
 def _sign(access: object) -> str:
-    return {"closed": "c", "open": "o", "finetuned": "f"}.get(str(access), "")
+    return _SIGNS.get(str(access), "")
+
+
+def _signs(accesses: pd.Series) -> str:
+    """Return a subtitle with the meaning of the signs that are shown."""
+    words = [f"{sign} {access}" for access, sign in _SIGNS.items() if (accesses == access).any()]
+    shown = f"; after the name: {', '.join(words)}" if words else ""
+    return f"Points on 0-100{shown.replace('finetuned', 'fine-tuned')}."
 
 
 def _average_note(shorts: list[str]) -> str:

@@ -85,21 +85,19 @@ def _one_distribution(frame: pd.DataFrame, ax: Axes, title: str) -> Drawing:
     )
 
 
-@_share_figure("turns", "Dialogues by number of turns, as published and as measured")
+@_share_figure("turns", "Dialogues by number of turns")
 def turns(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw the share of dialogues by number of turns; see `distributions` for the columns of the frame."""
     return _one_distribution(frame, ax, "Dialogues by number of turns")
 
 
-@_share_figure("images", "Dialogues by number of images, as published and as measured")
+@_share_figure("images", "Dialogues by number of images")
 def images(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw the share of dialogues by number of images; see `distributions` for the columns of the frame."""
     return _one_distribution(frame, ax, "Dialogues by number of images")
 
 
-@_share_figure(
-    "tokens", "Dialogues by image and text tokens, as published and as measured", ("benchmark", "references")
-)
+@_share_figure("tokens", "Dialogues by image and text tokens", ("benchmark", "references"))
 def tokens(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw the share of dialogues by image and text tokens; see `distributions` for the columns of the frame."""
     return _one_distribution(frame, ax, "Dialogues by image and text tokens")

@@ -150,7 +150,7 @@ def _pair_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="The lowest closed model, the highest open and the highest fine-tuned one, in each dimension",
+    caption="The lowest closed model in each dimension, and the highest of the other models",
     numbers=_pair_numbers,
     notebook="04_open_vs_closed_gap",
     paper="Table 2",

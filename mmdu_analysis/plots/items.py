@@ -48,7 +48,7 @@ def _turn_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="Right and wrong answers of each model by dialogue and turn",
+    caption="All answers of each model by dialogue and turn, with their scores as colours",
     numbers=_turn_numbers,
     notebook="03_model_scores",
     facts="scores",
@@ -134,7 +134,7 @@ def _difficulty_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="Questions by the number of models that answer them right, and by kind of question",
+    caption="Questions by the number of models that answer them right",
     numbers=_difficulty_numbers,
     notebook="03_model_scores",
     facts="scores",

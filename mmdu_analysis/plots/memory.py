@@ -81,14 +81,14 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> Drawing:
         f"Questions about several images are {100 * share['share_multi_first']:.0f}% of the first and "
         f"{100 * share['share_multi_last']:.0f}% of the last fifth of the turns: see memory_by_kind."
     )
-    unit = "% right" if share["dimension"] == "Correct" else "points"
+    unit = "% right" if share["dimension"] == "Correct" else " points"
     where = (
         ("in the first tenth", "in the last")
         if by == "progress"
         else ("at first", f"after {high:g} or more turns")
     )
     return Drawing(
-        f"{_span(first)} {unit} {where[0]}, {_span(last)} {where[1]}, all kinds of questions mixed",
+        f"{_span(first)}{unit} {where[0]}, {_span(last)} {where[1]}, all kinds of questions mixed",
         "",
         f"{several} {level_note(frame).replace('Lines', 'Bands')}{open_end}",
         legend=True,

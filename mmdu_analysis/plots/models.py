@@ -37,7 +37,7 @@ def _main_numbers(study: Any) -> pd.DataFrame:
 
 
 @figure(
-    caption="All models ranked by their score, with parameters, and an arrow from each base to its fine-tuned model",
+    caption="All models ranked by their score",
     numbers=_main_numbers,
     notebook="03_model_scores",
     paper="Table 2",

@@ -175,7 +175,7 @@ def _agreement_numbers(study: Study) -> pd.DataFrame:
 
 
 @figure(
-    caption="Krippendorff's alpha between raters, and between raters and the judge, by dimension",
+    caption="Krippendorff's alpha of people's ratings by dimension",
     numbers=_agreement_numbers,
     notebook="10_people_and_planning",
     needs=("ratings",),
@@ -207,7 +207,7 @@ def rating_agreement(frame: pd.DataFrame, ax: Axes) -> Drawing:
     first = frame.iloc[0]
     return Drawing(
         "Agreement of raters",
-        subtitle=f"{first['level']} alpha, {first['ci']:.0%} intervals over dialogues",
+        subtitle=f"{str(first['level']).capitalize()} alpha, {first['ci']:.0%} intervals over dialogues",
         note=f"{span(frame['n_units'], 0)} answers with two or more ratings per dimension. "
         f"The paper reports a Pearson correlation of {first['paper_pearson']:.2f} between GPT-4o and people, which is "
         "computed over models, not answers.",

@@ -80,7 +80,7 @@ def _differences(scores: pd.DataFrame, rows: pd.DataFrame, order: list[str], rub
 
 
 @figure(
-    caption="Scores of single dialogues of each model, and paired differences to the model with the highest mean",
+    caption="Scores of single dialogues of each model, one dot per dialogue",
     numbers=_numbers,
     notebook="03_model_scores",
     facts="scores",

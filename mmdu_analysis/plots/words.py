@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmdu_analysis.facts.tables import load_published, published_tables
-from mmdu_analysis.plots._layout import inches_wide, panels, set_plot_height
+from mmdu_analysis.plots._layout import inches_wide, panels, rows_that_fit, set_plot_height
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import GREY, OURS, SEQUENCE, points, small
 from mmdu_analysis.schema import DataError, NotAvailable, is_synthetic
@@ -116,7 +116,8 @@ def _cloud(frame: pd.DataFrame, ax: Axes) -> Drawing:
     left, right = panels(ax, 1 if beside else 2, 2 if beside else 1, **shape)
     shown = frame.head(_readable(frame.set_index("word")["count"], inches_wide(left) * points(1)))
     _draw_cloud(left, shown, font)
-    _ranking(right, frame.head(15 if beside else 12), font)
+    rows = rows_that_fit(ax, 15) if beside else rows_that_fit(ax, 12, 0.5)
+    _ranking(right, frame.head(rows), font)
     first = frame.iloc[0]
     return Drawing(
         f"Most frequent words of the {first['texts']}: {', '.join(frame['word'].astype(str).head(3))}",
@@ -242,6 +243,10 @@ def distinctive_words(frame: pd.DataFrame, ax: Axes) -> Drawing:
     frame : pandas.DataFrame
         From `mmdu_analysis.distinctive_words`: ``word``, ``z`` (log-odds by its standard error), ``n_words``.
     """
+    rows = rows_that_fit(ax, len(frame))
+    if rows < len(frame):  # the most distinctive words of either side are first and last
+        ends = frame["z"].abs().groupby(frame["z"] > 0).rank(ascending=False) <= rows // 2
+        frame = frame.loc[ends].reset_index(drop=True)
     set_plot_height(ax, 0.5 + 0.125 * len(frame))
     font = font_for("".join(frame["word"].astype(str)))
     from matplotlib.font_manager import FontProperties

@@ -83,3 +83,16 @@ def test_another_rubric_never_meets_the_published_table(one_model):
     with pytest.raises(mmdu.NotAvailable, match="on another rubric"):
         study.numbers("own_model")
     assert study.numbers("score_and_size")["model"].nunique() == 17
+
+
+def test_a_legend_of_the_access_is_drawn_only_where_an_access_is_known():
+    sample = mmdu.Study.sample()
+    unknown = mmdu.Study(scores=sample.scores)
+    for name in ("main_results", "dimension_profiles"):
+        legends = unknown.plot(name).figure.legends
+        assert legends == []
+        known = [text.get_text() for text in sample.plot(name).figure.legends[0].get_texts()]
+        assert known == ["closed", "open"]
+    subtitle = read_texts(unknown.plot("dimension_heatmap"))["subtitle"]
+    assert subtitle == "Points on 0-100."
+    assert read_texts(sample.plot("dimension_heatmap"))["subtitle"].endswith("c closed, o open.")

@@ -59,3 +59,12 @@ def test_the_reason_why_own_models_stand_alone_is_theirs(study, tmp_path):
     for reason, one in cases.items():
         mmdu.write_report(one, tmp_path / "r.md", sections=["scores"])
         assert reason in (tmp_path / "r.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::mmdu_analysis.schema.DataWarning")
+def test_captions_say_nothing_that_a_figure_does_not_show(study, tmp_path):
+    one = study.scores.loc[study.scores["model"] == MODEL]
+    mmdu.write_report(mmdu.Study(scores=one), tmp_path / "r.html", sections=["scores", "breakdowns"])
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", (tmp_path / "r.html").read_text("utf-8"))
+    assert "All models ranked by their score" in captions
+    assert not [text for text in captions if re.search("arrow|fine-tuned|paired|published|measured", text)]
