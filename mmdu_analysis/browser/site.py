@@ -206,8 +206,9 @@ def _rows(index: Index, names: Mapping[str, str]) -> str:
         link = f'<a href="dialogs/{names[dialog_id]}">{html.escape(cut(dialog_id, 200, "…"))}</a>'
         cells = [link, str(index.n_turns[position]), str(index.n_images[position]), html.escape(words)]
         cells += ["–" if mean[position] != mean[position] else f"{mean[position]:.1f}" for mean in means]
-        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    return "".join(rows)
+        named = zip(_heads(index), cells, strict=True)  # on a narrow screen each cell shows its head
+        rows.append("".join(f'<td data-head="{head}">{cell}</td>' for head, cell in named))
+    return "".join(f"<tr>{row}</tr>" for row in rows)
 
 
 def _texts(index: Index) -> tuple[list[str], bool]:

@@ -149,6 +149,22 @@ def test_search_links_and_means(sample, tmp_path, browser):
     assert told == []
 
 
+def test_a_phone_shows_whole_questions_and_scores_without_sideways_scrolling(sample, tmp_path, browser):
+    page = export_site(few(sample), tmp_path / "site", scores=sample_scores())
+    window = browser.new_page(viewport={"width": 420, "height": 800})
+    window.goto(f"file://{page}")
+    table = window.locator(".scroll[aria-label=dialogues]")
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") <= 1
+    cells = window.locator("#dialogs tbody tr").first.locator("td")
+    right = table.bounding_box()["x"] + table.bounding_box()["width"]
+    for cell in cells.all():
+        box = cell.bounding_box()
+        assert box["x"] + box["width"] <= right + 1
+    heads = cells.evaluate_all("cells => cells.map(cell => cell.dataset.head)")
+    assert heads == ["dialogue", "turns", "images", "first question", *sample_scores()["model"].unique()]
+    window.close()
+
+
 def test_a_study_brings_its_tables(sample, tmp_path):
     whole = Study.sample()
     study = whole.with_(benchmark=few(sample), scores=whole.scores.query("dialog_id in ['0', '1', '2']"))
