@@ -9,12 +9,15 @@ from mmdu_analysis.schema import SYNTHETIC_LABEL, shorten
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from mmdu_analysis.stats.explore_points import Points
 
 MOST_POINTS = 4_000
 """With more points than this, the number of points in each cell is drawn."""
 _CELLS = (60, 25)
+_LABELS = 2
+"""Number of values of labels: right and wrong."""
 _COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6d31", "#737373"]
 _GREY = "#767676"  # readable on white and on black
 _SIZE = (720, 240)
@@ -71,8 +74,10 @@ def _axes(points: Points) -> dict[str, Any]:
     import altair as alt
 
     scale = alt.Scale(zero=False, nice=False, padding=14)
-    steps = [1 if (points.frame[name] % 1 == 0).all() else 0 for name in ("x", "y")]
-    axes = [alt.Axis(tickMinStep=step) if step else alt.Undefined for step in steps]
+    whole = [bool((points.frame[name] % 1 == 0).all()) for name in ("x", "y")]
+    axes = [alt.Axis(tickMinStep=1) if is_whole else alt.Undefined for is_whole in whole]
+    if _moved(points) == "y":
+        axes[1] = alt.Axis(values=sorted(points.frame["y"].unique().tolist()))
     return {
         "x": alt.X("x:Q", title=_title(points.x), scale=scale, axis=axes[0]),
         "y": alt.Y("y:Q", title=_title(points.y), scale=scale, axis=axes[1]),
@@ -83,8 +88,8 @@ def _title(text: str) -> str:
     return shorten(cut(text), 90)
 
 
-def shown_x(points: Points) -> np.ndarray:
-    """Return the positions of points: groups are drawn side by side if there are few values.
+def shown_points(points: Points) -> pd.DataFrame:
+    """Return where points are drawn: groups side by side along an axis that has few values.
 
     Parameters
     ----------
@@ -93,19 +98,29 @@ def shown_x(points: Points) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
-        Values of the horizontal axis, moved by less than half the distance of two values.
+    pandas.DataFrame
+        The frame with ``x``, or ``y`` for labels of right and wrong, moved by less than half the distance of two values.
     """
+    frame = points.frame
+    column = _moved(points)
+    if column is None:
+        return frame
     import numpy as np
     import pandas as pd
 
-    x = points.frame["x"].to_numpy(dtype=float)
-    distinct = np.unique(x)
-    position, groups = pd.factorize(points.frame["group"])
-    if is_crowded(points) or len(groups) < 2 or not 1 < len(distinct) <= _CELLS[0]:
-        return x
-    step = 0.7 * np.diff(distinct).min() / len(groups)
-    return x + (position - (len(groups) - 1) / 2) * step
+    position, groups = pd.factorize(frame["group"])
+    values = frame[column].to_numpy(dtype=float)
+    step = 0.7 * np.diff(np.unique(values)).min() / len(groups)
+    return frame.assign(**{column: values + (position - (len(groups) - 1) / 2) * step})
+
+
+def _moved(points: Points) -> str | None:
+    """Return the axis along which groups are drawn side by side."""
+    frame = points.frame
+    several = frame["group"].nunique() > 1
+    if several and frame["y"].nunique() == _LABELS:
+        return "y"
+    return "x" if several and not is_crowded(points) and 1 < frame["x"].nunique() <= _CELLS[0] else None
 
 
 def is_crowded(points: Points) -> bool:
@@ -118,7 +133,7 @@ def _marks(points: Points, brush: Any) -> Any:
     """Return a circle for each distinct point; its size is the number of turns or dialogues there."""
     import altair as alt
 
-    numbered = points.frame.assign(x=shown_x(points)).reset_index(names="id")
+    numbered = shown_points(points).reset_index(names="id")
     same = numbered.groupby(["group", "x", "y"], sort=False, dropna=False)
     circles = same.agg(
         id=("id", "first"), points=("id", "size"), dialogue=("dialog_id", "first")
@@ -133,6 +148,7 @@ def _marks(points: Points, brush: Any) -> Any:
             "x": float(row.x),
             "y": float(row.y),
             "value": float(points.frame["x"].iloc[row.id]),
+            "score": float(points.frame["y"].iloc[row.id]),
         }
         for row in circles.itertuples()
     ]
@@ -141,11 +157,10 @@ def _marks(points: Points, brush: Any) -> Any:
         "points:Q",
         alt.Tooltip("dialogue:N", title="first dialogue"),
         alt.Tooltip("value:Q", title=_title(points.x)),
-        alt.Tooltip("y:Q", title=_title(points.y)),
+        alt.Tooltip("score:Q", title=_title(points.y)),
     ]
     if points.group:
-        scale = alt.Scale(domain=list(names.values()), range=_COLOURS)
-        colour = alt.Color("group:N", title=points.group, scale=scale)
+        colour = _group_colour(points, list(names.values()))
         tooltip.append(alt.Tooltip("group:N", title=points.group))
     size: Any = alt.value(40)
     if circles["points"].max() > 1:
@@ -165,30 +180,49 @@ def _marks(points: Points, brush: Any) -> Any:
 
 
 def _cells(points: Points, brush: Any) -> Any:
-    """Return a rectangle for each cell that has points, coloured by their number."""
+    """Return a rectangle for each cell that has points, coloured by their number, or by group where groups are side by side."""
     import altair as alt
     import numpy as np
 
-    x, y = points.frame["x"].to_numpy(dtype=float), points.frame["y"].to_numpy(dtype=float)
-    edges = [_edges(values, most) for values, most in zip((x, y), _CELLS, strict=True)]
-    counts, x_edges, y_edges = np.histogram2d(x, y, bins=edges)
-    rows = [
-        {
-            "x": float(x_edges[i]),
-            "x2": float(x_edges[i + 1]),
-            "y": float(y_edges[j]),
-            "y2": float(y_edges[j + 1]),
-            "points": int(counts[i, j]),
-        }
-        for i, j in np.argwhere(counts > 0).tolist()
-    ]
-    colour = alt.Color("points:Q", scale=alt.Scale(scheme="viridis", type="log"), title="points")
+    shown = shown_points(points)
+    edges = [_edges(shown[axis].to_numpy(dtype=float), most) for axis, most in zip("xy", _CELLS, strict=True)]
+    lanes = _moved(points) == "y"
+    rows = []
+    for group, part in shown.groupby("group", sort=False) if lanes else [("", shown)]:
+        counts, x_edges, y_edges = np.histogram2d(
+            part["x"].astype(float), part["y"].astype(float), bins=edges
+        )
+        rows += [
+            {
+                "x": float(x_edges[i]),
+                "x2": float(x_edges[i + 1]),
+                "y": float(y_edges[j]),
+                "y2": float(y_edges[j + 1]),
+                "points": int(counts[i, j]),
+                "group": shorten(cut(str(group)), 60),
+            }
+            for i, j in np.argwhere(counts > 0).tolist()
+        ]
+    number = alt.Scale(type="log", range=[0.15, 1]) if lanes else alt.Scale(scheme="viridis", type="log")
+    many: Any = {"title": "points", "scale": number}
+    look: Any = {"color": alt.Color("points:Q", **many)}
+    tooltip = ["points:Q"]
+    if lanes:
+        names = list(dict.fromkeys(row["group"] for row in rows))
+        look = {"color": _group_colour(points, names), "opacity": alt.Opacity("points:Q", **many)}
+        tooltip.append("group:N")
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_rect()
-        .encode(**_axes(points), x2="x2:Q", y2="y2:Q", color=colour, tooltip=["points:Q"])
+        .encode(**_axes(points), x2="x2:Q", y2="y2:Q", tooltip=tooltip, **look)
         .add_params(brush)
     )
+
+
+def _group_colour(points: Points, names: list[Any]) -> Any:
+    import altair as alt
+
+    return alt.Color("group:N", title=points.group, scale=alt.Scale(domain=names, range=_COLOURS))
 
 
 def _edges(values: np.ndarray, most: int) -> np.ndarray:

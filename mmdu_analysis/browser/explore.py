@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from mmdu_analysis.browser.charts import chart_of, shown_x
+from mmdu_analysis.browser.charts import chart_of, shown_points
 from mmdu_analysis.browser.inputs import read_inputs
 from mmdu_analysis.browser.session import Session
 from mmdu_analysis.browser.still import still_html
@@ -62,7 +62,7 @@ class Explorer(ipywidgets.VBox):
         self.chart = _offline_chart()(self._spec, debounce_wait=80, embed_options={"actions": False})
         self.view = DialogBrowser(session)
         self.points = points.frame
-        self._shown = points.frame.assign(x=shown_x(points))
+        self._shown = shown_points(points)
         self._selected = points.frame
         super().__init__([self.chart, self.view])
         self.chart.selections.observe(self._on_brush, "brush")

@@ -12,7 +12,7 @@ from builders import HOSTILE
 
 from mmdu_analysis import DataError, NotAvailable, explore, load_benchmark, sample_answers, sample_scores
 from mmdu_analysis.browser import charts
-from mmdu_analysis.browser.charts import MOST_POINTS, chart_of, is_crowded, shown_x
+from mmdu_analysis.browser.charts import MOST_POINTS, chart_of, is_crowded, shown_points
 from mmdu_analysis.stats.explore_points import EXPLORATIONS, Points, explore_points
 from mmdu_analysis.stats.tokens import count_tokens
 
@@ -122,10 +122,29 @@ def test_many_points_are_aggregated(monkeypatch, sample):
 
 def test_groups_stand_side_by_side_without_mixing(sample):
     points = points_of(sample, "n_images")
-    shown = shown_x(points)
+    shown = shown_points(points)["x"]
     assert (np.round(shown) == points.frame["x"]).all()
     by_group = points.frame.assign(shown=shown).query("x == 2").groupby("group")["shown"].nunique()
     assert (by_group == 1).all()
+
+
+def test_labels_of_models_do_not_cover_each_other(sample):
+    scores = sample_scores().query("dimension == 'Overall Score'")
+    labels = scores.assign(dimension="Correct", score=(scores["score"] > 5).astype(float))
+    for part in (labels, labels.query("dialog_id < '2'")):
+        points = explore_points(sample, None, part, "context")
+        shown = shown_points(points).assign(value=points.frame["y"])
+        lanes = shown.groupby("y")["group"].nunique()
+        assert (lanes == 1).all()
+        assert len(lanes) == len(shown[["group", "value"]].drop_duplicates())
+        assert (shown["x"] == points.frame["x"]).all()
+        spec = chart_of(points, "labels").to_dict()["layer"][0]
+        assert spec["encoding"]["y"]["axis"]["values"] == sorted(points.frame["y"].unique())
+        assert spec["encoding"]["color"]["field"] == "group"
+        if is_crowded(points):
+            cells = spec["data"]["values"]
+            assert sum(cell["points"] for cell in cells) == len(points.frame)
+            assert {cell["group"] for cell in cells} == set(shown["group"])
 
 
 def test_hostile_names_stay_text(sample):
