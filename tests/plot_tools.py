@@ -83,8 +83,8 @@ def hidden_ticks(figure):
     return hidden
 
 
-def layout_faults(figure):
-    """Texts that cover each other or leave the figure."""
+def layout_faults(figure, slack=1.0):
+    """Texts that cover each other by more pixels than the slack, or leave the figure."""
     figure.canvas.draw()
     hidden = hidden_ticks(figure)
     boxes = [
@@ -94,7 +94,7 @@ def layout_faults(figure):
     ]
     canvas = figure.bbox
     cut = [t for t, b in boxes if b.x0 < -1 or b.y0 < -1 or b.x1 > canvas.x1 + 1 or b.y1 > canvas.y1 + 1]
-    pairs = [(a, b) for (a, one), (b, two) in itertools.combinations(boxes, 2) if overlaps(one, two)]
+    pairs = [(a, b) for (a, one), (b, two) in itertools.combinations(boxes, 2) if overlaps(one, two, slack)]
     return [f"cut: {text!r}" for text in cut] + [f"{a!r} on {b!r}" for a, b in pairs]
 
 

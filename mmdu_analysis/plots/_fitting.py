@@ -5,27 +5,34 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from mmdu_analysis.plots._layout import HOST_ROWS, cell_size
+from mmdu_analysis.plots._texts import fit_rows
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
+Misfit = Literal["layout", "plot", "others"]
+
 TINIEST_FONT = 4.5
 """Smallest font size in points to which the names of rows shrink; journals ask for about 5."""
 
-_LEAST_SIDE = 0.2
+_LEAST_SIDE = 0.15
 """Smallest width and height of a panel in inches."""
+
+_DRAWN: WeakKeyDictionary[Any, Sequence[Any]] = WeakKeyDictionary()
+"""Axes of users with a plot, to these Axes and their panels."""
 
 _SLACK = 1.5
 """Points by which the boxes of two texts may overlap: boxes are larger than letters."""
 
 
-def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None]) -> bool:
-    """Write the texts around a plot in a user's figure; return whether the plot has room.
+def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None]) -> Misfit | None:
+    """Write the texts around a plot in a user's figure; return which part of the figure has no room for them.
 
     Parameters
     ----------
@@ -38,19 +45,30 @@ def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None])
 
     Returns
     -------
-    bool
-        False if the layout of the figure failed, a panel or a letter is too small, or texts cover each other.
+    {"layout", "plot", "others"} or None
+        ``layout``: the layout of the figure failed. Else the plot, or others that were drawn before it and that it makes
+        smaller, have too small a panel or letters, or texts that cover each other.
     """
     figure: Any = ax.get_figure(root=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="constrained_layout not applied")
         try:
             write()
+            drawn = [owned for other, owned in _DRAWN.items() if other.get_figure(root=True) is figure]
+            fit_rows(figure, [part for owned in drawn for part in owned])
             figure.draw_without_rendering()
         except UserWarning:
-            return False
-    drawn = [part for part in parts if part.axison]
-    sides = [min(part.bbox.width, part.bbox.height) / figure.dpi for part in drawn]
+            return "layout"
+    if not _has_room(figure, parts):
+        return "plot"
+    if not all(_has_room(figure, owned) for owned in drawn):
+        return "others"
+    _DRAWN[ax] = parts
+    return None
+
+
+def _has_room(figure: Any, parts: Sequence[Axes]) -> bool:
+    sides = [min(part.bbox.width, part.bbox.height) / figure.dpi for part in parts if part.axison]
     texts = [text for part in parts for text in _shown_texts(part)]
     return (
         min(sides, default=1.0) >= _LEAST_SIDE
@@ -87,7 +105,7 @@ def _overlap(boxes: Sequence[Any], slack: float) -> bool:
     return bool(np.triu(wide & high, 1).any())
 
 
-def refuse(ax: Axes, parts: Sequence[Axes], name: str, needed: tuple[float, float]) -> None:
+def refuse(ax: Axes, parts: Sequence[Axes], name: str, needed: tuple[float, float] | None) -> None:
     """Empty a user's Axes and raise the error that says how large they must be.
 
     Parameters
@@ -98,8 +116,8 @@ def refuse(ax: Axes, parts: Sequence[Axes], name: str, needed: tuple[float, floa
         These Axes and their panels, which are removed.
     name : str
         Name of the figure.
-    needed : tuple of float
-        Width and height in inches that the plot needs.
+    needed : tuple of float or None
+        Width and height in inches that the plot needs; None if other plots lack room.
 
     Raises
     ------
@@ -113,6 +131,12 @@ def refuse(ax: Axes, parts: Sequence[Axes], name: str, needed: tuple[float, floa
     HOST_ROWS.pop(ax, None)
     ax.clear()
     ax.set_axis_on()
+    if needed is None:
+        figure: Any = ax.get_figure(root=True)
+        across, down = figure.get_size_inches()
+        raise DataError(
+            f"{name} leaves no room for other plots of this figure of {across:.1f} x {down:.1f} inches: enlarge it"
+        )
     wide, high = (math.ceil(10 * side) / 10 for side in needed)
     raise DataError(
         f"{name} has no room in Axes of {width:.1f} x {height:.1f} inches with their labels, it needs about "

@@ -106,13 +106,13 @@ def figure(
             **options: Any,
         ) -> Axes:
             def size_needed(width: float, font: float) -> tuple[float, float]:
-                """Return the size in which a figure without subtitle and note is drawn at a font size."""
+                """Return the size in which a new figure with the same texts is drawn at a font size."""
                 import matplotlib.pyplot as plt
 
                 with style_context(None, font):
                     own = new_axes(max(width, points(COLUMN)), points(size[1]), grows=True)
-                    texts = _texts(own, frame, draw(frame, own, **options), title, False, set())
-                    write_on_figure(own, replace(texts, subtitle=""), grow=True)
+                    texts = _texts(own, frame, draw(frame, own, **options), title, bool(note), set())
+                    write_on_figure(own, texts if note else replace(texts, subtitle=""), grow=True)
                     wide, high = own.figure.get_size_inches()  # type: ignore[union-attr]
                     plt.close(own.figure)  # type: ignore[arg-type]
                 return float(wide), float(high)
@@ -132,12 +132,15 @@ def figure(
                     if not note and not has_room(ax):
                         texts = replace(texts, subtitle="")
                     parts = _parts(ax, before)
-                    fits = write_if_it_fits(ax, parts, lambda: write_on_axes(ax, parts, texts))
+                    misfit = write_if_it_fits(ax, parts, lambda: write_on_axes(ax, parts, texts))
                     narrow, low = cell_size(ax)
-                if not fits:
+                if misfit == "others":
+                    refuse(ax, parts, draw.__name__, None)
+                elif misfit:
                     wide, high = size_needed(narrow, font_size or SMALLEST_FONT)
-                    if narrow < wide or low < high:  # a plot with enough room is drawn as it is
-                        refuse(ax, parts, draw.__name__, (wide, high))
+                    small = narrow < wide or low < high
+                    if small or misfit == "layout":  # a plot with enough room is drawn as it is
+                        refuse(ax, parts, draw.__name__, (wide, high) if small else None)
                 return ax
 
             with style_context(context, font_size):

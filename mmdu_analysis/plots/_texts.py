@@ -245,11 +245,21 @@ def write_on_axes(ax: Axes, parts: Sequence[Axes], texts: Texts) -> None:
             _annotated(ax, "note", texts.note, (-left, -under), 0, "top")
     else:
         _write_around_panels(ax, parts, texts)
-    _fit_rows(figure, parts)
+    fit_rows(figure, parts)
 
 
-def _fit_rows(figure: Any, parts: Sequence[Axes]) -> None:
-    """Make the texts of rows smaller that are closer together than their labels are high."""
+def fit_rows(figure: Any, parts: Sequence[Axes]) -> None:
+    """Make the texts of rows smaller that are closer together than they are high; on a scale draw fewer ticks.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        A user's figure.
+    parts : sequence of matplotlib.axes.Axes
+        Axes of plots and their panels.
+    """
+    from matplotlib.ticker import MaxNLocator
+
     figure.draw_without_rendering()
     for part in parts:
         labels = [label for label in part.get_yticklabels() if label.get_text()]
@@ -259,10 +269,14 @@ def _fit_rows(figure: Any, parts: Sequence[Axes]) -> None:
         middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
         pitch = min(upper - lower for lower, upper in itertools.pairwise(middles))
         share = pitch / max(box.height for box in boxes)
-        if 0 < share < 1:
-            beside = [text for text in part.texts if text.get_gid() not in _KINDS]
-            for text in (*labels, *beside):
-                text.set_fontsize(share * text.get_fontsize())
+        if not 0 < share < 1:
+            continue
+        if isinstance(part.yaxis.get_major_locator(), MaxNLocator):
+            part.locator_params(axis="y", nbins=max(1, int(share * (len(boxes) - 1) / 1.2)))
+            continue
+        beside = [text for text in part.texts if text.get_gid() not in _KINDS]
+        for text in (*labels, *beside):
+            text.set_fontsize(share * text.get_fontsize())
 
 
 def _write_around_panels(ax: Axes, panels_: Sequence[Axes], texts: Texts) -> None:
@@ -353,6 +367,8 @@ def _axes_legend(ax: Axes, entries: tuple[Sequence[Any], Sequence[str]], offset:
             frameon=False,
             borderpad=0,
             borderaxespad=0,
+            columnspacing=1.2,
+            handletextpad=0.5,
         )
         extent = legend.get_window_extent()
         if extent.width <= _width_of_texts(ax) * figure.dpi:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mmdu_analysis.facts.tables import published_tables
-from mmdu_analysis.plots._layout import inches_wide, set_plot_height
+from mmdu_analysis.plots._layout import inches_wide, rows_that_fit, set_plot_height
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import GREY, points, wrap_labels
 from mmdu_analysis.schema import is_synthetic
@@ -94,9 +94,9 @@ def audit(frame: pd.DataFrame, ax: Axes) -> Drawing:
         ]
         x, y = zip(*positions, strict=True) if positions else ((), ())
         ax.plot(x, y, marker, color=color, ms=points(3), mew=0, alpha=0.8, label=verdict)
-    ax.set_yticks(
-        range(len(kinds)), wrap_labels([_label(frame, kind) for kind in kinds], 18 if narrow else 60)
-    )
+    low = rows_that_fit(ax, 2 * len(kinds)) < 2 * len(kinds)
+    names = wrap_labels([_label(frame, kind) for kind in kinds], 18 if narrow and not low else 60)
+    ax.set_yticks(range(len(kinds)), names)
     ax.set_ylim(len(kinds) - 0.4, -0.6)
     furthest = max(150.0, float(frame["difference_percent"].abs().max()) * 1.3)
     ax.set_xlim(-furthest, furthest)

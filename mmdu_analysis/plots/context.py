@@ -160,7 +160,9 @@ def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """
     from matplotlib.patches import Patch
 
-    upper, lower = panels(ax, 2, 1, sharex=True, height_ratios=(2.4, 1))
+    room = cell_size(ax)[1]
+    low = room < points(3)
+    upper, lower = panels(ax, 2, 1, sharex=True, height_ratios=(1.4 if low else 2.4, 1))
     _calendar(upper, frame)
     shares = _shares_over(frame)
     for (name, share), color, dash in zip(shares.items(), _CLASSES[1:], DASHES[:3], strict=True):
@@ -176,7 +178,7 @@ def context_calendar(frame: pd.DataFrame, ax: Axes) -> Drawing:
         )
     top = max(20.0, 1.15 * max(float(share.max()) for share in shares.values()))
     names = list(shares)[::-1]  # of equal shares the largest limit is the lowest
-    label = 1.35 * small() / (72 * 0.15 * cell_size(ax)[1])  # as a share of the height of the panel
+    label = 1.35 * small() / (72 * (0.11 if low else 0.15) * room)  # as a share of the height of the panel
     heights = spread_labels([float(shares[name].iloc[-1]) for name in names], max(0.15, label) * top)
     for name, height in zip(names, heights, strict=True):
         beside(lower, f"> {name}", height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mmdu_analysis.plots._inputs import source_of, stamped
-from mmdu_analysis.plots._layout import set_plot_height
+from mmdu_analysis.plots._layout import inches_wide, set_plot_height
 from mmdu_analysis.plots._marks import access_style, by_access, name_rows
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import ACCESS_COLORS, GREY, points, small
@@ -13,6 +13,9 @@ from mmdu_analysis.plots._style import ACCESS_COLORS, GREY, points, small
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+_NARROW = 3.0
+"""Width of Axes, in inches at the base font size, below which only the highest closed model is named."""
 
 _NEAR = 1.0
 """Maximum difference in points of two scores that a title calls similar."""
@@ -98,8 +101,9 @@ def _closed_lines(ax: Axes, frame: pd.DataFrame) -> None:
     closed = frame.loc[frame["access"] == "closed"].sort_values("mean")
     for score in closed["mean"]:
         ax.axvline(score, color=ACCESS_COLORS["closed"], lw=points(0.7), ls=":", zorder=0)
-    ends = closed.iloc[[0, -1]] if len(closed) > 1 else closed
-    for row, ha in zip(ends.to_dict("records"), ("right", "left"), strict=False):
+    wide = len(closed) > 1 and inches_wide(ax) > _NARROW
+    ends = closed.iloc[[-1, 0]] if wide else closed.tail(1)
+    for row, ha in zip(ends.to_dict("records"), ("left", "right"), strict=False):
         ax.annotate(
             row["model"],
             (row["mean"], 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import warnings
 
 import matplotlib.pyplot as plt
@@ -14,10 +15,23 @@ import mmdu_analysis as mmdu
 from mmdu_analysis.plots._texts import read_texts
 from mmdu_analysis.registry import all_figures
 
-LARGE = {"dimension_profiles", "memory_by_kind", "own_model", "score_distribution"}
+GRIDS = {"2x2": ((2, 2), (7, 5)), "1x3": ((1, 3), (7, 2.6)), "2x1": ((2, 1), (3.3, 5))}
+LARGE = {
+    "benchmark_comparison",
+    "dimension_profiles",
+    "distributions",
+    "finetuning_benchmarks",
+    "memory_by_kind",
+    "own_model",
+}
 """Figures of many rows or panels, which need larger Axes, as the guide says."""
+WIDE = {"judge_slopes", "right_wrong", "context_calendar"}
+"""Figures that need Axes wider than a third of a page."""
 NAMES = [name for name in all_figures() if name not in LARGE]
 GROUPS = [NAMES[start : start + 4] for start in range(0, len(NAMES), 4)]
+FEW = {"own_model", "gap_over_time", "turns"}
+"""Those that the fast tests draw."""
+NO_ROOM = r"(has no room in Axes of .* inches with their labels, it needs about [\d.]+ x [\d.]+: enlarge)|leaves no room"
 
 
 def frame_of(name):
@@ -87,12 +101,12 @@ def test_the_example_of_the_guide_is_clean():
 
 
 def test_the_note_is_written_where_it_is_asked_for_and_the_subtitle_where_it_has_room():
-    frame = frame_of("main_results")
+    frame = frame_of("turns")
     _, low = plt.subplots(figsize=(3.5, 2.5), layout="constrained")
-    mmdu.plots.main_results(frame, ax=low, note=True)
+    mmdu.plots.turns(frame, ax=low, note=True)
     assert set(read_texts(low)) == {"title", "subtitle", "note"}
     _, high = plt.subplots(figsize=(6, 6), layout="constrained")
-    mmdu.plots.main_results(frame, ax=high)
+    mmdu.plots.turns(frame, ax=high)
     assert set(read_texts(high)) == {"title", "subtitle"}
 
 
@@ -108,11 +122,68 @@ def test_texts_follow_the_size_of_the_axes_unless_a_size_is_asked_for():
 
 def test_dense_rows_become_smaller_instead_of_covering_each_other():
     _, ax = plt.subplots(figsize=(3.5, 2.5), layout="constrained")
-    mmdu.plots.own_model(frame_of("own_model"), ax=ax)
+    mmdu.plots.main_results(frame_of("main_results"), ax=ax)
     ax.figure.canvas.draw()
     boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
-    assert len(boxes) == 22
+    assert len(boxes) == 17
     assert not any(overlaps(one, other) for one, other in itertools.pairwise(boxes))
+    assert ax.get_yticklabels()[0].get_fontsize() >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("grid", "name"),
+    [
+        pytest.param(grid, name, marks=() if name in FEW else pytest.mark.slow)
+        for grid in GRIDS
+        for name in all_figures()
+    ],
+)
+def test_a_grid_of_one_figure_is_clean_or_refused_in_one_line(grid, name):
+    shape, size = GRIDS[grid]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="constrained_layout not applied")
+        if name in LARGE or (grid == "1x3" and name in WIDE):
+            with pytest.raises(mmdu.DataError, match=NO_ROOM) as refused:
+                drawn([name] * (shape[0] * shape[1]), shape, size)
+            assert "\n" not in str(refused.value)
+            return
+        figure, owned = drawn([name] * (shape[0] * shape[1]), shape, size)
+        assert faults_between(figure, owned) == []
+        assert layout_faults(figure, slack=1.5 * figure.dpi / 72) == []
+
+
+@pytest.mark.parametrize("name", ["own_model", "distributions", "finetuning_benchmarks"])
+def test_the_size_that_a_refusal_states_is_enough_and_the_axes_are_left_empty(name):
+    figure, axes = plt.subplots(1, 2, figsize=(4.6, 1.6), layout="constrained")
+    with pytest.raises(mmdu.DataError) as refused:
+        all_figures()[name].draw(frame_of(name), ax=axes[0])
+    assert figure.axes == list(axes)
+    assert not [*axes[0].lines, *axes[0].texts, *axes[0].patches, *axes[0].collections]
+    width, height = map(float, re.search(r"about ([\d.]+) x ([\d.]+)", str(refused.value)).groups())
+    figure, owned = drawn([name] * 2, (1, 2), (2 * width, height))
+    assert faults_between(figure, owned) == []
+
+
+def test_a_plot_that_squeezes_an_earlier_one_is_refused():
+    figure, axes = plt.subplots(2, 1, figsize=(3.5, 9), layout="constrained")
+    mmdu.plots.own_model(frame_of("own_model"), ax=axes[0])
+    figure.set_size_inches(3.5, 4.4)
+    with pytest.raises(
+        mmdu.DataError, match=r"turns leaves no room for other plots of this figure of 3\.5 x 4\.4"
+    ):
+        mmdu.plots.turns(frame_of("turns"), ax=axes[1])
+    plt.close(figure)
+
+
+def test_long_rankings_show_fewer_words_in_low_axes():
+    frame = frame_of("distinctive_words")
+    _, ax = plt.subplots(figsize=(3.5, 2.5), layout="constrained")
+    mmdu.plots.distinctive_words(frame, ax=ax)
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    half = len(shown) // 2
+    assert shown == [*frame["word"].head(half), *frame["word"].tail(half)]
+    assert 6 <= len(shown) < len(frame) == 24
+    assert len(mmdu.plots.distinctive_words(frame).get_yticklabels()) == 24
 
 
 @pytest.mark.parametrize("name", ["turns", "main_results", "distributions"])
