@@ -69,7 +69,7 @@ def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None])
 
 def _has_room(figure: Any, parts: Sequence[Axes]) -> bool:
     sides = [min(part.bbox.width, part.bbox.height) / figure.dpi for part in parts if part.axison]
-    texts = [text for part in parts for text in _shown_texts(part)]
+    texts: list[Any] = [text for part in parts for text in _shown_texts(part)]
     return (
         min(sides, default=1.0) >= _LEAST_SIDE
         and min((text.get_fontsize() for text in texts), default=TINIEST_FONT) >= TINIEST_FONT
@@ -91,7 +91,7 @@ def _shown_texts(ax: Axes) -> Iterator[Text]:
         if text.get_visible() and text.get_text().strip() and id(text) not in hidden:
             if not ax.axison and text in (ax.xaxis.label, ax.yaxis.label):
                 continue
-            yield text  # type: ignore[misc]
+            yield text
 
 
 def _overlap(boxes: Sequence[Any], slack: float) -> bool:
