@@ -291,3 +291,10 @@ def _ring(ax: Axes, rows: pd.DataFrame) -> None:
         if abs(row.printed - row.arc) > _APART:
             text.set_text(f"{text.get_text()}\narc {row.arc:.1f}%")
             text.set_color(MARK)
+        x, y = text.get_position()
+        if abs(x) > 0.5:  # beside the ring
+            text.set_x(1.15 if x > 0 else -1.15)
+            text.set_va("center")
+        else:  # above or below it, in one line
+            text.set_text(text.get_text().replace("\n", " "))
+            text.set_va("bottom" if y > 0 else "top")

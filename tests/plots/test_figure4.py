@@ -91,6 +91,18 @@ def test_rings_show_the_arcs_and_print_the_labels(facts):
     assert read_texts(ax)["title"].startswith("3 of 13 labels")
 
 
+def test_no_label_of_a_ring_is_on_the_ring(facts):
+    ax = mmdu.plots.figure4_donuts(facts.numbers("figure4_donuts"), context="paper", width=3.3)
+    ax.figure.canvas.draw()
+    for panel in ax.figure.axes[1:]:
+        (x, y), (edge, _) = panel.transData.transform([(0, 0), (1, 0)])
+        for text in panel.texts:
+            box = text.get_window_extent()
+            near = (min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1))
+            distance = ((near[0] - x) ** 2 + (near[1] - y) ** 2) ** 0.5
+            assert distance > 0.98 * (edge - x), text.get_text()
+
+
 def test_images_named_are_the_counts_of_the_questions(facts):
     frame = facts.numbers("images_named")
     named = mmdu.load_published("measured_questions")["images"].fillna("").str.count(r"\d+")
