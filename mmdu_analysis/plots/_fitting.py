@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from mmdu_analysis.plots._layout import HOST_ROWS, cell_size
-from mmdu_analysis.plots._texts import fit_rows
+from mmdu_analysis.plots._texts import fit_rows, wrap_axis_labels
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None])
         try:
             write()
             drawn = [owned for other, owned in _DRAWN.items() if other.get_figure(root=True) is figure]
-            fit_rows(figure, [part for owned in drawn for part in owned])
+            earlier = [part for owned in drawn for part in owned]
+            wrap_axis_labels(figure, earlier)
+            fit_rows(figure, earlier)
             figure.draw_without_rendering()
         except UserWarning:
             return "layout"
@@ -74,6 +76,14 @@ def _has_room(figure: Any, parts: Sequence[Axes]) -> bool:
         min(sides, default=1.0) >= _LEAST_SIDE
         and min((text.get_fontsize() for text in texts), default=TINIEST_FONT) >= TINIEST_FONT
         and not _overlap([text.get_window_extent() for text in texts], _SLACK * figure.dpi / 72)
+        and all(_inside(figure, text) for text in texts)
+    )
+
+
+def _inside(figure: Any, text: Any) -> bool:
+    box, slack = text.get_window_extent(), _SLACK * figure.dpi / 72
+    return bool(
+        min(box.x0, box.y0) > -slack and box.x1 < figure.bbox.x1 + slack and box.y1 < figure.bbox.y1 + slack
     )
 
 

@@ -84,7 +84,7 @@ def write_on_figure(ax: Axes, texts: Texts, *, grow: bool) -> None:
         legend[0].set_bbox_to_anchor((left, (y - gap) / height), transform=figure.transFigure)
     for text, size in below:
         text.set_position((left, (margin / 2 + size) / height))
-    _wrap_axis_labels(figure, figure.axes)
+    wrap_axis_labels(figure, figure.axes)
     figure.get_layout_engine().set(
         w_pad=margin,
         h_pad=margin,
@@ -92,8 +92,16 @@ def write_on_figure(ax: Axes, texts: Texts, *, grow: bool) -> None:
     )
 
 
-def _wrap_axis_labels(figure: Any, parts: Sequence[Axes]) -> None:
-    """Break axis labels that are longer than their axis."""
+def wrap_axis_labels(figure: Any, parts: Sequence[Axes]) -> None:
+    """Break axis labels that are longer than their axis.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    parts : sequence of matplotlib.axes.Axes
+        Axes of plots and their panels.
+    """
     long = []
     for part in parts:
         room = inches_wide(part) * points(1) / 2, figure.get_figheight() / 3
@@ -232,7 +240,7 @@ def write_on_axes(ax: Axes, parts: Sequence[Axes], texts: Texts) -> None:
         The texts.
     """
     figure: Any = ax.get_figure(root=True)
-    _wrap_axis_labels(figure, parts)
+    wrap_axis_labels(figure, parts)
     figure.draw_without_rendering()  # sizes are known only after the layout
     boxes = [box for part in parts if (box := part.get_tightbbox()) is not None]
     scale = 72 / figure.dpi
