@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from mmdu_analysis.plots._layout import HOST_ROWS, cell_size
-from mmdu_analysis.plots._texts import fit_rows, wrap_axis_labels
+from mmdu_analysis.plots._texts import KINDS, wrap_axis_labels
 from mmdu_analysis.schema import DataError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None])
             drawn = [owned for other, owned in _DRAWN.items() if other.get_figure(root=True) is figure]
             earlier = [part for owned in drawn for part in owned]
             wrap_axis_labels(figure, earlier)
-            fit_rows(figure, earlier)
+            _fit_rows(figure, [*earlier, *parts])
             figure.draw_without_rendering()
         except UserWarning:
             return "layout"
@@ -67,6 +68,29 @@ def write_if_it_fits(ax: Axes, parts: Sequence[Axes], write: Callable[[], None])
         return "others"
     _DRAWN[ax] = parts
     return None
+
+
+def _fit_rows(figure: Any, parts: Sequence[Axes]) -> None:
+    """Make the texts of rows smaller that are closer together than they are high; on a scale draw fewer ticks."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure.draw_without_rendering()
+    for part in parts:
+        labels = [label for label in part.get_yticklabels() if label.get_text()]
+        boxes = [label.get_window_extent() for label in labels if label.get_visible()]
+        if len(boxes) < 2 or not part.axison:
+            continue
+        middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
+        pitch = min(upper - lower for lower, upper in itertools.pairwise(middles))
+        share = pitch / max(box.height for box in boxes)
+        if not 0 < share < 1:
+            continue
+        if isinstance(part.yaxis.get_major_locator(), MaxNLocator):
+            part.locator_params(axis="y", nbins=max(1, int(share * (len(boxes) - 1) / 1.2)))
+            continue
+        beside = [text for text in part.texts if text.get_gid() not in KINDS]
+        for text in (*labels, *beside):
+            text.set_fontsize(share * text.get_fontsize())
 
 
 def _has_room(figure: Any, parts: Sequence[Axes]) -> bool:

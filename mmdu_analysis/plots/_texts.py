@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +21,8 @@ _MARGIN = 0.04
 _PART_OF_CELL = 0.85
 """Share of the width of a cell of a user's grid that texts may fill."""
 
-_KINDS = ("mark", "title", "subtitle", "note")
+KINDS = ("mark", "title", "subtitle", "note")
+"""Identifiers of the texts around a plot."""
 
 _FINE = 600
 """Resolution at which texts are measured, in dots per inch."""
@@ -253,38 +253,6 @@ def write_on_axes(ax: Axes, parts: Sequence[Axes], texts: Texts) -> None:
             _annotated(ax, "note", texts.note, (-left, -under), 0, "top")
     else:
         _write_around_panels(ax, parts, texts)
-    fit_rows(figure, parts)
-
-
-def fit_rows(figure: Any, parts: Sequence[Axes]) -> None:
-    """Make the texts of rows smaller that are closer together than they are high; on a scale draw fewer ticks.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        A user's figure.
-    parts : sequence of matplotlib.axes.Axes
-        Axes of plots and their panels.
-    """
-    from matplotlib.ticker import MaxNLocator
-
-    figure.draw_without_rendering()
-    for part in parts:
-        labels = [label for label in part.get_yticklabels() if label.get_text()]
-        boxes = [label.get_window_extent() for label in labels if label.get_visible()]
-        if len(boxes) < 2 or not part.axison:
-            continue
-        middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
-        pitch = min(upper - lower for lower, upper in itertools.pairwise(middles))
-        share = pitch / max(box.height for box in boxes)
-        if not 0 < share < 1:
-            continue
-        if isinstance(part.yaxis.get_major_locator(), MaxNLocator):
-            part.locator_params(axis="y", nbins=max(1, int(share * (len(boxes) - 1) / 1.2)))
-            continue
-        beside = [text for text in part.texts if text.get_gid() not in _KINDS]
-        for text in (*labels, *beside):
-            text.set_fontsize(share * text.get_fontsize())
 
 
 def _write_around_panels(ax: Axes, panels_: Sequence[Axes], texts: Texts) -> None:
@@ -293,7 +261,7 @@ def _write_around_panels(ax: Axes, panels_: Sequence[Axes], texts: Texts) -> Non
     top = _stack_above(ax, texts, points(3))
     note = _annotated(ax, "note", texts.note, (0, 0), 0, "bottom") if texts.note else None
     bottom = _height(note) + points(3) if note else 0.0
-    for text in (text for text in ax.texts if text.get_gid() in _KINDS):
+    for text in (text for text in ax.texts if text.get_gid() in KINDS):
         text.set_in_layout(False)
         if text is not note:  # downwards from the upper edge of the host
             text.xyann = (0, text.xyann[1] - top)  # type: ignore[attr-defined]
@@ -398,5 +366,5 @@ def read_texts(ax: Axes) -> dict[str, str]:
         ``title``, ``subtitle``, ``note``, ``mark``, if they exist.
     """
     figure: Any = ax.get_figure(root=True)
-    found = [text for text in (*ax.texts, *figure.texts) if text.get_gid() in _KINDS]
+    found = [text for text in (*ax.texts, *figure.texts) if text.get_gid() in KINDS]
     return {str(text.get_gid()): " ".join(text.get_text().split()) for text in found}
