@@ -176,17 +176,22 @@ def json_files(folder: Path) -> list[Path]:
     """
     if not folder.exists():
         raise DataError(f"{short_path(folder)}: no such folder; check the path")
-    json_paths = [
-        path
-        for path in folder.rglob("*")
-        if has_suffix(path, JSON_SUFFIXES) and path.is_file() and not is_hidden(path.relative_to(folder))
-    ]
+    json_paths = find_json(folder)
     if not json_paths:
         raise DataError(
             f"{short_path(folder)}: a folder without any JSON file; expected one JSON per dialogue"
         )
     data = [path for path in json_paths if not _is_sidecar(path)] or json_paths
     return sorted(data, key=lambda path: natural_key(str(path.relative_to(folder))))
+
+
+def find_json(folder: Path) -> list[Path]:
+    """List the JSON files in a folder and its sub-folders, in any order."""
+    return [
+        path
+        for path in folder.rglob("*")
+        if has_suffix(path, JSON_SUFFIXES) and path.is_file() and not is_hidden(path.relative_to(folder))
+    ]
 
 
 def _is_sidecar(path: Path) -> bool:

@@ -20,7 +20,7 @@ import msgspec
 
 from mmdu_analysis.io import files
 from mmdu_analysis.io.formats import FORMATS
-from mmdu_analysis.io.formats.records import LISTS, Keys, find_keys
+from mmdu_analysis.io.formats.records import LIST, LISTS, Keys, find_keys
 from mmdu_analysis.schema import DataError, short_path
 
 BLOCK_SIZE = 4 << 20
@@ -150,6 +150,13 @@ def find_layout(path: Path, input_format: str | None = None) -> Layout:
     if input_format is not None:
         keys = FORMATS[input_format].keys._replace(positional=keys.positional)
     return layout._replace(keys=keys)
+
+
+def has_dialogs(path: Path) -> bool:
+    """Return whether a JSON file seems to hold dialogues, from its beginning."""
+    with suppress(DataError), files.open_unpacked(path) as (stream, _):
+        return LIST.search(files.read_part(stream, path, _LONGEST_KEY)) is not None
+    return False
 
 
 def _layout(path: Path, head: bytes, body: bytes, start: int, whole: bool) -> Layout:

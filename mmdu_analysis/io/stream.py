@@ -186,8 +186,7 @@ def stream(
     input_format : str, optional
         Format of the files; by default each is recognised.
     ids : {"keep", "prefix"}, default "keep"
-        With ``prefix`` each id is preceded by its file's name, for shards whose ids repeat. A position that is
-        used as an id always is, if there are several files.
+        With ``prefix`` each id is preceded by its file's name; if there are several files, positions always are.
     progress : Progress, optional
         Gets the bytes of each task.
 
@@ -386,7 +385,7 @@ def find_files(path: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If a folder holds none.
+        If a folder holds none, or JSON files with dialogues beside Parquet files.
     """
     if not path.is_dir():
         with files.open_bytes(path):
@@ -395,4 +394,7 @@ def find_files(path: Path) -> list[Path]:
     if named:
         return named[:1]
     shards = [p for p in sorted(path.rglob("*.parquet")) if not files.is_hidden(p.relative_to(path))]
+    beside = files.find_json(path) if shards else []
+    if both := [p for p in beside if p.parent == shards[0].parent and records.has_dialogs(p)]:
+        raise DataError(f"{short_path(both[0])}: is beside Parquet files with dialogues; name one of them")
     return shards or files.json_files(path)

@@ -385,3 +385,13 @@ def test_a_written_folder_loads_without_its_description(tmp_path, to):
     convert(write(tmp_path, [made]), tmp_path / "out", to)
     assert len(list((tmp_path / "out").iterdir())) == 2
     assert load_benchmark(tmp_path / "out").problems.empty
+
+
+def test_json_beside_parquet_is_not_silently_left_out(tmp_path):
+    made = chat(("user", "q"), ("assistant", "a"))
+    pq.write_table(pa.Table.from_pylist([made]), tmp_path / "one.parquet")
+    (tmp_path / "dataset_infos.json").write_text('{"default": {"features": {"messages": {}}}}')
+    assert len(dialog_lengths(tmp_path)) == 1
+    write(tmp_path, [made], "two.json")
+    with pytest.raises(DataError, match=r"two\.json: is beside Parquet files with dialogues; name one"):
+        dialog_lengths(tmp_path)

@@ -16,7 +16,7 @@ from mmdu_analysis.io.pictures import bytes_size
 from mmdu_analysis.schema import ASSISTANT_SPEAKERS, USER_SPEAKERS
 
 LISTS = ("conversations", "messages", "conversation")
-_LIST = re.compile(rb'(?<!\\)"(conversations|messages|conversation)"\s{0,99}:\s{0,99}\[')
+LIST = re.compile(rb'(?<!\\)"(conversations|messages|conversation)"\s{0,99}:\s{0,99}\[')
 _ID = re.compile(rb'[{,]\s{0,99}"id"\s{0,99}:')
 _SPEAKER = re.compile(rb'(?<!\\)"(from|role)"\s{0,99}:')
 
@@ -129,7 +129,7 @@ def find_keys(head: bytes, first: object) -> Keys:
     Keys
         Those of MMDU by default.
     """
-    found = _LIST.search(head)
+    found = LIST.search(head)
     talk = found[1].decode() if found else "conversations"
     near = _SPEAKER.search(head, found.end(), found.end() + 4_000) if found else None
     speaker = near[1].decode() if near else "from" if talk == "conversations" else "role"
