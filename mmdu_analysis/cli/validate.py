@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +12,17 @@ import typer
 from mmdu_analysis.cli.options import (
     AnswersOption,
     FormatOption,
+    IdsOption,
+    InputFormatOption,
     OutOption,
+    PictureFolderOption,
     RubricOption,
     ScoresOption,
     note,
     show,
 )
 from mmdu_analysis.io.tables import Format
-from mmdu_analysis.schema import MMDU, DataError, Rubric
+from mmdu_analysis.schema import MMDU, DataError, DataWarning, Rubric
 
 
 def validate(
@@ -40,6 +44,9 @@ def validate(
     ] = False,
     form: FormatOption = Format.markdown,
     out: OutOption = None,
+    input_format: InputFormatOption = None,
+    ids: IdsOption = "keep",
+    picture_folder: PictureFolderOption = None,
     allow_pickle: Annotated[
         bool,
         typer.Option(
@@ -50,18 +57,24 @@ def validate(
 ) -> None:
     """Print what the loaders could not use, by kind with counts and the first position; exit code 1 if there are problems."""
     from mmdu_analysis.cli.overlap import print_overlap
+    from mmdu_analysis.io.benchmark import load_benchmark
     from mmdu_analysis.io.validate import validate_files
 
     data = path or os.environ.get("MMDU_DATA") or None
     if against is not None:
-        raise typer.Exit(int(print_overlap(_named(data), against, form, out)))
+        raise typer.Exit(int(print_overlap(_named(data), against, form, out, input_format, ids)))
     if path is None:  # with a named benchmark, answers and scores of the environment are ignored
         answers, scores = answers or _paths("MMDU_ANSWERS"), scores or _paths("MMDU_SCORES")
     if not (answers or scores):
         data = _named(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the problems are printed
+        benchmark = data and load_benchmark(
+            data, input_format=input_format, ids=ids, picture_folder=picture_folder
+        )
     rules = rubric or os.environ.get("MMDU_RUBRIC") or None
     validation = validate_files(
-        data,
+        benchmark or None,
         answers=answers,
         scores=scores,
         rubric=Rubric.from_file(rules) if rules else MMDU,

@@ -9,6 +9,8 @@ import sys
 
 import pandas as pd
 import pytest
+from builders import record
+from PIL import Image
 
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("MMDU_")}
 
@@ -212,3 +214,16 @@ def test_a_report_needs_nothing_from_elsewhere(sample_files, tmp_path):
     wrong = mmdu("report", "--sections", "mood", "--out", tmp_path / "x.html")
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "expected one of scores, dimensions" in wrong.stderr
+
+
+def test_shards_are_validated_with_their_ids_prefixed_and_their_pictures_elsewhere(tmp_path):
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "pics" / "mmdu_pics").mkdir(parents=True)
+    for name in ("a", "b"):
+        Image.new("RGB", (3, 3)).save(tmp_path / "pics" / "mmdu_pics" / f"{name}.jpg")
+    for shard in ("0.json", "1.json"):
+        (tmp_path / "shards" / shard).write_text(json.dumps([record(7)]))
+    command = ["validate", str(tmp_path / "shards"), "--picture-folder", str(tmp_path / "pics")]
+    assert "the id is duplicated" in mmdu(*command).stdout
+    done = mmdu(*command, "--ids", "prefix")
+    assert (done.returncode, "2 dialogues" in done.stderr, "no problems" in done.stderr) == (0, True, True)
