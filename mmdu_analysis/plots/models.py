@@ -199,7 +199,8 @@ def _place_title(mine: list[dict[str, Any]], count: int) -> str:
     else:
         low, high = int(first["rank_low"]), int(first["rank_high"])
     places = f"{low} to {high}" if low != high else f"{low}"
-    return f"{first['model']}: {interval(first)}, rank {places} among {count - len(mine)} published models"
+    others = f"{count - 1} published models" if len(mine) == 1 else f"{count} models"
+    return f"{first['model']}: {interval(first)}, rank {places} among {others}"
 
 
 def _neighbours(line: dict[str, Any]) -> str:

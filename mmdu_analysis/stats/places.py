@@ -42,7 +42,7 @@ def place_among_published(
     pandas.DataFrame
         One row per model, the highest mean first: ``rank``, ``model``, ``access``, ``mean``, ``low``,
         ``high`` (0-100; the published models have no interval), ``rank_low``, ``rank_high`` (of own models:
-        the ranks among the published ones that are consistent with their interval), ``difference`` (mean
+        the ranks that are consistent with the intervals of all own models), ``difference`` (mean
         minus that of the published model below; NA in the last row), ``n_dialogs``, ``n_turns``,
         ``n_missing`` (of own models), ``own``, ``synthetic``.
 
@@ -79,11 +79,14 @@ def place_among_published(
     theirs = theirs.loc[~theirs["model"].isin(mine["model"])].assign(own=False, synthetic=False)
     table = pd.concat([theirs, mine], ignore_index=True).sort_values("mean", ascending=False, kind="stable")
     table.insert(0, "rank", table["mean"].rank(ascending=False, method="min").astype("int64"))
-    for column, edge in (("rank_low", "high"), ("rank_high", "low")):
-        places = [
-            1 + int((theirs["mean"] > value).sum()) if value == value else None for value in table[edge]
+    # Published means are exact here; the other own models are above for sure only if their intervals are.
+    for column, edge, other in (("rank_low", "high", "low"), ("rank_high", "low", "high")):
+        others = table[other].fillna(table["mean"])
+        above = [
+            1 + int((others.drop(row) > value).sum()) if value == value else None
+            for row, value in table[edge].items()
         ]
-        table[column] = pd.array(places, dtype="Int64")
+        table[column] = pd.array(above, dtype="Int64")
     table["difference"] = table["mean"] - table["mean"].where(~table["own"]).bfill().shift(-1).bfill()
     order = [
         "rank",
