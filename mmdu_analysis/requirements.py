@@ -130,6 +130,22 @@ def _overall(study: Study) -> str | None:
     return f"it needs the overall score; the scores have {', '.join(study.scores['dimension'].unique()[:4])}"
 
 
+def _main_dimension(study: Study) -> str | None:
+    if study.scores is None or study.scores["dimension"].nunique() == 1:
+        return _scores(study)
+    return _overall(study)
+
+
+def _two_dimensions(study: Study) -> str | None:
+    count = 2 if study.scores is None else study.scores["dimension"].nunique()
+    return None if count >= 2 else "it compares dimensions; the scores have only one"
+
+
+def _one_judge(study: Study) -> str | None:
+    count = 1 if study.scores is None else study.scores["judge"].nunique()
+    return None if count == 1 else f"it needs scores of one judge; {count} given"
+
+
 def _several_dialogs(study: Study) -> str | None:
     count = 0 if study.scores is None else study.scores["dialog_id"].nunique()
     return None if count >= 2 else f"it needs scores of two dialogues or more; {count} given"
@@ -153,6 +169,9 @@ REQUIREMENTS: dict[str, Callable[[Study], str | None]] = {
     "judged dimensions": _judged,
     "labels": _labels,
     "overall": _overall,
+    "main dimension": _main_dimension,
+    "one judge": _one_judge,
+    "two dimensions": _two_dimensions,
     "mmdu rubric": _mmdu_rubric,
 }
 """Requirements of figures: each returns the reason why a study doesn't meet it, or None."""

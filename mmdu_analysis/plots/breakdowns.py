@@ -11,7 +11,7 @@ from mmdu_analysis.plots._layout import rows_that_fit, set_plot_height
 from mmdu_analysis.plots._marks import interval, level_note, name_rows, plural, score_label
 from mmdu_analysis.plots._render import Drawing, figure
 from mmdu_analysis.plots._style import band_line, model_styles, points, wrap_labels
-from mmdu_analysis.schema import MMDU, DataWarning, NotAvailable
+from mmdu_analysis.schema import MMDU, DataWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def _curve_numbers(study: Any) -> pd.DataFrame:
     numbers=_curve_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns",),
+    needs=("turns", "main dimension"),
     size=(3.5, 2.3),
 )
 def turn_curves(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -195,8 +195,6 @@ def _dimension_numbers(study: Any) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         frame = score_breakdown(study.need_scores(), "dimension", rubric=study.rubric)
-    if frame["bin"].nunique() < 2:
-        raise NotAvailable("it compares dimensions; the scores have only one")
     ranks = {name: rank for rank, name in enumerate(study.rubric.order(frame["bin"].unique()))}
     frame = frame.sort_values("bin", key=lambda names: names.map(ranks), kind="stable", ignore_index=True)
     return stamped(frame, own_source(study))
@@ -206,7 +204,7 @@ def _dimension_numbers(study: Any) -> pd.DataFrame:
     caption="Scores by dimension, with intervals",
     numbers=_dimension_numbers,
     notebook="03_model_scores",
-    needs=("judged dimensions",),
+    needs=("judged dimensions", "two dimensions"),
     size=(3.5, 2.6),
 )
 def scores_by_dimension(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -250,7 +248,7 @@ def _images_numbers(study: Any) -> pd.DataFrame:
     numbers=_images_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "benchmark"),
+    needs=("turns", "benchmark", "main dimension"),
     size=(3.5, 2.2),
 )
 def scores_by_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -273,7 +271,7 @@ def _named_images_numbers(study: Any) -> pd.DataFrame:
     numbers=_named_images_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "benchmark"),
+    needs=("turns", "benchmark", "main dimension"),
     size=(3.5, 2.2),
 )
 def scores_by_named_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -296,7 +294,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
     numbers=_context_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "context"),
+    needs=("turns", "context", "main dimension"),
     size=(3.5, 2.2),
 )
 def scores_by_context(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -319,7 +317,7 @@ def _kind_numbers(study: Any) -> pd.DataFrame:
     numbers=_kind_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "benchmark"),
+    needs=("turns", "benchmark", "main dimension"),
     size=(3.5, 2.2),
 )
 def scores_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:

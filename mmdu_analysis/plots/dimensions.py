@@ -65,7 +65,8 @@ def dimension_heatmap(frame: pd.DataFrame, ax: Axes) -> Drawing:
         linewidths=points(0.5),
         linecolor="white",
     )
-    for text, value in zip(ax.texts, wide.to_numpy(dtype=float).ravel(), strict=True):
+    shown = [value for value in wide.to_numpy(dtype=float).ravel() if value == value]  # others have no text
+    for text, value in zip(ax.texts, shown, strict=True):
         text.set_color("white" if value > _DARK else "black")
     if shorts[-1] == "Avg":
         ax.axvline(len(shorts) - 1, color="white", lw=points(3))
@@ -132,11 +133,11 @@ def dimension_profiles(frame: pd.DataFrame, ax: Axes) -> Drawing:
     frame : pandas.DataFrame
         As in `dimension_heatmap`. The overall score orders the panels and is not drawn.
     """
-    models = _order(frame)
     overall = frame["dimension"].iloc[-1] if MMDU.overall in set(frame["dimension"]) else None
     kept = frame.loc[frame["dimension"] != overall]
     shorts = list(dict.fromkeys(kept["short"]))
     wide = kept.pivot(index="model", columns="short", values="mean")[shorts].astype(float)
+    models = [model for model in _order(frame) if model in wide.index]  # others have the overall score only
     facts = frame.drop_duplicates("model").set_index("model")
     columns = columns_that_fit(ax, 1.05, len(models))
     rows = -(-len(models) // columns)

@@ -97,7 +97,7 @@ def _turn_numbers(study: Any) -> pd.DataFrame:
     caption="The gap between closed and open models by turn",
     numbers=_turn_numbers,
     notebook="04_open_vs_closed_gap",
-    needs=("both kinds", "turns"),
+    needs=("both kinds", "turns", "main dimension"),
     size=(3.5, 2.3),
 )
 def gap_by_turn(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -121,7 +121,7 @@ def _image_numbers(study: Any) -> pd.DataFrame:
     caption="The gap between closed and open models by images in the dialogue",
     numbers=_image_numbers,
     notebook="04_open_vs_closed_gap",
-    needs=("both kinds", "turns", "benchmark"),
+    needs=("both kinds", "turns", "benchmark", "main dimension"),
     size=(3.5, 2.3),
 )
 def gap_by_images(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -143,7 +143,7 @@ def _context_numbers(study: Any) -> pd.DataFrame:
     caption="The gap between closed and open models by tokens of context",
     numbers=_context_numbers,
     notebook="04_open_vs_closed_gap",
-    needs=("both kinds", "turns", "references"),
+    needs=("both kinds", "turns", "references", "main dimension"),
     size=(3.5, 2.3),
 )
 def gap_by_context(frame: pd.DataFrame, ax: Axes) -> Drawing:

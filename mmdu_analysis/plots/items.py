@@ -52,7 +52,7 @@ def _turn_numbers(study: Any) -> pd.DataFrame:
     numbers=_turn_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns",),
+    needs=("turns", "main dimension"),
     size=(7.0, 2.7),
 )
 def right_wrong(frame: pd.DataFrame, ax: Axes) -> Drawing:

@@ -44,7 +44,7 @@ def _numbers(study: Any) -> pd.DataFrame:
     numbers=_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("answers", "two models", "turns", "dialogs"),
+    needs=("answers", "two models", "turns", "dialogs", "main dimension"),
     size=(3.5, 2.5),
 )
 def score_and_length(frame: pd.DataFrame, ax: Axes) -> Drawing:

@@ -109,7 +109,7 @@ def _progress_numbers(study: Any) -> pd.DataFrame:
     numbers=_progress_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "benchmark", "dialogs"),
+    needs=("turns", "benchmark", "dialogs", "main dimension"),
     size=(3.5, 2.2),
 )
 def memory_decay(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -134,7 +134,7 @@ def _distance_numbers(study: Any) -> pd.DataFrame:
     numbers=_distance_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "benchmark", "dialogs"),
+    needs=("turns", "benchmark", "dialogs", "main dimension"),
     size=(3.5, 2.2),
 )
 def memory_distance(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -175,7 +175,7 @@ def _kind_numbers(study: Any) -> pd.DataFrame:
     numbers=_kind_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("turns", "benchmark", "dialogs"),
+    needs=("turns", "benchmark", "dialogs", "main dimension"),
     size=(7.0, 3.6),
 )
 def memory_by_kind(frame: pd.DataFrame, ax: Axes) -> Drawing:

@@ -42,7 +42,7 @@ def _main_numbers(study: Any) -> pd.DataFrame:
     notebook="03_model_scores",
     paper="Table 2",
     facts="scores",
-    needs=("scores",),
+    needs=("scores", "main dimension"),
     size=(3.5, 3.2),
 )
 def main_results(frame: pd.DataFrame, ax: Axes) -> Drawing:

@@ -34,7 +34,7 @@ def _power_numbers(study: Study) -> pd.DataFrame:
     numbers=_power_numbers,
     notebook="10_people_and_planning",
     facts="scores",
-    needs=("turns", "two models", "dialogs"),
+    needs=("turns", "two models", "dialogs", "main dimension", "one judge"),
 )
 def power_curve(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw the detectable difference and the equivalence margin against the number of dialogues.
@@ -96,7 +96,7 @@ def _calibration_numbers(study: Study) -> pd.DataFrame:
     caption="Mean scores of the judge alone, of people alone, and of the judge corrected by people's ratings",
     numbers=_calibration_numbers,
     notebook="10_people_and_planning",
-    needs=("scores", "ratings", "turns", "overall"),
+    needs=("scores", "ratings", "turns", "overall", "one judge"),
 )
 def calibration(frame: pd.DataFrame, ax: Axes) -> Drawing:
     """Draw the three means of each model with their intervals.

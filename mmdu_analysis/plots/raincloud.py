@@ -84,7 +84,7 @@ def _differences(scores: pd.DataFrame, rows: pd.DataFrame, order: list[str], rub
     numbers=_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("scores", "dialogs"),
+    needs=("scores", "dialogs", "main dimension"),
     size=(3.5, 2.6),
 )
 def score_distribution(frame: pd.DataFrame, ax: Axes) -> Drawing:

@@ -45,7 +45,7 @@ def _rank_numbers(study: Any) -> pd.DataFrame:
     numbers=_rank_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("two models", "dialogs", "turns"),
+    needs=("two models", "dialogs", "turns", "main dimension"),
     size=(3.5, 1.8),
 )
 def rank_intervals(frame: pd.DataFrame, ax: Axes) -> Drawing:
@@ -104,7 +104,7 @@ def _pair_numbers(study: Any) -> pd.DataFrame:
     numbers=_pair_numbers,
     notebook="03_model_scores",
     facts="scores",
-    needs=("two models", "dialogs", "turns"),
+    needs=("two models", "dialogs", "turns", "main dimension"),
     size=(3.5, 2.0),
 )
 def pairwise_differences(frame: pd.DataFrame, ax: Axes) -> Drawing:

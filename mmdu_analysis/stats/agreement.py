@@ -161,11 +161,11 @@ def judge_offsets(table: pd.DataFrame, *, rubric: Rubric = MMDU) -> pd.DataFrame
         judges didn't score are left out.
     """
     table = as_judge_table(table, rubric=rubric)
-    shared = table.groupby("model")["judge"].transform("nunique") == table["judge"].nunique()
-    if not shared.any():
+    long = table.melt(["judge", "model", "synthetic"], _metrics(table, rubric), "dimension", "score")
+    n_judges = long.groupby(["model", "dimension"])["score"].transform("count")  # with a score
+    long = long.loc[n_judges == table["judge"].nunique()].reset_index(drop=True)
+    if long.empty:
         raise DataError("no model was scored by all judges, so their offsets can't be compared")
-    kept = table.loc[shared]
-    long = kept.melt(["judge", "model", "synthetic"], _metrics(table, rubric), "dimension", "score")
     long["dimension"] = long["dimension"].map(rubric.full_name).astype("str")
     long["offset"] = long["score"] - long.groupby(["model", "dimension"])["score"].transform("mean")
     long["judge_offset"] = long.groupby(["judge", "dimension"])["offset"].transform("mean")

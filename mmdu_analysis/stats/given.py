@@ -73,6 +73,25 @@ def check_scores(frame: pd.DataFrame, rubric: Rubric, by: Sequence[str] = ()) ->
     return frame
 
 
+def check_labels(correct: pd.Series) -> pd.Series:
+    """Return labels as 0.0 and 1.0; NaN stays NaN.
+
+    Raises
+    ------
+    DataError
+        If there is another value.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(correct.astype(object), errors="coerce").astype("float64")
+    wrong = correct.notna() & ~numbers.isin([0, 1])
+    if wrong.any():
+        raise DataError(
+            f"correct is {str(correct[wrong].iloc[0])!r} in {int(wrong.sum()):,} rows, expected 0 or 1"
+        )
+    return numbers
+
+
 def one_per_turn(frame: pd.DataFrame, what: str) -> pd.DataFrame:
     """Return a frame of turns, or of models' answers to them, after `text_keys`.
 

@@ -12,7 +12,7 @@ from mmdu_analysis.stats.cautions import (
     warn_of_turns,
     warn_of_unknown_turns,
 )
-from mmdu_analysis.stats.given import check_scores, text_keys
+from mmdu_analysis.stats.given import check_labels, check_scores, text_keys
 from mmdu_analysis.stats.resampling import RESAMPLES, Method, clustered_ratio
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def as_scores(
     if "correct" in getattr(scores, "columns", ()) and "score" not in scores.columns:
         require_columns(scores, ["model", "dialog_id", "turn", "correct"], "a frame of labels")
         lowest, highest = rubric.scale
-        labels = lowest + (highest - lowest) * scores["correct"].astype(float)
+        labels = lowest + (highest - lowest) * check_labels(scores["correct"])
         scores = scores.assign(judge="person", dimension=LABEL, score=labels).drop(columns="correct")
     require_columns(scores, SCORE_COLUMNS, "a frame of scores")
     require_columns(scores, by, "scores to be summarized by them")

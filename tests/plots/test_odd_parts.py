@@ -63,7 +63,7 @@ def test_the_rest_is_drawn_and_reported(name, tmp_path):
 
 def test_what_data_can_not_support_names_its_reason():
     study = Study(**STUDIES["two judges"])
-    with pytest.raises(NotAvailable, match=r"power_curve.*2 judges"):
+    with pytest.raises(NotAvailable, match=r"power_curve.*one judge"):
         study.numbers("power_curve")
     closed = Study(**STUDIES["a model without scores"])
     with pytest.raises(NotAvailable, match="no closed one is given"):
@@ -89,3 +89,26 @@ def test_pages_of_a_report_take_the_rubric(sample, tmp_path):
     study = Study(sample, scores=scores, rubric=Rubric("one", (Dimension("Grounding", "G"),), (0.0, 10.0)))
     mmdu.write_report(study, tmp_path / "r.html", sections=["worst"])
     assert list((tmp_path / "r_dialogues").glob("*.html"))
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        scores_of(["a", "b"], dimensions=[MMDU.overall]),
+        scores_of(["a", "b"], dimensions=[MMDU.overall, "Creativity"]),
+        scores_of(["a", "b"], dimensions=MMDU.names[:6]),
+        pd.concat([TWO, scores_of(["a", "b"], "k"), scores_of(["c"], "k").assign(score=np.nan)]),
+    ],
+    ids=["overall", "two dimensions", "no overall", "a model without scores"],
+)
+def test_what_is_listed_as_available_can_be_drawn(scores):
+    study = Study(scores=scores)
+    available = study.available().set_index("figure")["available"]
+    drawn = (
+        "dimension_heatmap", "main_results", "judge_offsets", "turn_curves", "rank_intervals", "score_distribution"
+    )  # fmt: skip
+    assert available["dimension_heatmap"]
+    assert available["main_results"] == (MMDU.overall in set(scores["dimension"]))
+    for figure in drawn:
+        if available[figure]:
+            study.plot(figure)

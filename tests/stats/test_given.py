@@ -82,3 +82,14 @@ def test_repeats_are_averaged_whatever_else_the_rows_hold():
     scores = scores_of_two()
     again = pd.concat([scores.assign(repeat=n, asked=f"at {n}") for n in (1, 2)])
     pd.testing.assert_frame_equal(as_scores(again)[list(scores)], as_scores(scores)[list(scores)])
+
+
+@pytest.mark.parametrize("values", [{0: "no", 1: "yes"}, {0: 0, 1: 100}])
+def test_labels_are_0_or_1(values):
+    scores = scores_of_two()
+    labels = scores.drop(columns=["judge", "dimension", "score"]).assign(correct=scores["score"] > 5)
+    whole = summarize_scores(labels)
+    for same in (labels["correct"].astype(float), labels["correct"].astype(int).astype(str)):
+        pd.testing.assert_frame_equal(summarize_scores(labels.assign(correct=same)), whole)
+    with pytest.raises(DataError, match="expected 0 or 1"):
+        summarize_scores(labels.assign(correct=labels["correct"].astype(int).map(values)))
