@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-UNKNOWN_LABEL = "access not given"
+UNKNOWN_LABEL = "own model"
+"""Label of models whose access is unknown: all published models have one."""
 
 
 def access_style(access: object) -> dict[str, Any]:
@@ -182,7 +183,8 @@ def own_note(frame: pd.DataFrame) -> str:
     """Return a note on the user's own models and their judges; empty without own models among published ones."""
     if "own" not in frame or not frame["own"].any() or frame["own"].all():
         return ""
-    judges = ", ".join(dict.fromkeys(map(str, frame.loc[frame["own"].astype(bool), "judge"])))
+    mine = dict.fromkeys(map(str, frame.loc[frame["own"].astype(bool), "judge"]))
+    judges = ", ".join("a judge without a name" if name == "judge" else name for name in mine)
     theirs = ", ".join(dict.fromkeys(map(str, frame.loc[~frame["own"].astype(bool), "judge"])))
     return (
         f"Own models in bold, judged by {judges}; the published ones by {theirs} with the authors' prompt: comparable "

@@ -96,3 +96,15 @@ def test_a_legend_of_the_access_is_drawn_only_where_an_access_is_known():
     subtitle = read_texts(unknown.plot("dimension_heatmap"))["subtitle"]
     assert subtitle == "Points on 0-100."
     assert read_texts(sample.plot("dimension_heatmap"))["subtitle"].endswith("c closed, o open.")
+
+
+def test_an_own_model_without_access_is_called_own(one_model):
+    legend = mmdu.Study(scores=one_model).plot("main_results").figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()][-1] == "own model"
+    known = mmdu.Study(scores=one_model, access={"MyModel": "open"}).plot("main_results").figure.legends[0]
+    assert "own model" not in [text.get_text() for text in known.get_texts()]
+
+
+def test_a_judge_without_a_name_is_said_to_have_none(one_model):
+    ax = mmdu.Study(scores=one_model.assign(judge="judge")).plot("main_results")
+    assert "judged by a judge without a name; the published ones by GPT-4o" in read_texts(ax)["note"]
