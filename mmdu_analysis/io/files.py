@@ -277,7 +277,7 @@ def read_sheet(path: Path) -> Any:
     Raises
     ------
     DataError
-        If it isn't an Excel file, or has more than `MOST_ROWS` rows, `MOST_COLUMNS` columns or unpacked
+        If it isn't an Excel file, another sheet has the same columns, or it has more than `MOST_ROWS` rows, `MOST_COLUMNS` columns or unpacked
         bytes.
     """
     import zipfile
@@ -302,7 +302,18 @@ def read_sheet(path: Path) -> Any:
                 f"{name}: more than {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns; save only the filled cells"
             )
         rows.append([_cell_text(value) for value in row])
+    first = rows[0] if rows else []
+    same = [
+        sheet.title
+        for sheet in book.worksheets[1:]
+        if any(first)
+        and first == [_cell_text(v) for v in next(sheet.iter_rows(max_row=1, values_only=True), ())]
+    ]
     book.close()
+    if same:
+        raise DataError(
+            f"{name}: {len(same) + 1} sheets have the same columns, expected one; join them, or save each as a file"
+        )
     while rows and not any(rows[-1]):
         rows.pop()
     head, *body = rows or [[]]

@@ -74,7 +74,18 @@ def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[Scor
         found = ", ".join(map(repr, list(records[0])[:8]))
         source.report(name, "", f"no column 'turn' (got {found}): the turns of the scores are unknown")
     _check_first_turn(table, name)
+    _check_names(table, columns, name)
     return rows
+
+
+def _check_names(table: Records, columns: set[str], name: str) -> None:
+    """Refuse names in only some rows, such as merged cells: the others would belong to a model named by the file."""
+    for column in {"model", "judge"} & columns:
+        empty = sum(is_absent(row.get(column)) for row in table)
+        if 0 < empty < len(table):
+            raise DataError(
+                f"{name}: {column} is empty in {empty:,} of {len(table):,} rows, expected a name in each; fill it in"
+            )
 
 
 def _check_first_turn(table: Records, name: str) -> None:

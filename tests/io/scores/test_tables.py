@@ -316,3 +316,26 @@ def test_a_table_without_turns_says_which_columns_it_has(tmp_path):
     path.write_text("model,judge,dialog_id,turn_idx,dimension,score\na,j,1,1,Avg,5\na,j,1,2,Avg,6\n")
     _, problems = load_scores(path, return_problems=True)
     assert "no column 'turn' (got 'model', 'judge', 'dialog_id', 'turn_idx'" in problems["problem"].iloc[0]
+
+
+@pytest.mark.parametrize("column", ["model", "judge"])
+def test_names_in_only_some_rows_are_refused(tmp_path, column):
+    """As merged cells of a spreadsheet are exported; the rest would be scores of another model or judge."""
+    row = {"model": "a", "judge": "j", "dialog_id": "1", "turn": 1, "dimension": "Avg", "score": 5}
+    pd.DataFrame([row, row | {"turn": 2, column: ""}]).to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(DataError, match=f"{column} is empty in 1 of 2 rows"):
+        load_scores(tmp_path / "s.csv")
+
+
+def test_a_workbook_with_a_sheet_for_each_model_is_refused(tmp_path):
+    """Only the first sheet is read; the other models would be lost."""
+    row = {"dialog_id": "1", "turn": 1, "dimension": "Avg", "score": 5}
+    with pd.ExcelWriter(tmp_path / "s.xlsx") as book:
+        for model in ("a", "b"):
+            pd.DataFrame([row]).to_excel(book, sheet_name=model, index=False)
+    with pytest.raises(DataError, match="2 sheets have the same columns"):
+        load_scores(tmp_path / "s.xlsx")
+    with pd.ExcelWriter(tmp_path / "s.xlsx") as book:
+        pd.DataFrame([row]).to_excel(book, sheet_name="a", index=False)
+        pd.DataFrame([{"note": "of Tuesday"}]).to_excel(book, sheet_name="notes", index=False)
+    assert load_scores(tmp_path / "s.xlsx")["score"].tolist() == [5.0]
