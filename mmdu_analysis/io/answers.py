@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from mmdu_analysis.io import files
-from mmdu_analysis.io.cells import clean_text, dialog_ids, is_absent, truth, unified, whole_number
+from mmdu_analysis.io.cells import (
+    check_names,
+    clean_text,
+    dialog_ids,
+    is_absent,
+    truth,
+    unified,
+    whole_number,
+)
 from mmdu_analysis.io.dialogs import is_about_images
 from mmdu_analysis.io.folders import ModelFile, model_files, output_name
 from mmdu_analysis.io.predictions import AnswerRow, is_failure, prediction_rows
@@ -186,6 +194,7 @@ def _long_rows(
         raise DataError(
             f"{name}: turn is 0 in {zeros} rows, expected turns counted from 1; add 1 to the column"
         )
+    check_names(table, [] if model else ["model"], name)
     for number, (row, dialog_id) in enumerate(
         zip(table, dialog_ids([r.get("dialog_id") for r in table]), strict=True), 2
     ):

@@ -108,3 +108,19 @@ def unified(rows: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]
         {(names[key] if names.get(key) in known else key): value for key, value in row.items()}
         for row in rows
     ]
+
+
+def check_names(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str) -> None:
+    """Refuse names in only some rows, such as merged cells: the others would belong to a model named by the file.
+
+    Raises
+    ------
+    DataError
+        If a column is empty in some rows and not in others.
+    """
+    for column in columns:
+        empty = sum(is_absent(row.get(column)) for row in rows)
+        if 0 < empty < len(rows):
+            raise DataError(
+                f"{name}: {column} is empty in {empty:,} of {len(rows):,} rows, expected a name in each; fill it in"
+            )

@@ -251,3 +251,12 @@ def test_stated_turns_that_cannot_be_are_reported(tmp_path, turns):
     frame, problems = load_answers(tmp_path / "m.json", return_problems=True)
     assert frame[["turn", "answer"]].to_numpy().tolist() == [[1, "a"], [2, "b"]]
     assert problems["problem"].str.contains("the stated turns are not").sum() == 1
+
+
+def test_names_in_only_some_rows_are_refused(tmp_path):
+    """The answers without a name would be those of a model named by the file."""
+    path = tmp_path / "a.csv"
+    path.write_text("model,dialog_id,turn,answer\na,1,1,yes\n,1,2,no\n")
+    with pytest.raises(DataError, match="model is empty in 1 of 2 rows"):
+        load_answers(path)
+    assert load_answers(path, model="b")["model"].tolist() == ["b", "b"]

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mmdu_analysis.io import files
-from mmdu_analysis.io.cells import clean_text, dialog_ids, is_absent, truth, unified, whole_number
+from mmdu_analysis.io.cells import (
+    check_names,
+    clean_text,
+    dialog_ids,
+    is_absent,
+    truth,
+    unified,
+    whole_number,
+)
 from mmdu_analysis.io.folders import model_name
 from mmdu_analysis.io.replies.names import names_of
 from mmdu_analysis.io.replies.numbers import read_score
@@ -74,18 +82,9 @@ def record_rows(records: Sequence[Any], path: Path, source: Source) -> list[Scor
         found = ", ".join(map(repr, list(records[0])[:8]))
         source.report(name, "", f"no column 'turn' (got {found}): the turns of the scores are unknown")
     _check_first_turn(table, name)
-    _check_names(table, columns, name)
+    given = {"model": source.model, "judge": source.judge}
+    check_names(table, [column for column, replaced in given.items() if not replaced], name)
     return rows
-
-
-def _check_names(table: Records, columns: set[str], name: str) -> None:
-    """Refuse names in only some rows, such as merged cells: the others would belong to a model named by the file."""
-    for column in {"model", "judge"} & columns:
-        empty = sum(is_absent(row.get(column)) for row in table)
-        if 0 < empty < len(table):
-            raise DataError(
-                f"{name}: {column} is empty in {empty:,} of {len(table):,} rows, expected a name in each; fill it in"
-            )
 
 
 def _check_first_turn(table: Records, name: str) -> None:
