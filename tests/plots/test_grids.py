@@ -25,7 +25,7 @@ LARGE = {
     "own_model",
 }
 """Figures of many rows or panels, which need larger Axes, as the guide says."""
-WIDE = {"judge_slopes", "right_wrong", "context_calendar"}
+WIDE = {"judge_slopes"}
 """Figures that need Axes wider than a third of a page."""
 NAMES = [
     name
