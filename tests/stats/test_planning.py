@@ -65,11 +65,11 @@ def test_known_components_are_recovered():
     rng = np.random.default_rng(1)
     found = []
     for _ in range(60):
-        difference = rng.normal(0, 4, (110, 1)) + rng.normal(0, 10, (110, 15))
+        difference = rng.normal(0, 2, (110, 1)) + rng.normal(0, 5, (110, 15))
         both = [scores_of(50 + difference, "a"), scores_of(np.full((110, 15), 50.0), "b")]
         part = difference_components(pd.concat(both), "a", "b")
         found.append((part.between, part.within))
-    assert np.mean(found, axis=0) == pytest.approx([16, 100], rel=0.05)
+    assert np.mean(found, axis=0) == pytest.approx([4, 25], rel=0.05)
 
 
 def test_repeats_split_the_within_part():
@@ -111,9 +111,9 @@ def test_the_equivalence_test_keeps_its_size():
     rng = np.random.default_rng(4)
     rejected = 0
     for _ in range(600):
-        difference = 5 + rng.normal(0, 6, (30, 1)) + rng.normal(0, 10, (30, 6))
+        difference = 2.5 + rng.normal(0, 3, (30, 1)) + rng.normal(0, 5, (30, 6))
         both = pd.concat([scores_of(50 + difference, "a"), scores_of(np.full((30, 6), 50.0), "b")])
-        rejected += bool(equivalence_test(both, "a", "b", delta=5)["equivalent"].item())
+        rejected += bool(equivalence_test(both, "a", "b", delta=2.5)["equivalent"].item())
     assert rejected / 600 <= 0.05 + 2 * (0.05 * 0.95 / 600) ** 0.5
 
 
