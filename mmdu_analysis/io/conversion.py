@@ -122,10 +122,9 @@ def write_part(dialogs: list[Dialog], path: Path, recipe: Recipe) -> Written:
 
 def _unreadable(dialog: Dialog, names: PictureNames) -> str:
     """Return which pictures of a dialogue can't be read; web addresses are not fetched."""
-    carried = dialog.pictures or [None] * len(dialog.images)
     paths = [
         path
-        for path, data in zip(dialog.images, carried, strict=True)
+        for path, data in zip(dialog.images, dialog.carried, strict=True)
         if not is_url(path) and (bytes_size(data) if data else names.size(path)) is None
     ]
     return f"{len(paths)} of its pictures can't be read, the first: {shorten(paths[0], 80)}" if paths else ""

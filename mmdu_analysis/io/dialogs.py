@@ -90,6 +90,11 @@ class Dialog:
         return [count_placeholders(question) if "<" in question else 0 for question in self.questions]
 
     @property
+    def carried(self) -> list[bytes | None]:
+        """The picture of each path if the record contains it, otherwise None."""
+        return self.pictures or [None] * len(self.images)
+
+    @property
     def turns(self) -> Sequence[int]:
         """The number of each turn: 1, 2, ... if none is missing."""
         return self.stated_turns or range(1, len(self.questions) + 1)

@@ -108,10 +108,9 @@ def place_pictures(dialog: Dialog, names: PictureNames, placing: Placing) -> Los
     """
     missing, elsewhere, why = 0, 0, ""
     moved = placing.mode == "keep" and bool(names.roots) and names.roots[0] != placing.base
-    carried = dialog.pictures or [None] * len(dialog.images)
     paths: list[str] = []
     held: list[bytes | None] = []
-    for path, inside in zip(dialog.images, carried, strict=True):
+    for path, inside in zip(dialog.images, dialog.carried, strict=True):
         file = None if inside else (find_picture(names.roots, path) if names.may_exist(path) else None)
         data = inside or data_url_bytes(path)
         if not (file or data or is_url(path)):

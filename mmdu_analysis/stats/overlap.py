@@ -252,10 +252,7 @@ def _compare(dialog: Dialog, names: PictureNames, index: Index) -> Found:
 
 def _digest(dialog: Dialog) -> bytes:
     found = hashlib.blake2b(digest_size=16)
-    images = [
-        data or path
-        for path, data in zip(dialog.images, dialog.pictures or [None] * len(dialog.images), strict=True)
-    ]
+    images = [data or path for path, data in zip(dialog.images, dialog.carried, strict=True)]
     for part in (*dialog.questions, "", *dialog.answers, "", *images):
         data = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
         found.update(len(data).to_bytes(8, "little") + data)
@@ -318,10 +315,10 @@ def _shared_images(
     dialog: Dialog, names: PictureNames, index: Index
 ) -> tuple[list[tuple[str, str, int, str]], int]:
     """Return the pictures that a dialogue shares, by path and by content, and the number of those that were not found."""
-    carried = dialog.pictures or [None] * len(dialog.images)
     by_path = [(index.paths.get(_plain_path(path)), path) for path in dialog.images]
     sizes = {size for size, _ in index.files}
-    contents = [_content(path, data, names, sizes) for path, data in zip(dialog.images, carried, strict=True)]
+    pictures = zip(dialog.images, dialog.carried, strict=True)
+    contents = [_content(path, data, names, sizes) for path, data in pictures]
     by_file = [
         (index.files.get(content) if content else None, path)
         for content, path in zip(contents, dialog.images, strict=True)

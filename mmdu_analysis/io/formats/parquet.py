@@ -181,11 +181,12 @@ def schema() -> Any:
 
 def write(dialog: Dialog) -> dict[str, Any]:
     """Return the row of a dialogue; `Dialog.pictures` hold the bytes of its pictures, if they are known."""
-    data = dialog.pictures or [None] * len(dialog.images)
     plain = list(range(1, len(dialog.images) + 1))
     return {
         "id": dialog.dialog_id,
-        "images": [{"bytes": b, "path": path or None} for b, path in zip(data, dialog.images, strict=True)],
+        "images": [
+            {"bytes": b, "path": path or None} for b, path in zip(dialog.carried, dialog.images, strict=True)
+        ],
         "messages": messages(dialog, ("role", "content"), ("user", "assistant"), "<image>", system="system"),
         "image_inds": None if dialog.image_numbers == plain else dialog.image_numbers,
         "synthetic": dialog.synthetic,

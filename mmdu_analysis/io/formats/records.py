@@ -166,7 +166,8 @@ def dialog_of(record: Record, dialog_id: str, keys: Keys) -> Dialog:
         pair_messages(talk, dialog, f".{keys.talk}")
         images = images or inside
     for name in NOT_READ:
-        if bytes(getattr(record, name)) not in (b"null", b"[]", b'""'):
+        found = getattr(record, name)
+        if found is not _NOTHING and bytes(found) not in (b"null", b"[]", b'""'):
             dialog.faults.append(Fault(f".{name}", "videos and audio are not read; they are left out"))
     _take_images(images, dialog)
     number_images(dialog, record.image_inds)
